@@ -1,0 +1,356 @@
+"""The status of a CCFNetwork: what is, why, since when, and everything an attempt has decided.
+
+The operator keeps no other state: whatever it must not forget between two effects is here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from ccf_operator.api.base import Moment, StatusModel
+
+
+class Phase(StrEnum):
+    """Where the network is in its life."""
+
+    CREATING = "Creating"
+    AWAITING_OPEN = "AwaitingOpen"
+    RUNNING = "Running"
+    DEGRADED = "Degraded"
+    RECOVERING = "Recovering"
+    AWAITING_MEMBERS = "AwaitingMembers"
+    BLOCKED = "Blocked"
+    DELETING = "Deleting"
+
+
+class Verdict(StrEnum):
+    """What the observations prove about quorum."""
+
+    UNKNOWN = "Unknown"
+    HEALTHY = "Healthy"
+    DEGRADED = "Degraded"
+    SUSPECTED = "Suspected"
+    LOST = "Lost"
+
+
+class Command(StrEnum):
+    """How a CCF node is started (CCF facts §3, `command.type`)."""
+
+    START = "Start"
+    JOIN = "Join"
+    RECOVER = "Recover"
+
+
+class EndEvidence(StrEnum):
+    """Why a node is known to have ended; nothing else proves it."""
+
+    CONTAINER_TERMINATED = "ContainerTerminated"
+    NEVER_STARTED = "NeverStarted"
+    OUT_OF_SERVICE = "MachineOutOfService"
+    MACHINE_DELETED = "MachineDeleted"
+
+
+class CandidateResult(StrEnum):
+    """What became of a candidate."""
+
+    RECOVERED = "Recovered"
+    EMPTY = "Empty"
+    DAMAGED = "Damaged"
+    WRONG_SERVICE = "WrongService"
+    UNREACHABLE = "Unreachable"
+    TIMED_OUT = "TimedOut"
+
+
+class AttemptPhase(StrEnum):
+    """The steps of a disaster recovery, in order."""
+
+    FENCING = "Fencing"
+    RECOVERING = "Recovering"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    JOINING = "Joining"
+    AWAITING_MEMBERS = "AwaitingMembers"
+
+
+class AttemptResult(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "Succeeded"
+    ABANDONED = "Abandoned"
+    SUPERSEDED = "Superseded"
+
+
+class Condition(StatusModel):
+    """A Kubernetes condition (`metav1.Condition`)."""
+
+    type: str = Field(description="Name of the condition.", max_length=316)
+    status: str = Field(description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]})
+    reason: str = Field(description="One CamelCase word that says why.", max_length=1024)
+    message: str = Field(default="", description="A sentence for people.", max_length=32768)
+    last_transition_time: Moment = Field(description="When the status of this condition last changed.")
+    observed_generation: int | None = Field(
+        default=None, description="The generation of the spec that the condition was set for."
+    )
+
+
+class Ended(StatusModel):
+    """The proof that a node has ended."""
+
+    evidence: EndEvidence = Field(description="What proves it.")
+    at: Moment = Field(description="When the proof was seen.")
+    exit_code: int | None = Field(default=None, description="Exit code of the container `ccf`.")
+    reason: str | None = Field(default=None, description="Reason the kubelet gave.")
+    message: str | None = Field(default=None, description="The end of what the container said.")
+
+
+class Machine(StatusModel):
+    """The Kubernetes Node a pod was bound to."""
+
+    name: str = Field(description="Name of the Kubernetes Node.")
+    uid: str | None = Field(default=None, description="UID of the Kubernetes Node.")
+    boot_id: str | None = Field(default=None, description="Boot id the machine had when the pod ran on it.")
+
+
+class NodeRecord(StatusModel):
+    """One CCF node: one pod, one process, one node id."""
+
+    name: str = Field(description="Name of the node, its pod and its configuration ConfigMap.")
+    volume: str = Field(description="Name of the PersistentVolumeClaim that holds its ledger.")
+    generation: int = Field(description="The generation of the volume it writes.")
+    command: Command = Field(description="How it was started.")
+    attempt: int | None = Field(default=None, description="The attempt it was created for.")
+    join_target: str | None = Field(default=None, description="The node it joins through.")
+    join_address: str | None = Field(
+        default=None, description="host:port of the client interface it joins through, fixed when it was planned."
+    )
+    service_certificate: str | None = Field(
+        default=None, description="PEM: of a joiner, the service it joins; of a candidate, the service it recovers."
+    )
+    planned_at: Moment = Field(description="When it was planned.")
+    pod_uid: str | None = Field(default=None, description="UID of its pod, once created.")
+    machine: Machine | None = Field(default=None, description="Where it runs.")
+    node_id: str | None = Field(
+        default=None, description="CCF node id: SHA-256 of its public key, fixed at the first contact."
+    )
+    joined_at: Moment | None = Field(
+        default=None, description="When it was first seen as a caught-up, trusted part of its service."
+    )
+    fit: bool = Field(default=False, description="Whether it serves clients.")
+    stop: str | None = Field(default=None, description="Why the operator stops it; absent while it should run.")
+    ended: Ended | None = Field(default=None, description="The proof of its end.")
+    released: bool = Field(default=False, description="Its end is recorded and the pod's finalizer has been removed.")
+    note: str | None = Field(default=None, description="What a person should know about it.")
+
+
+class VolumeRecord(StatusModel):
+    """One volume: a claim whose generations hold ledgers."""
+
+    name: str = Field(description="Name of the PersistentVolumeClaim.")
+    uid: str | None = Field(default=None, description="UID of the claim, once seen.")
+    lineage: list[int] = Field(
+        default_factory=list,
+        description="The generations that together hold the ledger of the last open service on this volume.",
+    )
+    next_generation: int = Field(default=0, description="The generation the next node on this volume writes.")
+    note: str | None = Field(default=None, description="What a person should know about it.")
+
+
+class ServiceStatus(StatusModel):
+    """The CCF service as the operator knows it to be open (or, before the first opening, as it was created)."""
+
+    status: str | None = Field(default=None, description="Service status in CCF's words.")
+    certificate: str | None = Field(default=None, description="PEM of the current service certificate.")
+    public_key: str | None = Field(default=None, description="SHA-256 of the service's public key (DER), hex.")
+    previous_certificate: str | None = Field(
+        default=None, description="PEM of the service certificate before the last recovery."
+    )
+    recovery_count: int = Field(default=0, description="CCF's own count of recoveries.")
+    create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID the service was created at.")
+    opened_at: Moment | None = Field(default=None, description="When it was first seen open.")
+
+
+class HighWaterMark(StatusModel):
+    """The greatest committed TxID seen while the service was open."""
+
+    tx_id: str = Field(alias="txID", description="view.seqno")
+    service: str = Field(description="Public key of the service it belongs to.")
+    seen_at: Moment = Field(description="When it was seen.")
+
+
+class Configuration(StatusModel):
+    """A committed consensus configuration."""
+
+    seqno: int = Field(description="Where in the ledger it was set.")
+    nodes: list[str] = Field(description="CCF node ids.")
+    service: str = Field(description="Public key of the service it belongs to.")
+    seen_at: Moment = Field(description="When it was last seen.")
+
+
+class QuorumEvidence(StatusModel):
+    """What was seen of one node of the configuration."""
+
+    node: str = Field(description="Name of the node, or its CCF node id where the name is not known.")
+    seen: str = Field(description="What was seen.")
+    at: Moment = Field(description="When.")
+
+
+class QuorumStatus(StatusModel):
+    """The verdict and its evidence."""
+
+    verdict: Verdict = Field(default=Verdict.UNKNOWN, description="What the observations prove.")
+    since: Moment | None = Field(default=None, description="Since when.")
+    unseen_since: Moment | None = Field(default=None, description="Since when no quorum has been seen.")
+    message: str = Field(default="", description="The verdict in a sentence.")
+    evidence: list[QuorumEvidence] = Field(default_factory=list, description="What it rests on.")
+
+
+class Survey(StatusModel):
+    """What the `stage` init container found on a volume, shortened."""
+
+    last_signed: str | None = Field(default=None, description="TxID of the last signature found.")
+    sound: bool = Field(default=True, description="Whether the ledger looked whole.")
+    problems: list[str] = Field(default_factory=list, description="What looked wrong.")
+    configurations: list[list[str]] = Field(
+        default_factory=list, description="The last consensus configurations found in the public ledger, oldest first."
+    )
+    configuration_seqnos: list[int] = Field(default_factory=list, description="Where each configuration was set.")
+
+
+class Candidate(StatusModel):
+    """A `Recover` node on a surviving volume."""
+
+    volume: str = Field(description="The volume.")
+    claim_uid: str | None = Field(default=None, description="UID of the claim when the attempt began.")
+    lineage: list[int] = Field(description="The generations it recovers from.")
+    generation: int = Field(description="The generation it writes.")
+    node: str = Field(description="The node started for it.")
+    created_at: Moment | None = Field(default=None, description="When its volume was fenced and its pod wanted.")
+    started_at: Moment | None = Field(default=None, description="When its container started.")
+    progress: int = Field(default=0, description="The last signed seqno it reported while reading.")
+    progress_at: Moment | None = Field(default=None, description="When that last grew.")
+    stage: str = Field(default="Fencing", description="Fencing, Unscheduled, Attaching, Reading or Done.")
+    result: CandidateResult | None = Field(default=None, description="What became of it.")
+    tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID (view.seqno).")
+    detail: str | None = Field(default=None, description="Why, where the result is not Recovered.")
+    create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID its service was created at.")
+    service_certificate: str | None = Field(default=None, description="PEM of the service it made.")
+    survey: Survey | None = Field(default=None, description="What was found on the volume before it started.")
+
+
+class Winner(StatusModel):
+    """The chosen candidate; written once."""
+
+    node: str = Field(description="Name of the node.")
+    volume: str = Field(description="Its volume.")
+    tx_id: str = Field(alias="txID", description="Recovered TxID.")
+    create_tx_id: str = Field(alias="createTxID", description="TxID its service was created at.")
+    recovery_count: int = Field(description="CCF's count of recoveries in it.")
+    service_certificate: str = Field(description="PEM of the service it made.")
+    public_key: str = Field(description="SHA-256 of that service's public key.")
+    chosen_at: Moment = Field(description="When it was chosen.")
+
+
+class Timeline(StatusModel):
+    """When each step of an attempt was done."""
+
+    suspected_at: Moment | None = Field(default=None, description="No quorum was seen any more.")
+    proven_at: Moment | None = Field(default=None, description="The loss was proven.")
+    fenced_at: Moment | None = Field(default=None, description="Every candidate's volume was fenced or given up.")
+    recovered_at: Moment | None = Field(default=None, description="Every candidate had a result.")
+    chosen_at: Moment | None = Field(default=None, description="The winner was written.")
+    losers_gone_at: Moment | None = Field(default=None, description="Every other candidate had provably ended.")
+    joined_at: Moment | None = Field(default=None, description="The joiners had caught up.")
+    accepted_at: Moment | None = Field(default=None, description="The members accepted the new service.")
+    open_at: Moment | None = Field(default=None, description="The service was open on a quorum.")
+
+
+class Attempt(StatusModel):
+    """One disaster recovery: everything it has decided."""
+
+    number: int = Field(description="Number of the attempt.")
+    phase: AttemptPhase = Field(description="Step it is in.")
+    reason: str = Field(default="", description="Why it waits, where it does.")
+    message: str = Field(default="", description="The same in a sentence.")
+    base_service: str = Field(description="Public key of the service being recovered.")
+    base_certificate: str = Field(description="PEM of the certificate of the service being recovered.")
+    base_recovery_count: int = Field(description="Its recovery count.")
+    base_high_water_mark: str | None = Field(default=None, description="Its high-water mark.")
+    configuration: list[str] = Field(description="Its committed configuration: CCF node ids.")
+    members_of: dict[str, str] = Field(
+        default_factory=dict, description="Volume of each node id of the configuration, as known when it began."
+    )
+    evidence: list[QuorumEvidence] = Field(default_factory=list, description="The proof of the loss.")
+    candidates: list[Candidate] = Field(default_factory=list, description="One per surviving volume.")
+    possible_loss: list[str] = Field(
+        default_factory=list, description="What may be missing, where it cannot be excluded; one sentence each."
+    )
+    winner: Winner | None = Field(default=None, description="The chosen candidate.")
+    timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
+
+
+class AttemptSummary(StatusModel):
+    """A past attempt."""
+
+    number: int = Field(description="Number of the attempt.")
+    result: AttemptResult = Field(description="How it ended.")
+    message: str = Field(default="", description="Why, in a sentence.")
+    winner_volume: str | None = Field(default=None, description="Volume of the winner.")
+    tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID.")
+    candidates: dict[str, str] = Field(default_factory=dict, description="Volume: result and TxID.")
+    timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
+    ended_at: Moment = Field(description="When it ended.")
+
+
+class Counters(StatusModel):
+    """Numbers that only grow."""
+
+    next_node: int = Field(default=0, description="Number of the next node.")
+    next_volume: int = Field(default=0, description="Number of the next volume.")
+    next_attempt: int = Field(default=1, description="Number of the next attempt.")
+
+
+class NetworkStatus(StatusModel):
+    """The status of a CCFNetwork."""
+
+    observed_generation: int | None = Field(default=None, description="The generation of the spec this is about.")
+    phase: Phase = Field(default=Phase.CREATING, description="Where the network is in its life.")
+    phase_since: Moment | None = Field(default=None, description="Since when.")
+    reason: str = Field(default="", description="Why it is there, in one CamelCase word.")
+    message: str = Field(default="", description="The same in a sentence.")
+    next_step: str = Field(default="", description="What a person must do next, if anything.")
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        description="Ready, QuorumHealthy, Recoverable, RecoveryInProgress, GovernanceRequired, "
+        "ServiceIdentityChanged, Progressing.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    nodes_total: int = Field(default=0, description="Nodes that run or are being started (for the scale subresource).")
+    ready_nodes: str = Field(default="", description="Nodes fit for traffic / nodes wanted.")
+    selector: str = Field(default="", description="Label selector of the network's pods (for the scale subresource).")
+    recoveries: int = Field(default=0, description="Disaster recoveries this network has come through.")
+    service: ServiceStatus = Field(default_factory=ServiceStatus, description="The CCF service.")
+    quorum: QuorumStatus = Field(default_factory=QuorumStatus, description="The verdict about quorum.")
+    high_water_mark: HighWaterMark | None = Field(default=None, description="Greatest committed TxID seen.")
+    configuration: Configuration | None = Field(default=None, description="Last committed consensus configuration.")
+    counters: Counters = Field(default_factory=Counters, description="Numbers that only grow.")
+    nodes: list[NodeRecord] = Field(
+        default_factory=list,
+        description="The network's nodes.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    volumes: list[VolumeRecord] = Field(
+        default_factory=list,
+        description="The network's volumes.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    attempt: Attempt | None = Field(default=None, description="The disaster recovery in progress.")
+    history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
+
+    def node(self, name: str) -> NodeRecord | None:
+        """The record of the node with this name."""
+        return next((n for n in self.nodes if n.name == name), None)
+
+    def volume(self, name: str) -> VolumeRecord | None:
+        """The record of the volume with this name."""
+        return next((v for v in self.volumes if v.name == name), None)

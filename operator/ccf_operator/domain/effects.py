@@ -1,0 +1,123 @@
+"""What the operator may do to the world: each effect is plain data and can be done twice with the same outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CreateVolume:
+    """Create the claim of a volume, unless it exists."""
+
+    volume: str
+
+
+@dataclass(frozen=True)
+class CreateNode:
+    """Create the ConfigMap and the pod of a node, unless they exist."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """Ask for a pod's end, by UID; `grace_seconds` None leaves the pod's own."""
+
+    pod: str
+    uid: str
+    grace_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class ReleasePod:
+    """Remove our finalizer from a pod whose end is recorded, and delete it, by UID."""
+
+    pod: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class DeleteConfigMap:
+    """Delete the configuration of a node whose pod is gone."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class LabelPod:
+    """Set labels of a pod, by UID; None removes one."""
+
+    pod: str
+    uid: str
+    labels: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class ApplyServices:
+    """Apply the two Services of the network."""
+
+
+@dataclass(frozen=True)
+class ApplyDisruptionBudgets:
+    """Apply the PodDisruptionBudgets; `majority` is that of the committed configuration."""
+
+    majority: int
+
+
+@dataclass(frozen=True)
+class ApplyIdentity:
+    """Apply the ConfigMap with the current and the previous service certificate."""
+
+
+@dataclass(frozen=True)
+class RemoveNodeRow:
+    """Delete the row of a completely retired node, through a node of the service (CCF facts §7.2)."""
+
+    through: str
+    node_id: str
+
+
+@dataclass(frozen=True)
+class RemoveFinalizer:
+    """Let the deleted CCFNetwork go."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Publish an event on the CCFNetwork."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+Effect = (
+    CreateVolume
+    | CreateNode
+    | DeletePod
+    | ReleasePod
+    | DeleteConfigMap
+    | LabelPod
+    | ApplyServices
+    | ApplyDisruptionBudgets
+    | ApplyIdentity
+    | RemoveNodeRow
+    | RemoveFinalizer
+    | Report
+)
+
+__all__ = [
+    "ApplyDisruptionBudgets",
+    "ApplyIdentity",
+    "ApplyServices",
+    "CreateNode",
+    "CreateVolume",
+    "DeleteConfigMap",
+    "DeletePod",
+    "Effect",
+    "LabelPod",
+    "ReleasePod",
+    "RemoveFinalizer",
+    "RemoveNodeRow",
+    "Report",
+]

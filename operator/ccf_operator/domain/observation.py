@@ -1,0 +1,128 @@
+"""What one look at the cluster and the CCF nodes has shown: plain, frozen data, the only input of every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ccf_operator.api.spec import CCFNetworkSpec
+from ccf_operator.api.status import NetworkStatus
+from ccf_operator.ccf.answers import NodeAnswers
+
+
+@dataclass(frozen=True)
+class Terminated:
+    """The kubelet's report that a container has ended."""
+
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ContainerView:
+    """State of one container of a pod; all unset: the kubelet has not reported it."""
+
+    running: bool = False
+    started_at: datetime | None = None
+    terminated: Terminated | None = None
+    waiting_reason: str | None = None
+    waiting_message: str | None = None
+
+
+@dataclass(frozen=True)
+class PodView:
+    """One pod of the network.
+
+    `stage` is the init container, `ccf` the CCF process; a container the kubelet has not reported is an empty view.
+    """
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    finalizers: tuple[str, ...]
+    deleting: bool
+    created_at: datetime
+    phase: str
+    ready: bool
+    ip: str | None
+    machine: str | None
+    owner_uid: str | None
+    stage: ContainerView
+    ccf: ContainerView
+    unschedulable: str | None = None
+    """The scheduler's message, if it could not place the pod."""
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """One PersistentVolumeClaim of the network."""
+
+    name: str
+    uid: str
+    phase: str
+    volume_name: str | None
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    deleting: bool = False
+    reclaim_policy: str | None = None
+
+
+@dataclass(frozen=True)
+class MachineView:
+    """One Kubernetes Node."""
+
+    name: str
+    uid: str
+    ready: bool
+    boot_id: str | None
+    out_of_service: bool
+    """It carries the taint `node.kubernetes.io/out-of-service`: a person's word that it is down."""
+
+
+@dataclass(frozen=True)
+class MemberInput:
+    """A member of the consortium with its files resolved."""
+
+    name: str
+    certificate: str
+    encryption_public_key: str | None
+    data: object | None
+    recovery_role: str | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the spec refers to, resolved; `problems` says what is missing or does not parse."""
+
+    constitution: tuple[tuple[str, str], ...] = ()
+    members: tuple[MemberInput, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at one network.
+
+    Lists are fresh reads, not caches. `answers` holds what each live pod's node said, by pod name; `machines` is None
+    where Kubernetes Nodes could not be read. `certificate_keys` maps each PEM seen to the SHA-256 of its public key.
+    """
+
+    now: datetime
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    deleting: bool
+    spec: CCFNetworkSpec
+    status: NetworkStatus
+    inputs: Inputs
+    pods: Mapping[str, PodView]
+    claims: Mapping[str, ClaimView]
+    config_maps: frozenset[str]
+    machines: Mapping[str, MachineView] | None
+    answers: Mapping[str, NodeAnswers]
+    name_taken: tuple[str, ...] = field(default=())
+    """Objects that bear one of our names but belong to someone else."""

@@ -102,6 +102,11 @@ class Ended(StatusModel):
     exit_code: int | None = Field(default=None, description="Exit code of the container `ccf`.")
     reason: str | None = Field(default=None, description="Reason the kubelet gave.")
     message: str | None = Field(default=None, description="The end of what the container said.")
+    disk_kept: bool = Field(
+        default=False,
+        description="Whether the machine was seen to go on running (same boot id) when the process had ended, "
+        "so that what the process had written is on the disk.",
+    )
 
 
 class Machine(StatusModel):
@@ -152,6 +157,9 @@ class VolumeRecord(StatusModel):
         default_factory=list,
         description="The generations that together hold the ledger of the last open service on this volume.",
     )
+    service: str | None = Field(
+        default=None, description="Public key of the open service the lineage last belonged to."
+    )
     next_generation: int = Field(default=0, description="The generation the next node on this volume writes.")
     note: str | None = Field(default=None, description="What a person should know about it.")
 
@@ -183,8 +191,11 @@ class Configuration(StatusModel):
 
     seqno: int = Field(description="Where in the ledger it was set.")
     nodes: list[str] = Field(description="CCF node ids.")
+    pending: list[list[str]] = Field(
+        default_factory=list, description="Configurations that were set after it and had not committed when last seen."
+    )
     service: str = Field(description="Public key of the service it belongs to.")
-    seen_at: Moment = Field(description="When it was last seen.")
+    seen_at: Moment = Field(description="When this configuration was first seen.")
 
 
 class QuorumEvidence(StatusModel):
@@ -277,6 +288,10 @@ class Attempt(StatusModel):
     base_recovery_count: int = Field(description="Its recovery count.")
     base_high_water_mark: str | None = Field(default=None, description="Its high-water mark.")
     configuration: list[str] = Field(description="Its committed configuration: CCF node ids.")
+    configuration_seqno: int = Field(default=0, description="Where in the ledger that configuration was set.")
+    pending: list[list[str]] = Field(
+        default_factory=list, description="Configurations that may have replaced it when the loss was proven."
+    )
     members_of: dict[str, str] = Field(
         default_factory=dict, description="Volume of each node id of the configuration, as known when it began."
     )

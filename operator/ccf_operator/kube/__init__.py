@@ -1,0 +1,1 @@
+"""The Kubernetes side: one gateway to the API server, and views of what it answers."""

@@ -1,0 +1,1 @@
+"""From decisions to Kubernetes objects and CCF configuration: data in, manifests out."""

@@ -1,0 +1,118 @@
+"""From the API server's JSON to the views that decisions are made on.
+
+Pure. A field that is missing gives an empty view, never an error: what the kubelet has not reported is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
+
+OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
+STAGE = "stage"
+CCF = "ccf"
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def controller_uid(raw: Mapping[str, Any]) -> str | None:
+    """UID of the controller that owns an object, or None."""
+    for reference in raw["metadata"].get("ownerReferences") or []:
+        if reference.get("controller"):
+            return str(reference["uid"])
+    return None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A Kubernetes time (RFC 3339, UTC), or None where there is none or it does not parse."""
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+
+
+def container_view(statuses: list[Mapping[str, Any]] | None, name: str) -> ContainerView:
+    """The current state of one container; empty if the kubelet has not reported it.
+
+    `lastState` is left out: it belongs to an earlier run of a container that has been started again.
+    """
+    status = next((s for s in statuses or [] if s.get("name") == name), None)
+    if status is None:
+        return ContainerView()
+    state = status.get("state") or {}
+    if (ended := state.get("terminated")) is not None:
+        return ContainerView(
+            started_at=moment(ended.get("startedAt")),
+            terminated=Terminated(
+                exit_code=int(ended.get("exitCode", 0)),
+                reason=ended.get("reason") or "",
+                message=ended.get("message") or "",
+                finished_at=moment(ended.get("finishedAt")),
+            ),
+        )
+    if (running := state.get("running")) is not None:
+        return ContainerView(running=True, started_at=moment(running.get("startedAt")))
+    waiting = state.get("waiting") or {}
+    return ContainerView(waiting_reason=waiting.get("reason"), waiting_message=waiting.get("message"))
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((c for c in status.get("conditions") or [] if c.get("type") == kind), {})
+
+
+def pod_view(raw: Mapping[str, Any]) -> PodView:
+    """A pod. Containers other than `stage` and `ccf`, injected ones too, are not looked at."""
+    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    scheduled = _condition(status, "PodScheduled")
+    unschedulable = None
+    if scheduled.get("status") == "False" and not spec.get("nodeName"):
+        unschedulable = scheduled.get("message") or scheduled.get("reason") or "Unschedulable"
+    return PodView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        labels=dict(metadata.get("labels") or {}),
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        deleting=metadata.get("deletionTimestamp") is not None,
+        created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
+        phase=status.get("phase") or "Pending",
+        ready=_condition(status, "Ready").get("status") == "True",
+        ip=status.get("podIP") or None,
+        machine=spec.get("nodeName") or None,
+        owner_uid=controller_uid(raw),
+        stage=container_view(status.get("initContainerStatuses"), STAGE),
+        ccf=container_view(status.get("containerStatuses"), CCF),
+        unschedulable=unschedulable,
+    )
+
+
+def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) -> ClaimView:
+    """A PersistentVolumeClaim; its PersistentVolume, where it could be read, gives the reclaim policy."""
+    metadata = raw["metadata"]
+    return ClaimView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        phase=(raw.get("status") or {}).get("phase") or "Pending",
+        volume_name=(raw.get("spec") or {}).get("volumeName") or None,
+        labels=dict(metadata.get("labels") or {}),
+        annotations=dict(metadata.get("annotations") or {}),
+        deleting=metadata.get("deletionTimestamp") is not None,
+        reclaim_policy=((volume or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy"),
+    )
+
+
+def machine_view(raw: Mapping[str, Any]) -> MachineView:
+    """A Kubernetes Node."""
+    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    return MachineView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ready=_condition(status, "Ready").get("status") == "True",
+        boot_id=(status.get("nodeInfo") or {}).get("bootID") or None,
+        out_of_service=any(taint.get("key") == OUT_OF_SERVICE_TAINT for taint in spec.get("taints") or []),
+    )

@@ -1,0 +1,50 @@
+"""Identities of CCF nodes and services: public keys of certificates, compared and shown as SHA-256 hex.
+
+A node id is the SHA-256 of the node's DER SubjectPublicKeyInfo (CCF facts §3). Certificates are renewed with the
+same key, so keys are compared, never certificates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+
+class BadCertificate(ValueError):
+    """What should be a certificate does not parse as one."""
+
+
+def node_id(der: bytes) -> str:
+    """Node id of the owner of a DER certificate: 64 lower-case hex digits. Raises BadCertificate."""
+    try:
+        return _fingerprint(x509.load_der_x509_certificate(der))
+    except (ValueError, TypeError) as error:
+        raise BadCertificate(f"not a DER certificate: {error}") from error
+
+
+def key_fingerprint(pem: str) -> str:
+    """SHA-256 hex of the public key of the first certificate in a PEM text. Raises BadCertificate."""
+    return _fingerprint(_load(pem))
+
+
+def expires_at(pem: str) -> datetime:
+    """The moment (UTC) after which the first certificate in a PEM text is not valid. Raises BadCertificate."""
+    return _load(pem).not_valid_after_utc
+
+
+def _load(pem: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadCertificate(f"not a PEM certificate: {error}") from error
+
+
+def _fingerprint(certificate: x509.Certificate) -> str:
+    try:
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except Exception as error:  # the library raises UnsupportedAlgorithm and others for keys it does not know
+        raise BadCertificate(f"public key of an unknown kind: {error}") from error
+    return hashlib.sha256(key).hexdigest()

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from simulator.ledger_crypto import LedgerSecrets
+from simulator.merkle import MerkleTree, Signer
+
 Writes = dict[str, dict[bytes, bytes | None]]
 """table -> key -> value; None removes the key. Tables whose name starts with "public:" are public, others private."""
 
@@ -21,6 +24,14 @@ class TxID(NamedTuple):
     def parse(cls, text: str) -> TxID:
         """Parse "<view>.<seqno>"; raises ValueError on anything else."""
         raise NotImplementedError
+
+
+class OutOfOrder(Exception):
+    """An entry that does not follow the last applied one (seqno + 1, same or later view)."""
+
+
+class SnapshotGone(Exception):
+    """A transaction reads at a seqno that is no longer kept: compacted since, or rolled back."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +83,19 @@ class Tx:
 
 
 class Store:
+    """The whole state of one node, by version. A fresh one is at 0.0.
+
+    `secrets` are consulted at each entry: private domains whose key is missing are left out (`private_pending`) until
+    `apply_private`. The Merkle tree follows the entries.
+    """
+
     current: TxID  # last applied
     compacted: int  # globally committed seqno
+    secrets: LedgerSecrets
+    tree: MerkleTree  # of the entries up to `current`
+
+    def __init__(self, secrets: LedgerSecrets) -> None:
+        raise NotImplementedError
 
     def begin(self, *, committed: bool = False) -> Tx:
         """A transaction on the current state, or (committed=True) on the globally committed state."""
@@ -83,18 +105,27 @@ class Store:
         """True if something `tx` read has been written since its snapshot."""
         raise NotImplementedError
 
-    def prepare(
-        self, writes: Mapping[str, Mapping[bytes, bytes | None]], view: int, *, force_chunk_after: bool = False
-    ) -> Entry:
-        """Serialise `writes` as the next entry (current.seqno + 1); does not apply it."""
+    def prepare(self, writes: Mapping[str, Mapping[bytes, bytes | None]], view: int) -> Entry:
+        """Serialise `writes` as the next entry (current.seqno + 1); does not apply it. Raises LookupError without a secret."""
+        raise NotImplementedError
+
+    def prepare_signature(self, view: int, signer: Signer, *, force_chunk_after: bool = False) -> Entry:
+        """The next entry as a signature over everything before it; `force_chunk_after` ends the ledger chunk with it."""
         raise NotImplementedError
 
     def apply(self, entry: bytes) -> AppliedEntry:
-        """Deserialise one entry and append it. Raises ledger_format.MalformedEntry, OutOfOrder."""
+        """Deserialise one entry and append it; signatures are verified.
+
+        Raises ledger_format.MalformedEntry, merkle.BadSignature, ledger_crypto.DecryptionFailed, OutOfOrder; the store is then
+        unchanged.
+        """
         raise NotImplementedError
 
     def apply_private(self, entry: bytes) -> None:
-        """Private recovery: decrypt an entry that was applied publicly before, and merge its private writes."""
+        """Private recovery: decrypt an entry that was applied publicly before, and merge its private writes.
+
+        Raises MalformedEntry if it is not the entry applied before, DecryptionFailed (also if its secret is not known).
+        """
         raise NotImplementedError
 
     def rollback(self, seqno: int) -> None:

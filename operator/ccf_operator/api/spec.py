@@ -18,7 +18,7 @@ _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION_PART = re.compile(r"([0-9]+)(h|ms|m|s)")
 _DURATION = re.compile(r"([0-9]+(h|ms|m|s))+")
 
-DEFAULT_REQUESTS: dict[str, str] = {"cpu": "100m", "memory": "256Mi"}
+DEFAULT_REQUESTS: dict[str, int | str] = {"cpu": "100m", "memory": "256Mi"}
 """What a CCF container asks for where the spec says nothing; never zero, so that nodes are not the first evicted."""
 
 
@@ -228,12 +228,35 @@ class LedgerSignatures(ApiModel):
 
 
 def _resources_schema(schema: dict[str, Any]) -> None:
-    quantities = {"additionalProperties": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}
-    for name, description in (("limits", "The most it may use."), ("requests", "What is kept free for it.")):
-        schema["properties"] = schema.get("properties", {})
-        schema["properties"][name] = {"type": "object", "description": description, **quantities}
-    schema["properties"]["requests"]["default"] = dict(DEFAULT_REQUESTS)
-    schema.pop("additionalProperties", None)
+    quantities = {
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 32}]},
+    }
+    schema["properties"] = {
+        "limits": {**quantities, "description": "The most it may use."},
+        "requests": {**quantities, "description": "What is kept free for it.", "default": dict(DEFAULT_REQUESTS)},
+    }
+    del schema["additionalProperties"]
+
+
+def _tolerations_schema(schema: dict[str, Any]) -> None:
+    text = {"type": "string"}
+    schema["items"] = {
+        "type": "object",
+        "description": "A toleration, as in a Pod.",
+        "properties": {
+            "key": {**text, "description": "Key of the taint; absent with operator Exists: every taint."},
+            "operator": {"enum": ["Exists", "Equal"], **text, "description": "How the value is compared."},
+            "value": {**text, "description": "Value of the taint, with operator Equal."},
+            "effect": {
+                "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"],
+                **text,
+                "description": "Effect of the taint; absent: every effect.",
+            },
+            "tolerationSeconds": {"type": "integer", "description": "For how long, with effect NoExecute."},
+        },
+    }
 
 
 class Pods(ApiModel):
@@ -251,6 +274,7 @@ class Pods(ApiModel):
         default_factory=list,
         max_length=64,
         description="Taints that do not keep nodes away, besides those the operator tolerates of itself.",
+        json_schema_extra=_tolerations_schema,
     )
     priority_class_name: ObjectName | None = Field(default=None, description="Priority class of the pods.")
     service_account_name: ObjectName | None = Field(
@@ -275,6 +299,9 @@ class Pods(ApiModel):
         return given if "requests" in given else {**given, "requests": dict(DEFAULT_REQUESTS)}
 
 
+_BY_NAME: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+
+
 class CCFNetworkSpec(ApiModel):
     """What a CCF network should be."""
 
@@ -286,7 +313,10 @@ class CCFNetworkSpec(ApiModel):
         default=None, description="When the image is pulled; Kubernetes' own default if absent."
     )
     image_pull_secrets: list[LocalRef] = Field(
-        default_factory=list, max_length=16, description="Secrets for pulling the image."
+        default_factory=list,
+        max_length=16,
+        description="Secrets for pulling the image.",
+        json_schema_extra=_BY_NAME,
     )
     command: list[Annotated[str, StringConstraints(min_length=1, max_length=4096)]] = Field(
         default_factory=lambda: ["/opt/ccf/bin/js_generic"],
@@ -295,7 +325,10 @@ class CCFNetworkSpec(ApiModel):
         description="The CCF binary in the image, and arguments; the operator adds --config and --log-level.",
     )
     members: list[Member] = Field(
-        min_length=1, max_length=64, description="The members the service starts with. Governance changes them later."
+        min_length=1,
+        max_length=64,
+        description="The members the service starts with. Governance changes them later.",
+        json_schema_extra=_BY_NAME,
     )
     constitution: Constitution = Field(
         description="The constitution the service starts with. Governance changes it later."

@@ -301,6 +301,9 @@ class Attempt(StatusModel):
         default_factory=list, description="What may be missing, where it cannot be excluded; one sentence each."
     )
     winner: Winner | None = Field(default=None, description="The chosen candidate.")
+    network: Configuration | None = Field(
+        default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
+    )
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
 
 

@@ -1,0 +1,206 @@
+"""The CustomResourceDefinition, made from the models.
+
+`python -m ccf_operator.api.crd` prints it; given file names, it writes it there.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, NoDefault
+from pydantic_core import core_schema
+
+from ccf_operator.api.rules import RULES
+from ccf_operator.api.spec import CCFNetworkSpec
+from ccf_operator.api.status import NetworkStatus
+from ccf_operator.render import labels
+
+Schema = dict[str, Any]
+
+_KEPT = (
+    "type",
+    "format",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
+)
+_INT32_MAX = 2**31 - 1
+
+
+def _column(name: str, path: str, description: str, kind: str = "string", priority: int = 0) -> Schema:
+    return {"name": name, "type": kind, "jsonPath": path, "description": description, "priority": priority}
+
+
+PRINTER_COLUMNS: tuple[Schema, ...] = (
+    _column("Ready", ".status.readyNodes", "Nodes fit for traffic / nodes wanted."),
+    _column("Service", ".status.service.status", "Status of the service in CCF's words."),
+    _column("Phase", ".status.phase", "Where the network is in its life."),
+    _column("Recoveries", ".status.recoveries", "Disaster recoveries it has come through.", kind="integer"),
+    _column("TxID", ".status.highWaterMark.txID", "Greatest committed TxID seen."),
+    _column("Age", ".metadata.creationTimestamp", "Time since it was created.", kind="date"),
+    _column("Verdict", ".status.quorum.verdict", "What is proven about quorum.", priority=1),
+    _column("Reason", ".status.reason", "Why it is in this phase.", priority=1),
+    _column("Message", ".status.message", "The same in a sentence.", priority=1),
+)
+"""What `kubectl get ccf` shows; those with priority 1 only with `-o wide`."""
+
+
+class _WithFactoryDefaults(GenerateJsonSchema):
+    """Shows also the defaults that a factory makes, where they are more than an empty list or object."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        factory: Any = schema.get("default_factory")
+        value = factory() if factory is not None else schema.get("default", NoDefault)
+        inner = self.generate_inner(schema["schema"])
+        if value is NoDefault or value in (None, [], {}):
+            return inner
+        if isinstance(value, BaseModel):
+            # An empty object is enough: the API server then fills in the defaults of its fields, as it does for an
+            # object of which the user gave only a part.
+            return {**inner, "default": {}}
+        return {**inner, "default": self.encode_default(value)}
+
+
+def structural(model: type[BaseModel], path: str = "") -> Schema:
+    """The structural schema of a model that stands at `path` (`.spec`), with the rules of `api.rules`."""
+    document = model.model_json_schema(by_alias=True, mode="validation", schema_generator=_WithFactoryDefaults)
+    return _structural(document, document.get("$defs", {}), path)
+
+
+def without_defaults(schema: Schema) -> Schema:
+    """The same schema with nothing filled in by the API server: what a controller reports is only what it wrote."""
+    kept = {key: value for key, value in schema.items() if key != "default"}
+    if "properties" in kept:
+        kept["properties"] = {name: without_defaults(field) for name, field in kept["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = without_defaults(kept[key])
+    return kept
+
+
+def _resolve(node: Schema, definitions: Schema) -> Schema:
+    """The node with its `$ref` followed and its `| null` dropped; what stands beside them wins."""
+    beside = {key: value for key, value in node.items() if key not in ("$ref", "anyOf", "allOf")}
+    if "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        return {**_resolve(target, definitions), **beside}
+    # An absent field and null mean the same; the API server drops a null where the field is not nullable.
+    choices = [choice for choice in node.get("anyOf") or node.get("allOf") or () if choice != {"type": "null"}]
+    if not choices:
+        return node
+    if len(choices) == 1:
+        return {**_resolve(choices[0], definitions), **beside}
+    if {choice.get("type") for choice in choices} == {"integer", "string"}:
+        return {"x-kubernetes-int-or-string": True, **beside}
+    raise TypeError(f"a structural schema has no choice between {choices}")
+
+
+def _structural(node: Schema, definitions: Schema, path: str) -> Schema:
+    node = _resolve(node, definitions)
+    schema: Schema = {}
+    if "description" in node:
+        schema["description"] = " ".join(node["description"].split())
+    schema |= {key: node[key] for key in _KEPT if key in node}
+    schema |= {key: value for key, value in node.items() if key.startswith("x-kubernetes-")}
+    if node.get("type") == "integer":
+        schema["format"] = "int32" if node.get("maximum", _INT32_MAX + 1) <= _INT32_MAX else "int64"
+    if "default" in node:
+        schema["default"] = node["default"]
+    if node.get("type") == "array":
+        schema["items"] = _structural(node["items"], definitions, f"{path}[]")
+        schema.setdefault("x-kubernetes-list-type", "atomic")
+    if "properties" in node:
+        schema["properties"] = {
+            name: _structural(field, definitions, f"{path}.{name}") for name, field in node["properties"].items()
+        }
+        if node.get("required"):
+            schema["required"] = sorted(node["required"])
+    elif node.get("type") == "object":
+        values = node.get("additionalProperties", True)
+        if isinstance(values, dict):
+            schema["additionalProperties"] = _structural(values, definitions, f"{path}[]")
+        else:
+            schema["x-kubernetes-preserve-unknown-fields"] = True
+    if path in RULES:
+        schema["x-kubernetes-validations"] = [rule.to_schema() for rule in RULES[path]]
+    return schema
+
+
+def definition() -> Schema:
+    """The CustomResourceDefinition of CCFNetwork."""
+    root: Schema = {
+        "description": "A CCF network: one CCF service over its whole life, disaster recoveries included.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": "Version of this API."},
+            "kind": {"type": "string", "description": labels.KIND},
+            "metadata": {"type": "object"},
+            "spec": structural(CCFNetworkSpec, ".spec"),
+            "status": without_defaults(structural(NetworkStatus, ".status")),
+        },
+        "x-kubernetes-validations": [rule.to_schema() for rule in RULES[""]],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{labels.PLURAL}.{labels.GROUP}"},
+        "spec": {
+            "group": labels.GROUP,
+            "names": {
+                "kind": labels.KIND,
+                "listKind": f"{labels.KIND}List",
+                "plural": labels.PLURAL,
+                "singular": labels.KIND.lower(),
+                "shortNames": ["ccf"],
+                "categories": ["all"],
+            },
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": labels.API_VERSION.partition("/")[2],
+                    "served": True,
+                    "storage": True,
+                    "additionalPrinterColumns": list(PRINTER_COLUMNS),
+                    "schema": {"openAPIV3Schema": root},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.nodes",
+                            "statusReplicasPath": ".status.nodesTotal",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                }
+            ],
+        },
+    }
+
+
+def to_yaml() -> str:
+    """The definition as it stands in `crds/`."""
+    body: str = yaml.safe_dump(definition(), sort_keys=False, width=120, allow_unicode=True)
+    return f"# Made by `python -m ccf_operator.api.crd` from ccf_operator/api; do not edit.\n{body}"
+
+
+def main(files: list[str]) -> None:
+    """Write the definition to the files, or print it where none is given."""
+    text = to_yaml()
+    for file in files:
+        Path(file).write_text(text)
+    if not files:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,120 @@
+"""What may not change, or contradicts itself, in a CCFNetwork: the CEL rules the API server enforces.
+
+Each message says what to write instead. Rules are keyed by their place in the object: `.spec.members[]` is an item of
+the members. CEL never sees Python; the same truths that Python needs are in `api.spec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One CEL rule; `says` is CEL that makes the message, for messages with the user's own values in them."""
+
+    rule: str
+    message: str
+    says: str | None = None
+
+    def to_schema(self) -> dict[str, Any]:
+        """The rule as an item of `x-kubernetes-validations`."""
+        schema: dict[str, Any] = {"rule": self.rule, "message": self.message}
+        if self.says is not None:
+            schema["messageExpression"] = self.says
+        return schema
+
+
+_HOLDS_A_SHARE = "has(m.encryptionPublicKey) && (!has(m.recoveryRole) || m.recoveryRole == 'Participant')"
+_IS_OWNER = "has(m.encryptionPublicKey) && has(m.recoveryRole) && m.recoveryRole == 'Owner'"
+
+
+def _pem_source(kind: str) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            "has(self.configMapKeyRef) != has(self.value)",
+            "write exactly one of configMapKeyRef: {name: <ConfigMap>, key: <key>} and value: <PEM text>",
+        ),
+        Rule(
+            f"!has(self.value) || self.value.contains('-----BEGIN {kind}-----')",
+            f"value must be the PEM text itself, with the line -----BEGIN {kind}----- in it; "
+            "to name a file of a ConfigMap write configMapKeyRef: {name: <ConfigMap>, key: <key>}",
+        ),
+    )
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "": (
+        Rule(
+            "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "metadata.name becomes part of DNS names: write at most 40 lower-case letters, digits and '-', beginning "
+            "with a letter and not ending with '-', for example bank or bank-2",
+        ),
+    ),
+    ".spec": (
+        Rule(
+            "has(self.recoveryThreshold) == has(oldSelf.recoveryThreshold) && "
+            "(!has(self.recoveryThreshold) || self.recoveryThreshold == oldSelf.recoveryThreshold)",
+            "recoveryThreshold is only what the service starts with: put the former value back and change the "
+            "threshold by a governance proposal (set_recovery_threshold)",
+        ),
+        Rule(
+            f"self.members.exists(m, ({_HOLDS_A_SHARE}) || ({_IS_OWNER}))",
+            "no member could ever recover the service, and CCF would not open it: give at least one member an "
+            "encryptionPublicKey (and not the recoveryRole NonParticipant)",
+        ),
+        Rule(
+            f"!has(self.recoveryThreshold) || self.recoveryThreshold <= self.members.filter(m, {_HOLDS_A_SHARE}).size()"
+            f" || (self.recoveryThreshold == 1 && self.members.exists(m, {_IS_OWNER}))",
+            "recoveryThreshold is more than the members who hold a recovery share: lower it, or give more members an "
+            "encryptionPublicKey",
+            says="'recoveryThreshold ' + string(self.recoveryThreshold) + ' is more than the ' + "
+            f"string(self.members.filter(m, {_HOLDS_A_SHARE}).size()) + ' members who hold a recovery share: lower it, "
+            "or give more members an encryptionPublicKey'",
+        ),
+    ),
+    ".spec.members": (
+        Rule(
+            "self == oldSelf",
+            "members are only those the service starts with: put the former list back and change the consortium by a "
+            "governance proposal (set_member, remove_member)",
+        ),
+    ),
+    ".spec.members[]": (
+        Rule(
+            "!has(self.recoveryRole) || self.recoveryRole == 'NonParticipant' || has(self.encryptionPublicKey)",
+            "a member who takes part in recovery needs a key for its recovery share: add encryptionPublicKey or "
+            "leave recoveryRole out",
+        ),
+    ),
+    ".spec.members[].certificate": _pem_source("CERTIFICATE"),
+    ".spec.members[].encryptionPublicKey": _pem_source("PUBLIC KEY"),
+    ".spec.constitution": (
+        Rule(
+            "self == oldSelf",
+            "the constitution here is only what the service starts with: put the former one back and change it by a "
+            "governance proposal (set_constitution)",
+        ),
+    ),
+    ".spec.storage": (
+        Rule(
+            "has(self.storageClassName) == has(oldSelf.storageClassName) && "
+            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+            "storageClassName cannot change once volumes exist: put the former value back",
+        ),
+        Rule(
+            "self.accessMode == oldSelf.accessMode",
+            "accessMode cannot change once volumes exist: put the former value back",
+        ),
+    ),
+    ".spec.consensus": (
+        Rule(
+            "duration(self.messageTimeout) > duration('0s') && "
+            "duration(self.electionTimeout) > duration(self.messageTimeout)",
+            "electionTimeout must be longer than messageTimeout, or nodes stand for election between two messages of "
+            "a healthy primary; write for example messageTimeout: 100ms, electionTimeout: 5000ms",
+        ),
+    ),
+}
+"""Every rule, by its place."""

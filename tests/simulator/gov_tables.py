@@ -1,4 +1,4 @@
-"""The governance tables of the store, by CCF's names and in CCF's encodings; and who is in them (CCF facts §4.5, §6.6)."""
+"""The governance tables of the store, by CCF's names and in CCF's encodings (CCF facts §4.5, §6.6)."""
 
 from __future__ import annotations
 

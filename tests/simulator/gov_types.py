@@ -1,13 +1,15 @@
-"""What governance needs of a node and gives back to it: requests, answers, and the node's hooks (CCF facts §6)."""
+"""What governance and the node say to each other: requests, answers, and the node's hooks (CCF facts §6)."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from simulator.cose import Message
 from simulator.kv import Tx
 
 LedgerSecrets = Mapping[int, bytes]
@@ -130,3 +132,47 @@ class NodeHooks(Protocol):
     def log(self, message: str) -> None:
         """console.log and the like of governance and application code."""
         ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request at its endpoint: matched path parameters, and the verified message if the endpoint takes one."""
+
+    tx: Tx
+    request: Request
+    hooks: NodeHooks
+    path: Mapping[str, str]
+    message: Message | None = None
+
+    @property
+    def signed(self) -> Message:
+        """The message of an endpoint that takes one."""
+        if self.message is None:
+            raise RuntimeError("this endpoint takes no signed message")
+        return self.message
+
+    def identifier(self, parameter: str, kind: str) -> str:
+        """A path parameter that must be 32 bytes in hexadecimal; `kind` as in "member ID"."""
+        value = self.path[parameter]
+        if re.fullmatch(r"[0-9a-fA-F]{64}", value) is None:
+            raise GovError(400, "InvalidResourceName", f"'{value}' is not a valid hex-encoded {kind}")
+        return value
+
+    def signer(self) -> str:
+        """The member of the path, if that is who signed."""
+        member = self.path["memberId"]
+        if self.signed.kid != member:
+            message = (
+                f"Member ID from path parameter ({member}) does not match member ID from body signature "
+                f"({self.signed.kid})."
+            )
+            raise GovError(400, "InvalidAuthenticationInfo", message)
+        return member
+
+    def json(self) -> dict[str, Any]:
+        """The signed payload, which must be a JSON object."""
+        try:
+            value = json.loads(self.signed.payload)
+        except ValueError as error:
+            raise GovError(500, "InternalError", f"Failed to parse JSON: {error}") from error
+        return value if isinstance(value, dict) else {}

@@ -182,7 +182,9 @@ class Recovery(ApiModel):
         "say what is lost and do nothing.",
     )
     quorum_loss_window: Duration = Field(
-        default="30s", description="How long a proven loss must last before a recovery begins."
+        default="30s",
+        description="How long no quorum must have been seen before the suspicion is announced. A proven loss is acted "
+        "on at once; a suspicion never is.",
     )
     start_deadline: Duration = Field(
         default="10m", description="How long a candidate may wait for a machine and for its volume."

@@ -107,7 +107,7 @@ class Observation:
     """One look at one network.
 
     Lists are fresh reads, not caches. `answers` holds what each live pod's node said, by pod name; `machines` is None
-    where Kubernetes Nodes could not be read. `certificate_keys` maps each PEM seen to the SHA-256 of its public key.
+    where Kubernetes Nodes could not be read.
     """
 
     now: datetime
@@ -124,5 +124,6 @@ class Observation:
     config_maps: frozenset[str]
     machines: Mapping[str, MachineView] | None
     answers: Mapping[str, NodeAnswers]
+    cluster_domain: str = "cluster.local"
     name_taken: tuple[str, ...] = field(default=())
     """Objects that bear one of our names but belong to someone else."""

@@ -6,7 +6,7 @@ fewer than a majority; a CCF process never comes back (CCF facts §0.1). Silence
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -95,7 +95,9 @@ def judge_loss(possible: Iterable[Members], ended: Set[str], testimonies: Iterab
     return Loss(True, "in every configuration that may be in force, no majority can ever form again")
 
 
-def agreed_primary(configurations: Iterable[Members], opinions: dict[str, tuple[str | None, int | None]]) -> str | None:
+def agreed_primary(
+    configurations: Iterable[Members], opinions: Mapping[str, tuple[str | None, int | None]]
+) -> str | None:
     """The primary that a majority of every active configuration agrees on, in the same view, itself included.
 
     `opinions` maps each node that answered to (primary id, view). None: no such primary (CCF facts §9).

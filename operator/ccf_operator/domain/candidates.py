@@ -1,0 +1,187 @@
+"""What became of each candidate: the typed results of recovery nodes.
+
+A result counts only if it is what it seems (CCF facts §4.6, §8.8): the recovered service must be the successor of the
+service being recovered, and it must have recovered all that a reading of the files beforehand has shown to be there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
+from ccf_operator.ccf.answers import NodeAnswers, StateAnswer
+from ccf_operator.domain.observation import PodView, Terminated
+from ccf_operator.domain.txid import TxID, recovered_tx_id
+
+STAGE_EMPTY = 5
+"""Exit code of `stage` where a volume holds no ledger at all."""
+
+READING = "ReadingPublicLedger"
+_RECOVERED_STATES = frozenset({"PartOfPublicNetwork", "ReadingPrivateLedger", "PartOfNetwork"})
+_SURVEY_LIMIT = 4
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A candidate's result, and for `Recovered` what it recovered."""
+
+    result: CandidateResult
+    detail: str = ""
+    tx_id: TxID | None = None
+    create_tx_id: TxID | None = None
+    service_certificate: str | None = None
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a candidate may take: to get its container started, and to make progress from then on."""
+
+    start: timedelta
+    progress: timedelta
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What `stage` said when it ended: the survey, with what is needed to judge the recovery."""
+
+    survey: Survey
+    committed_end: int
+    service_key: str | None
+
+
+def read_stage_report(terminated: Terminated | None) -> StageReport | None:
+    """The report in the termination message of `stage`; None if there is none or it is not one."""
+    if terminated is None or not terminated.message:
+        return None
+    try:
+        found = json.loads(terminated.message)
+    except ValueError:
+        return None
+    survey = found.get("survey") if isinstance(found, dict) else None
+    if not isinstance(survey, dict):
+        return None
+    try:
+        return StageReport(
+            survey=_survey(survey),
+            committed_end=int(survey.get("committedEnd") or 0),
+            service_key=survey.get("serviceKey") or None,
+        )
+    except (TypeError, ValueError):
+        return None
+
+
+def _survey(found: dict[str, Any]) -> Survey:
+    last_signed = found.get("lastSigned")
+    return Survey(
+        last_signed=str(TxID.parse(last_signed)) if last_signed else None,
+        sound=bool(found.get("sound", False)),
+        problems=[str(problem)[:200] for problem in found.get("problems") or []][:_SURVEY_LIMIT],
+        configurations=[[str(node) for node in nodes] for nodes in found.get("configurations") or []],
+        configuration_seqnos=[int(seqno) for seqno in found.get("configurationSeqnos") or []],
+    )
+
+
+def follow(candidate: Candidate, pod: PodView | None, answers: NodeAnswers | None, now: datetime) -> None:
+    """Note how far a candidate has come."""
+    if pod is None or pod.machine is None:
+        candidate.stage = "Unscheduled"
+        return
+    report = read_stage_report(pod.stage.terminated)
+    if report is not None and candidate.survey is None:
+        candidate.survey = report.survey
+    if not pod.ccf.running and pod.ccf.terminated is None:
+        candidate.stage = "Attaching"
+        return
+    candidate.stage = "Reading"
+    if candidate.started_at is None:
+        candidate.started_at = pod.ccf.started_at or now
+        candidate.progress_at = now
+    state = answers.state if answers is not None else None
+    if state is not None and state.last_signed_seqno > candidate.progress:
+        candidate.progress, candidate.progress_at = state.last_signed_seqno, now
+
+
+def judge(
+    candidate: Candidate,
+    attempt: Attempt,
+    pod: PodView | None,
+    answers: NodeAnswers | None,
+    deadlines: Deadlines,
+    now: datetime,
+) -> Judgement | None:
+    """The candidate's result, or None while there is none yet."""
+    if pod is not None and (ended := _judge_end(pod)) is not None:
+        return ended
+    report = read_stage_report(pod.stage.terminated) if pod is not None else None
+    if answers is not None and answers.state is not None and answers.state.state in _RECOVERED_STATES:
+        recovered = _judge_recovered(attempt, answers, report)
+        if recovered is not None:
+            return recovered
+    return _judge_time(candidate, answers.state if answers is not None else None, deadlines, now)
+
+
+def _judge_end(pod: PodView) -> Judgement | None:
+    staged = pod.stage.terminated
+    if staged is not None and staged.exit_code != 0:
+        if staged.exit_code == STAGE_EMPTY:
+            return Judgement(CandidateResult.EMPTY, "the volume holds no ledger")
+        said = f": {staged.message[:200]}" if staged.message else ""
+        return Judgement(CandidateResult.DAMAGED, f"stage gave up with exit code {staged.exit_code}{said}")
+    if (ended := pod.ccf.terminated) is not None:
+        said = f": {ended.message[-200:]}" if ended.message else ""
+        return Judgement(CandidateResult.DAMAGED, f"CCF ended with exit code {ended.exit_code}{said}")
+    return None
+
+
+def _judge_recovered(attempt: Attempt, answers: NodeAnswers, report: StageReport | None) -> Judgement | None:
+    network = answers.network
+    if network is None or network.create_tx_id is None:
+        return None
+    expected = attempt.base_recovery_count + 1
+    if network.recovery_count != expected:
+        return Judgement(
+            CandidateResult.WRONG_SERVICE, f"its recovery count is {network.recovery_count}, not {expected}"
+        )
+    if answers.previous_identity_key is None:
+        return None
+    if answers.previous_identity_key != attempt.base_service:
+        return Judgement(CandidateResult.WRONG_SERVICE, "its ledger belongs to a service with another key")
+    try:
+        found = recovered_tx_id(network.create_tx_id)
+    except ValueError:
+        return Judgement(CandidateResult.DAMAGED, f"it made a service at {network.create_tx_id}, as if from nothing")
+    if report is None:
+        return Judgement(CandidateResult.DAMAGED, "its ledger was not surveyed before it was recovered")
+    problem = _shortfall(found, report)
+    if problem is not None:
+        return Judgement(CandidateResult.DAMAGED, problem)
+    return Judgement(CandidateResult.RECOVERED, "", found, network.create_tx_id, network.service_certificate)
+
+
+def _shortfall(found: TxID, report: StageReport) -> str | None:
+    if not report.survey.sound:
+        return f"it recovered {found} from a ledger that is not whole: {'; '.join(report.survey.problems) or 'unsound'}"
+    if report.survey.last_signed is not None and found < TxID.parse(report.survey.last_signed):
+        return f"it recovered only {found} of a ledger signed up to {report.survey.last_signed}"
+    if found.seqno < report.committed_end:
+        return f"it recovered only {found} of a ledger committed up to seqno {report.committed_end}"
+    return None
+
+
+def _judge_time(
+    candidate: Candidate, state: StateAnswer | None, deadlines: Deadlines, now: datetime
+) -> Judgement | None:
+    if candidate.started_at is None:
+        if candidate.created_at is not None and now - candidate.created_at > deadlines.start:
+            return Judgement(
+                CandidateResult.UNREACHABLE, f"its pod did not start within {deadlines.start} ({candidate.stage})"
+            )
+        return None
+    since = max(candidate.started_at, candidate.progress_at or candidate.started_at)
+    if now - since > deadlines.progress:
+        where = state.state if state is not None else "no answer"
+        return Judgement(CandidateResult.TIMED_OUT, f"no progress for {deadlines.progress} ({where})")
+    return None

@@ -1,0 +1,129 @@
+"""From one look at a network to what should be true of its status and what to do: the whole decision, pure."""
+
+from __future__ import annotations
+
+from ccf_operator.api.status import AttemptPhase, Phase
+from ccf_operator.domain import attempts, recovery
+from ccf_operator.domain.conditions import keep_conditions
+from ccf_operator.domain.deletion import take_down
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
+from ccf_operator.domain.nodes import forget_released, keep_records, want_labels, want_pods
+from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.plan import Plan
+from ccf_operator.domain.quorum import majority
+from ccf_operator.domain.service import (
+    ServiceView,
+    keep_configuration,
+    keep_high_water_mark,
+    keep_lineages,
+    keep_service,
+    view_service,
+)
+from ccf_operator.domain.story import Story, tell
+from ccf_operator.domain.topology import (
+    Governance,
+    begin,
+    foreign_claims,
+    keep_fitness,
+    meet_service,
+    retry_start,
+    want_nodes,
+)
+from ccf_operator.domain.verdict import judge_base_loss, keep_verdict
+from ccf_operator.render import labels
+
+STEADY, WAITING, BUSY = 5.0, 2.0, 0.5
+"""Seconds between looks: where nothing is going on, where people or doubts are waited for, where work is under way."""
+
+
+def decide(seen: Observation) -> Plan:
+    """What should be true of the status, and what to do once it is written.
+
+    The observation carries the persisted status: nothing else is remembered between two looks.
+    """
+    draft = Draft.of(seen)
+    keep_records(draft)
+    if seen.deleting:
+        take_down(draft)
+        return Plan(draft.status, tuple(draft.effects), BUSY)
+    if draft.status.counters.next_node == 0:
+        _begin(draft)
+    elif not seen.name_taken:
+        retry_start(draft)
+    view, recovering, governance = _run(draft)
+    if not seen.name_taken:
+        want_pods(draft)
+        _want_objects(draft)
+    want_labels(draft)
+    forget_released(draft)
+    _write_story(draft, tell(draft, view, recovering, governance))
+    keep_conditions(draft)
+    _summarise(draft)
+    return Plan(draft.status, tuple(draft.effects), _wake_after(draft))
+
+
+def _begin(draft: Draft) -> None:
+    if not (draft.seen.name_taken or draft.seen.inputs.problems or foreign_claims(draft)):
+        begin(draft)
+
+
+def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
+    meet_service(draft)
+    status = draft.status
+    own = [record for record in status.nodes if record.attempt is None]
+    view = view_service(draft, status.service.public_key, own)
+    keep_service(draft, view)
+    status.configuration = keep_configuration(status.configuration, draft, view)
+    loss = judge_base_loss(draft, view)
+    if status.service.public_key is not None and (status.attempt is None or status.attempt.winner is None):
+        keep_verdict(draft, view, loss)
+    keep_high_water_mark(draft, view)
+    keep_fitness(draft, view)
+    keep_lineages(draft)
+    if recovery.may_begin(draft, loss):
+        attempts.begin(draft)
+    if status.attempt is not None:
+        return view, recovery.conduct(draft, status.attempt, view, loss), Governance()
+    return view, None, want_nodes(draft, view)
+
+
+def _want_objects(draft: Draft) -> None:
+    if not draft.status.nodes:
+        return
+    configuration = draft.status.configuration
+    draft.do(ApplyServices())
+    draft.do(ApplyDisruptionBudgets(majority=majority(len(configuration.nodes)) if configuration is not None else 1))
+    if draft.status.service.certificate is not None:
+        draft.do(ApplyIdentity())
+
+
+def _write_story(draft: Draft, story: Story) -> None:
+    status = draft.status
+    if status.phase is not story.phase or status.phase_since is None:
+        status.phase_since = draft.now
+        if story.phase in (Phase.AWAITING_OPEN, Phase.RUNNING, Phase.DEGRADED, Phase.BLOCKED):
+            warning = story.phase in (Phase.DEGRADED, Phase.BLOCKED)
+            draft.report(story.phase.value, f"{story.reason}: {story.message}", warning=warning)
+    status.phase, status.reason = story.phase, story.reason
+    status.message, status.next_step = story.message, story.next_step
+
+
+def _summarise(draft: Draft) -> None:
+    status = draft.status
+    status.observed_generation = draft.seen.generation
+    status.nodes_total = sum(record.stop is None for record in draft.alive())
+    status.ready_nodes = f"{sum(record.fit for record in status.nodes)}/{draft.seen.spec.nodes}"
+    status.selector = labels.selector_of(draft.seen.name)
+
+
+def _wake_after(draft: Draft) -> float:
+    status = draft.status
+    if status.attempt is not None:
+        waits = status.attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
+        return WAITING if waits else BUSY
+    if status.phase is Phase.CREATING:
+        return BUSY
+    if status.phase is Phase.RUNNING and status.quorum.unseen_since is None and not status.next_step:
+        return STEADY
+    return WAITING

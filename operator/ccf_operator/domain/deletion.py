@@ -1,0 +1,43 @@
+"""Taking a network down: its pods end, its volumes stay.
+
+Pods on machines that work are waited for, so that their end is seen; pods on others are let go at once, since nothing
+of this network will ever start on their volumes unless their end is proven anew.
+"""
+
+from __future__ import annotations
+
+from ccf_operator.api.status import Phase
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
+from ccf_operator.domain.observation import PodView
+from ccf_operator.render.labels import POD_FINALIZER
+
+
+def take_down(draft: Draft) -> None:
+    """Ask for the end of every pod of the network, and for the network's own once none is held by us."""
+    status = draft.status
+    if status.phase is not Phase.DELETING:
+        status.phase, status.phase_since = Phase.DELETING, draft.now
+    status.reason, status.next_step = "Deleted", ""
+    status.message = "ending the nodes; the volumes stay"
+    for record in status.nodes:
+        record.fit = False
+        record.stop = record.stop or "Deleted"
+    held = [p for p in draft.seen.pods.values() if p.owner_uid == draft.seen.uid and POD_FINALIZER in p.finalizers]
+    for pod in held:
+        if not pod.deleting:
+            draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+        if _may_go(draft, pod):
+            draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+    if not held:
+        draft.do(RemoveFinalizer())
+
+
+def _may_go(draft: Draft, pod: PodView) -> bool:
+    if pod.ccf.terminated is not None or pod.machine is None or draft.seen.machines is None:
+        return True
+    staged = pod.stage.terminated
+    if staged is not None and staged.exit_code != 0:
+        return True
+    machine = draft.seen.machines.get(pod.machine)
+    return machine is None or machine.out_of_service or not machine.ready

@@ -1,0 +1,107 @@
+"""The status being decided and the effects asked for so far: what the steps of one decision work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, VolumeRecord
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.effects import Effect, Report
+from ccf_operator.domain.observation import Observation, PodView
+from ccf_operator.render import names
+
+
+@dataclass
+class Draft:
+    """A private copy of the persisted status, changed step by step, and the effects it licenses."""
+
+    seen: Observation
+    status: NetworkStatus
+    effects: list[Effect] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, observation: Observation) -> Draft:
+        """A draft that starts from what was persisted."""
+        return cls(observation, observation.status.model_copy(deep=True))
+
+    @property
+    def now(self) -> datetime:
+        """The time of the observation."""
+        return self.seen.now
+
+    def do(self, effect: Effect) -> None:
+        """Ask for an effect."""
+        self.effects.append(effect)
+
+    def report(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Ask for an event on the network."""
+        self.effects.append(Report(reason=reason, message=message, warning=warning))
+
+    def pod(self, record: NodeRecord) -> PodView | None:
+        """The pod of a node: the very one that was recorded, not another of its name."""
+        pod = self.seen.pods.get(record.name)
+        if pod is None or pod.owner_uid != self.seen.uid or (record.pod_uid is not None and pod.uid != record.pod_uid):
+            return None
+        return pod
+
+    def answers(self, record: NodeRecord) -> NodeAnswers | None:
+        """What a node that has not ended said, if it was reached."""
+        if record.ended is not None:
+            return None
+        answers = self.seen.answers.get(record.name)
+        return answers if answers is not None and answers.reached else None
+
+    def alive(self) -> Iterator[NodeRecord]:
+        """Nodes whose end is not proven."""
+        return (record for record in self.status.nodes if record.ended is None)
+
+    def on_volume(self, volume: str) -> Iterator[NodeRecord]:
+        """Nodes that write or wrote on a volume, as far as they are on record."""
+        return (record for record in self.status.nodes if record.volume == volume)
+
+    def by_node_id(self, node_id: str) -> NodeRecord | None:
+        """The record of the node with this CCF node id."""
+        return next((record for record in self.status.nodes if record.node_id == node_id), None)
+
+    def title(self, node_id: str) -> str:
+        """What to call a CCF node in a sentence: its name where it is known."""
+        record = self.by_node_id(node_id)
+        return record.name if record is not None else f"node {node_id[:8]}"
+
+    def plan_volume(self) -> VolumeRecord:
+        """A new volume, under a name never used before."""
+        number = self.status.counters.next_volume
+        self.status.counters.next_volume = number + 1
+        volume = VolumeRecord(name=names.volume_name(self.seen.name, self.seen.uid, number))
+        self.status.volumes.append(volume)
+        return volume
+
+    def plan_node(
+        self,
+        volume: VolumeRecord,
+        command: Command,
+        *,
+        attempt: int | None = None,
+        join_target: str | None = None,
+        join_address: str | None = None,
+        service_certificate: str | None = None,
+    ) -> NodeRecord:
+        """A new node on a volume's next generation, under a name never used before."""
+        number = self.status.counters.next_node
+        self.status.counters.next_node = number + 1
+        record = NodeRecord(
+            name=names.node_name(self.seen.name, self.seen.uid, number),
+            volume=volume.name,
+            generation=volume.next_generation,
+            command=command,
+            attempt=attempt,
+            join_target=join_target,
+            join_address=join_address,
+            service_certificate=service_certificate,
+            planned_at=self.now,
+        )
+        volume.next_generation += 1
+        self.status.nodes.append(record)
+        return record

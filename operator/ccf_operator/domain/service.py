@@ -1,0 +1,197 @@
+"""What is known of the open service, kept while it is healthy: certificate, configuration, high-water mark.
+
+Only nodes that show the known service key are believed, never candidates (CCF facts §0.4, §8.8): the service a
+recovery makes has another key until the attempt has succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ccf_operator.api.status import Command, Configuration, HighWaterMark, NodeRecord
+from ccf_operator.ccf.answers import ConsensusConfig, NodeAnswers
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.quorum import Members, Testimony, agreed_primary, majority
+from ccf_operator.domain.txid import TxID
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """What the nodes of one service (by its key) say together.
+
+    `members` maps the names of its nodes that answered to their answers; `primary` is the name of the node that a
+    majority of every active configuration agrees on, None if there is none.
+    """
+
+    key: str
+    members: Mapping[str, NodeAnswers]
+    primary: str | None
+    configs: tuple[ConsensusConfig, ...] = ()
+
+    @property
+    def leader(self) -> NodeAnswers | None:
+        """What the agreed primary said."""
+        return self.members.get(self.primary) if self.primary is not None else None
+
+    def testimonies(self) -> tuple[Testimony, ...]:
+        """What each of its nodes can say for or against a loss of quorum."""
+        return tuple(
+            Testimony(
+                node_id=a.node_id,
+                configurations=tuple(config.nodes for config in a.consensus.configs),
+                primary=a.consensus.primary_id,
+                leads=a.consensus.leadership == "Leader",
+            )
+            for a in self.members.values()
+            if a.consensus is not None and a.node_id is not None and a.consensus.membership == "Active"
+        )
+
+    def commit(self) -> TxID | None:
+        """The greatest committed TxID that one of its nodes knows."""
+        return max((a.commit for a in self.members.values() if a.commit is not None), default=None)
+
+    def is_open(self) -> bool:
+        """Open on a quorum of every active configuration: the application answers, and the service says so.
+
+        `service_status` alone is a local, uncommitted read (CCF facts §8.8).
+        """
+        if self.primary is None or not self.configs:
+            return False
+        serving = {
+            a.node_id
+            for a in self.members.values()
+            if a.ready_app and a.network is not None and a.network.service_status == "Open"
+        }
+        return all(len(config.nodes & serving) >= majority(len(config.nodes)) for config in self.configs)
+
+
+def view_service(draft: Draft, key: str | None, records: Iterable[NodeRecord]) -> ServiceView:
+    """The service with this key, as the given nodes show it."""
+    members: dict[str, NodeAnswers] = {}
+    for record in records:
+        answers = draft.answers(record)
+        if answers is not None and answers.network is not None and key and answers.network.service_key == key:
+            members[record.name] = answers
+    opinions = {
+        a.node_id: (a.consensus.primary_id, a.consensus.view)
+        for a in members.values()
+        if a.consensus is not None and a.node_id is not None
+    }
+    for name, answers in members.items():
+        consensus = answers.consensus
+        if consensus is None or answers.node_id is None or consensus.primary_id != answers.node_id:
+            continue
+        if agreed_primary([config.nodes for config in consensus.configs], opinions) == answers.node_id:
+            return ServiceView(key or "", members, name, consensus.configs)
+    return ServiceView(key or "", members, None)
+
+
+def keep_service(draft: Draft, view: ServiceView) -> None:
+    """Persist what the service shows: its certificate after a renewal, its status, and when it was first seen open."""
+    service = draft.status.service
+    leader = view.leader
+    if leader is None or leader.network is None:
+        return
+    service.certificate = leader.network.service_certificate
+    service.recovery_count = leader.network.recovery_count
+    service.create_tx_id = str(leader.network.create_tx_id) if leader.network.create_tx_id else service.create_tx_id
+    if service.opened_at is None:
+        service.status = leader.network.service_status
+        if view.is_open():
+            service.opened_at = draft.now
+            draft.report("ServiceOpened", "the members have opened the service")
+    elif leader.network.service_status == "Open":
+        service.status = "Open"
+
+
+def keep_configuration(current: Configuration | None, draft: Draft, view: ServiceView) -> Configuration | None:
+    """The last committed configuration, and those that may have replaced it.
+
+    An agreed primary knows both; without one, whatever any node has heard of is added, and nothing forgotten.
+    """
+    known = current if current is not None and current.service == view.key else None
+    if view.primary is not None and view.configs:
+        return _as_configuration(known, view.configs, view.key, draft)
+    heard = {
+        config.seqno: config.nodes
+        for answers in view.members.values()
+        if answers.consensus is not None
+        for config in answers.consensus.configs
+    }
+    if known is None:
+        return current
+    newer = [nodes for seqno, nodes in sorted(heard.items()) if seqno > known.seqno]
+    pending = [list(p) for p in known.pending]
+    for nodes in newer:
+        if set(nodes) != set(known.nodes) and sorted(nodes) not in pending:
+            pending.append(sorted(nodes))
+    return known.model_copy(update={"pending": pending})
+
+
+def _as_configuration(
+    known: Configuration | None, configs: tuple[ConsensusConfig, ...], key: str, draft: Draft
+) -> Configuration:
+    committed, *pending = sorted(configs, key=lambda config: config.seqno)
+    if known is not None and known.seqno > committed.seqno:
+        return known
+    same = known is not None and known.seqno == committed.seqno and set(known.nodes) == committed.nodes
+    return Configuration(
+        seqno=committed.seqno,
+        nodes=sorted(committed.nodes),
+        pending=[sorted(config.nodes) for config in pending],
+        service=key,
+        seen_at=known.seen_at if known is not None and same else draft.now,
+    )
+
+
+def keep_high_water_mark(draft: Draft, view: ServiceView) -> None:
+    """Raise the high-water mark, once the service has been seen open."""
+    service, mark = draft.status.service, draft.status.high_water_mark
+    commit = view.commit()
+    if service.opened_at is None or commit is None or service.public_key is None:
+        return
+    if mark is not None and mark.service == service.public_key and TxID.parse(mark.tx_id) >= commit:
+        return
+    draft.status.high_water_mark = HighWaterMark(tx_id=str(commit), service=service.public_key, seen_at=draft.now)
+
+
+def keep_lineages(draft: Draft) -> None:
+    """A volume holds the ledger of the open service once its node is part of it.
+
+    The generation a joiner writes is a whole copy; a winner's is whole only with its ancestors.
+    """
+    service = draft.status.service
+    if service.opened_at is None or draft.status.configuration is None:
+        return
+    trusted = set(draft.status.configuration.nodes)
+    for record in draft.status.nodes:
+        volume = draft.status.volume(record.volume)
+        if volume is None or record.node_id not in trusted or record.generation <= max(volume.lineage, default=-1):
+            continue
+        if record.command is Command.RECOVER or (volume.lineage and record.joined_at is None):
+            continue
+        volume.lineage = [record.generation]
+        volume.service = service.public_key
+
+
+def maybe_trusted(draft: Draft) -> Members:
+    """Joiners that members may have trusted since the configuration was last seen."""
+    configuration = draft.status.configuration
+    known = set(configuration.nodes).union(*configuration.pending) if configuration else set()
+    return frozenset(
+        record.node_id or f"name:{record.name}"
+        for record in draft.status.nodes
+        if record.command is Command.JOIN
+        and record.pod_uid is not None
+        and record.attempt is None
+        and record.node_id not in known
+        and not record.released
+    )
+
+
+def ended_nodes(draft: Draft) -> Members:
+    """Ids of the nodes that have provably ended."""
+    return frozenset(
+        record.node_id or f"name:{record.name}" for record in draft.status.nodes if record.ended is not None
+    )

@@ -1,0 +1,90 @@
+"""The verdict about quorum, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from ccf_operator.api.spec import seconds
+from ccf_operator.api.status import QuorumEvidence, QuorumStatus, Verdict
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
+from ccf_operator.domain.service import ServiceView, ended_nodes, maybe_trusted
+
+
+def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
+    """Whether the open service has provably lost its quorum, on this look alone."""
+    configuration = draft.status.configuration
+    if view.primary is not None:
+        return Loss(False, f"{view.primary} leads with a majority")
+    if configuration is None:
+        return Loss(False, "no committed configuration is known")
+    possible = possible_configurations(
+        set(configuration.nodes), [set(p) for p in configuration.pending], maybe_trusted(draft)
+    )
+    return judge_loss(possible, ended_nodes(draft), view.testimonies())
+
+
+def keep_verdict(draft: Draft, view: ServiceView, loss: Loss) -> None:
+    """Write the verdict. Silence alone changes it to Suspected, and only after the quorum-loss window."""
+    quorum = draft.status.quorum
+    evidence = _evidence(draft, view)
+    if view.primary is not None:
+        whole = draft.status.configuration is not None and all(
+            (record := draft.by_node_id(node)) is not None and record.name in view.members
+            for node in draft.status.configuration.nodes
+        )
+        verdict = Verdict.HEALTHY if whole else Verdict.DEGRADED
+        message = f"{view.primary} leads" if whole else f"{view.primary} leads, but not all nodes take part"
+        quorum.unseen_since = None
+    else:
+        quorum.unseen_since = quorum.unseen_since or draft.now
+        if loss.proven:
+            verdict, message = Verdict.LOST, loss.why
+        elif draft.now - quorum.unseen_since < timedelta(seconds=seconds(draft.seen.spec.recovery.quorum_loss_window)):
+            verdict, message = quorum.verdict, f"no quorum seen; {loss.why}"
+        else:
+            verdict, message = Verdict.SUSPECTED, f"no quorum seen; {loss.why}"
+    if quorum.verdict is not verdict:
+        quorum.since = draft.now
+        _report(draft, quorum, verdict, message)
+    quorum.verdict, quorum.message = verdict, message
+    quorum.evidence = _keep_times(quorum.evidence, evidence)
+
+
+def _report(draft: Draft, quorum: QuorumStatus, verdict: Verdict, message: str) -> None:
+    if verdict is Verdict.HEALTHY:
+        if quorum.verdict is not Verdict.UNKNOWN:
+            draft.report("QuorumHealthy", message)
+    elif verdict is Verdict.LOST:
+        draft.report("QuorumLost", message, warning=True)
+    elif verdict is Verdict.SUSPECTED:
+        draft.report("QuorumSuspected", message, warning=True)
+    elif verdict is Verdict.DEGRADED:
+        draft.report("QuorumDegraded", message, warning=True)
+
+
+def _evidence(draft: Draft, view: ServiceView) -> list[QuorumEvidence]:
+    nodes = draft.status.configuration.nodes if draft.status.configuration else []
+    return [QuorumEvidence(node=draft.title(node), seen=_seen_of(draft, view, node), at=draft.now) for node in nodes]
+
+
+def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:
+    record = draft.by_node_id(node)
+    if record is None:
+        return "not known to the operator"
+    if record.ended is not None:
+        code = "" if record.ended.exit_code is None else f", exit code {record.ended.exit_code}"
+        return f"ended: {record.ended.evidence.value}{code}"
+    answers = view.members.get(record.name)
+    if answers is None or answers.consensus is None:
+        return "no answer"
+    primary = answers.consensus.primary_id
+    if primary is None:
+        return "answers, sees no primary"
+    return "answers, leads" if primary == node else f"answers, follows {draft.title(primary)}"
+
+
+def _keep_times(before: Iterable[QuorumEvidence], after: list[QuorumEvidence]) -> list[QuorumEvidence]:
+    known = {(e.node, e.seen): e for e in before}
+    return [known.get((e.node, e.seen), e) for e in after]

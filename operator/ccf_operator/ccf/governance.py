@@ -1,0 +1,432 @@
+"""The members' messages to CCF's `/gov` API, and a client that sends them (CCF facts §6, api-version 2024-07-01).
+
+The operator holds no member's key: this serves those who do (the demo, the tests, the members' own tools).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from ccf_operator.ccf.cose import Value, sign1
+
+API_VERSION = "2024-07-01"
+
+Action = dict[str, Any]
+"""{"name": ..., "args": {...}}, as the constitution's `apply` takes it."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A consortium member with its private keys (PEM). Its text form shows none of them."""
+
+    certificate_pem: str = field(repr=False)
+    key_pem: str = field(repr=False)
+    encryption_key_pem: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def member_id(self) -> str:
+        """Lower-hex SHA-256 of the certificate's DER. ValueError if the certificate does not parse."""
+        certificate = x509.load_pem_x509_certificate(self.certificate_pem.encode())
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Member({self.member_id})"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A signed message, ready to be sent: POST `body` as application/cose to `path` (query included)."""
+
+    path: str
+    body: bytes
+
+
+def proposal(member: Member, actions: Sequence[Action], *, created_at: int) -> Message:
+    """Propose `actions`, to be applied together. `created_at`: seconds since 1970; CCF refuses what is older than the
+    median of its recent proposals. Signing the same again makes a *new* proposal."""
+    payload = json.dumps({"actions": list(actions)}).encode()
+    return _message(member, "/members/proposals:create", "proposal", payload, created_at)
+
+
+def ballot(member: Member, proposal_id: str, source: str, *, created_at: int) -> Message:
+    """Cast a ballot: a JavaScript module that exports `vote(proposal, proposerId)`. See `YES` and `NO`."""
+    path = f"/members/proposals/{proposal_id}/ballots/{member.member_id}:submit"
+    return _message(member, path, "ballot", json.dumps({"ballot": source}).encode(), created_at, proposal_id)
+
+
+YES = "export function vote (proposal, proposerId) { return true }"
+NO = "export function vote (proposal, proposerId) { return false }"
+
+
+def withdrawal(member: Member, proposal_id: str, *, created_at: int) -> Message:
+    """Withdraw one's own open proposal."""
+    return _message(member, f"/members/proposals/{proposal_id}:withdraw", "withdrawal", b"", created_at, proposal_id)
+
+
+def state_digest_update(member: Member, *, created_at: int) -> Message:
+    """Ask for the digest of the present state; the reply's `stateDigest` is what `acknowledgement` signs."""
+    path = f"/members/state-digests/{member.member_id}:update"
+    return _message(member, path, "state_digest", b"{}", created_at)
+
+
+def acknowledgement(member: Member, state_digest: str, *, created_at: int) -> Message:
+    """Acknowledge the state: it makes an accepted member active."""
+    path = f"/members/state-digests/{member.member_id}:ack"
+    return _message(member, path, "ack", json.dumps({"stateDigest": state_digest}).encode(), created_at)
+
+
+def recovery_share(member: Member, encrypted_share: str, *, created_at: int) -> Message:
+    """Decrypt the member's share (base64, as `/gov/recovery/encrypted-shares` gives it) and hand it in.
+
+    Raises ValueError if the member has no RSA encryption key, or the share is not for it."""
+    if member.encryption_key_pem is None:
+        raise ValueError(f"member {member.member_id} has no encryption key")
+    key = load_pem_private_key(member.encryption_key_pem.encode(), None)
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError(f"the encryption key of member {member.member_id} is not RSA")
+    share = key.decrypt(base64.b64decode(encrypted_share), padding.OAEP(padding.MGF1(_SHA256), _SHA256, None))
+    payload = json.dumps({"share": base64.b64encode(share).decode()}).encode()
+    return _message(member, f"/recovery/members/{member.member_id}:recover", "recovery_share", payload, created_at)
+
+
+_SHA256 = hashes.SHA256()
+
+
+def _message(
+    member: Member, path: str, message_type: str, payload: bytes, created_at: int, proposal_id: str | None = None
+) -> Message:
+    key = load_pem_private_key(member.key_pem.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"the signing key of member {member.member_id} is not an elliptic curve key")
+    header: dict[str, Value] = {"ccf.gov.msg.type": message_type, "ccf.gov.msg.created_at": created_at}
+    if proposal_id is not None:
+        header["ccf.gov.msg.proposal_id"] = proposal_id
+    return Message(f"/gov{path}?api-version={API_VERSION}", sign1(payload, key, member.member_id.encode(), header))
+
+
+def transition_service_to_open(next_identity: str, previous_identity: str | None = None) -> Action:
+    """Open the service. `next_identity` is its current certificate; after a recovery `previous_identity` is that of
+    the service that was recovered (both PEM; CCF facts §6.4)."""
+    args = {"next_service_identity": next_identity}
+    if previous_identity is not None:
+        args["previous_service_identity"] = previous_identity
+    return _action("transition_service_to_open", args)
+
+
+def transition_node_to_trusted(node_id: str, valid_from: str, validity_period_days: int | None = None) -> Action:
+    """Trust a Pending node. `valid_from` of its certificate: see `certificate_time`."""
+    return _action("transition_node_to_trusted", {"node_id": node_id, **_validity(valid_from, validity_period_days)})
+
+
+def remove_node(node_id: str) -> Action:
+    """Retire a Trusted node, or drop a Pending one."""
+    return _action("remove_node", {"node_id": node_id})
+
+
+def set_node_certificate_validity(node_id: str, valid_from: str, validity_period_days: int | None = None) -> Action:
+    return _action("set_node_certificate_validity", {"node_id": node_id, **_validity(valid_from, validity_period_days)})
+
+
+def set_all_nodes_certificate_validity(valid_from: str, validity_period_days: int | None = None) -> Action:
+    return _action("set_all_nodes_certificate_validity", _validity(valid_from, validity_period_days))
+
+
+def set_service_certificate_validity(valid_from: str, validity_period_days: int | None = None) -> Action:
+    return _action("set_service_certificate_validity", _validity(valid_from, validity_period_days))
+
+
+def set_member(
+    certificate: str,
+    encryption_public_key: str | None = None,
+    member_data: Any = None,
+    recovery_role: str | None = None,
+) -> Action:
+    """Add a member (or reset a known one to Accepted)."""
+    args = {
+        "cert": certificate,
+        "encryption_pub_key": encryption_public_key,
+        "member_data": member_data,
+        "recovery_role": recovery_role,
+    }
+    return _action("set_member", {name: value for name, value in args.items() if value is not None})
+
+
+def remove_member(member_id: str) -> Action:
+    return _action("remove_member", {"member_id": member_id})
+
+
+def set_member_data(member_id: str, member_data: Any) -> Action:
+    return _action("set_member_data", {"member_id": member_id, "member_data": member_data})
+
+
+def set_recovery_threshold(threshold: int) -> Action:
+    return _action("set_recovery_threshold", {"recovery_threshold": threshold})
+
+
+def set_js_app(metadata: Mapping[str, Any], modules: Mapping[str, str]) -> Action:
+    """Install a JavaScript application: `metadata` as in CCF's app.json, `modules` by name with their source."""
+    bundle = {
+        "metadata": dict(metadata),
+        "modules": [{"name": name, "module": source} for name, source in modules.items()],
+    }
+    return _action("set_js_app", {"bundle": bundle, "disable_bytecode_cache": False})
+
+
+def add_virtual_host_data(host_data: str) -> Action:
+    return _action("add_virtual_host_data", {"host_data": host_data})
+
+
+def trigger_ledger_rekey() -> Action:
+    return _action("trigger_ledger_rekey", None)
+
+
+def trigger_recovery_shares_refresh() -> Action:
+    return _action("trigger_recovery_shares_refresh", None)
+
+
+def trigger_snapshot() -> Action:
+    return _action("trigger_snapshot", None)
+
+
+def trigger_ledger_chunk() -> Action:
+    return _action("trigger_ledger_chunk", None)
+
+
+def certificate_time(seconds: float) -> str:
+    """`valid_from` for seconds since 1970: YYMMDDhhmmssZ, UTC."""
+    return time.strftime("%y%m%d%H%M%SZ", time.gmtime(seconds))
+
+
+def _action(name: str, args: Mapping[str, Any] | None) -> Action:
+    return {"name": name, "args": args if args is None else dict(args)}
+
+
+def _validity(valid_from: str, days: int | None) -> dict[str, Any]:
+    return {"valid_from": valid_from} if days is None else {"valid_from": valid_from, "validity_period_days": days}
+
+
+class GovernanceError(Exception):
+    """CCF refused, or could not be asked. `status` 0: there was no answer."""
+
+    def __init__(self, request: str, status: int, code: str, message: str) -> None:
+        super().__init__(f"{request}: {f'{status} ' if status else ''}{code}: {message}")
+        self.status, self.code, self.message = status, code, message
+
+
+class NotAccepted(Exception):
+    """Everyone voted and the proposal is not Accepted."""
+
+
+class NotCommitted(Exception):
+    """A transaction was not committed in time, or never will be."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    proposal_id: str
+    state: str
+    """Open, Accepted, Withdrawn, Rejected, Failed or Dropped."""
+    ballots: int
+    transaction_id: str | None
+    """Of the request that told us; None if it wrote nothing."""
+
+
+@dataclass(frozen=True)
+class ShareReceipt:
+    submitted: int
+    threshold: int
+    complete: bool
+    """True if the node has begun to recover the private ledger."""
+    message: str
+    transaction_id: str | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: Any
+    transaction_id: str | None
+
+
+class GovernanceClient:
+    """Sends members' messages to one node, which passes them on to the primary.
+
+    `address` is "host:port"; the node must prove a certificate under `trusted` (PEM: the service certificate for the
+    Service-endorsed interface, the node's own certificate for the Node-endorsed one) for `server_name` (by default
+    the host of `address`). Every request has its own connection: CCF binds a connection to a view (CCF facts §1).
+    `now` gives the `created_at` of messages, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        trusted: str,
+        *,
+        server_name: str | None = None,
+        timeout: float = 10.0,
+        poll_interval: float = 0.1,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        context = ssl.create_default_context(cadata=trusted)
+        self._http = httpx.AsyncClient(
+            base_url=f"https://{address}",
+            verify=context,
+            timeout=timeout,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        self._extensions = {} if server_name is None else {"sni_hostname": server_name}
+        self._poll_interval = poll_interval
+        self._now = now
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, message: Message) -> Any:
+        """POST any signed message; the reply's JSON (None if empty). Raises GovernanceError."""
+        return (await self._post(message)).body
+
+    async def get(self, path: str) -> Any:
+        """GET what anyone may read, e.g. "/gov/service/info" or "/node/network"; its JSON. Raises GovernanceError."""
+        parameters = {"api-version": API_VERSION} if path.startswith("/gov/") else {}
+        return (await self._ask("GET", path, params=parameters)).body
+
+    async def activate(self, member: Member, *, commit_timeout: float = 30.0) -> None:
+        """Acknowledge the present state as `member`, which makes it active, and wait for the commit."""
+        reply = await self.send(state_digest_update(member, created_at=self._created_at()))
+        message = acknowledgement(member, reply["stateDigest"], created_at=self._created_at())
+        acknowledged = await self._post(message)
+        await self._committed(acknowledged, commit_timeout)
+
+    async def propose(self, member: Member, actions: Sequence[Action]) -> Proposal:
+        return _proposal(await self._post(proposal(member, actions, created_at=self._created_at())))
+
+    async def vote(self, member: Member, proposal_id: str, source: str = YES) -> Proposal:
+        """Cast a ballot (`YES`, `NO` or any other JavaScript module)."""
+        return _proposal(await self._post(ballot(member, proposal_id, source, created_at=self._created_at())))
+
+    async def withdraw(self, member: Member, proposal_id: str) -> None:
+        await self._post(withdrawal(member, proposal_id, created_at=self._created_at()))
+
+    async def pass_proposal(
+        self, members: Sequence[Member], actions: Sequence[Action], *, commit_timeout: float = 30.0
+    ) -> Proposal:
+        """The first of `members` proposes, then all in turn vote yes until it is accepted; waits for the commit.
+
+        Raises NotAccepted, NotCommitted, GovernanceError."""
+        state = await self.propose(members[0], actions)
+        for member in members:
+            if state.state != "Open":
+                break
+            state = await self.vote(member, state.proposal_id)
+        if state.state != "Accepted":
+            raise NotAccepted(f"proposal {state.proposal_id} is {state.state} after {state.ballots} ballots")
+        if state.transaction_id is not None:
+            await self.wait_for_commit(state.transaction_id, timeout=commit_timeout)
+        return state
+
+    async def encrypted_share(self, member: Member) -> str:
+        """The member's recovery share, base64, encrypted with its encryption key."""
+        reply = await self.get(f"/gov/recovery/encrypted-shares/{member.member_id}")
+        return str(reply["encryptedShare"])
+
+    async def submit_share(self, member: Member) -> ShareReceipt:
+        """Fetch, decrypt and hand in the member's recovery share."""
+        share = await self.encrypted_share(member)
+        answer = await self._post(recovery_share(member, share, created_at=self._created_at()))
+        body = answer.body
+        submitted, threshold = int(body["submittedCount"]), int(body["recoveryThreshold"])
+        complete = submitted >= threshold or body.get("fullKeySubmitted") is True
+        return ShareReceipt(submitted, threshold, complete, body["message"], answer.transaction_id)
+
+    async def wait_for_commit(self, transaction_id: str, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
+        """Until the node says Committed. Raises NotCommitted if it says Invalid, or says neither in `timeout` seconds.
+
+        A node that does not answer for a moment is asked again."""
+        status = "not asked"
+        try:
+            async with asyncio.timeout(timeout):
+                while status != "Committed":
+                    status = await self._transaction_status(transaction_id)
+                    if status == "Invalid":
+                        break
+                    if status != "Committed":
+                        await asyncio.sleep(self._poll_interval)
+        except TimeoutError:
+            pass
+        if status != "Committed":
+            raise NotCommitted(f"transaction {transaction_id} is {status}")
+
+    async def _transaction_status(self, transaction_id: str) -> str:
+        try:
+            answer = await self._ask("GET", "/node/tx", params={"transaction_id": transaction_id})
+        except GovernanceError as error:
+            return f"not known ({error})"
+        return str(answer.body["status"])
+
+    async def _committed(self, answer: _Answer, within: float) -> None:
+        if answer.transaction_id is not None:
+            await self.wait_for_commit(answer.transaction_id, timeout=within)
+
+    def _created_at(self) -> int:
+        return int(self._now())
+
+    async def _post(self, message: Message) -> _Answer:
+        headers = {"content-type": "application/cose"}
+        return await self._ask("POST", message.path, content=message.body, headers=headers)
+
+    async def _ask(self, method: str, path: str, **arguments: Any) -> _Answer:
+        request = f"{method} {path.partition('?')[0]}"
+        try:
+            response = await self._http.request(method, path, extensions=dict(self._extensions), **arguments)
+        except httpx.HTTPError as error:
+            raise GovernanceError(request, 0, type(error).__name__, str(error) or "no answer") from error
+        body = _json(response)
+        if not response.is_success:
+            raise _refusal(request, response.status_code, body)
+        return _Answer(response.status_code, body, response.headers.get("x-ms-ccf-transaction-id"))
+
+
+def _proposal(answer: _Answer) -> Proposal:
+    body = answer.body
+    return Proposal(body["proposalId"], body["proposalState"], int(body["ballotCount"]), answer.transaction_id)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        return response.text
+
+
+def _refusal(request: str, status: int, body: Any) -> GovernanceError:
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return GovernanceError(request, status, "Unexplained", str(body or "empty answer"))
+    details = [str(detail.get("message")) for detail in error.get("details") or [] if isinstance(detail, dict)]
+    return GovernanceError(request, status, str(error.get("code")), "; ".join([str(error.get("message")), *details]))

@@ -1,0 +1,66 @@
+"""`python -m ccf_operator.stage --plan FILE --volume DIR`, or `… survey DIR…` for people.
+
+`survey` takes the ledger directories of one lineage, oldest first, prints what they hold, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ccf_operator.ccf.ledger_files import read_lineage
+from ccf_operator.stage.plan import BadPlan, parse_plan
+from ccf_operator.stage.report import ExitCode, Outcome, Report, termination_message
+from ccf_operator.stage.staging import stage, survey_with_progress
+
+TERMINATION_LOG = Path("/dev/termination-log")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one of the two forms; returns the exit code (a survey: 1 if the ledger is not sound)."""
+    if arguments[:1] == ["survey"]:
+        return _survey(arguments[1:])
+    parser = argparse.ArgumentParser(prog="python -m ccf_operator.stage", description=__doc__)
+    parser.add_argument("--plan", type=Path, required=True, help="the plan, JSON")
+    parser.add_argument("--volume", type=Path, required=True, help="root of the volume")
+    parser.add_argument("--termination-log", type=Path, default=TERMINATION_LOG, help="where to write the report")
+    options = parser.parse_args(arguments)
+    try:
+        plan = parse_plan(options.plan.read_text())
+    except (BadPlan, OSError, UnicodeDecodeError) as error:
+        report = Report(Outcome.BAD_PLAN, error=f"{options.plan}: {error}")
+    else:
+        report = stage(options.volume, plan, _say)
+    _say("ended", **report.to_json())
+    try:
+        options.termination_log.write_text(termination_message(report))
+    except OSError as error:
+        _say("no-termination-message", error=str(error))
+    return report.exit_code
+
+
+def _survey(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ccf_operator.stage survey", description=__doc__)
+    parser.add_argument("ledgers", type=Path, nargs="+", help="ledger directories of one lineage, oldest first")
+    options = parser.parse_args(arguments)
+    try:
+        found = survey_with_progress(read_lineage(options.ledgers), lambda *_event, **_facts: None)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.FAILED
+    print(json.dumps(found.to_json(), indent=2))
+    return ExitCode.STAGED if found.sound else ExitCode.FAILED
+
+
+def _say(event: str, **facts: object) -> None:
+    print(
+        json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts}), flush=True
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

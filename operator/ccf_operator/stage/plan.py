@@ -1,0 +1,82 @@
+"""The plan that `stage` is given: one JSON file, made by the operator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+VERSION = 1
+_COMMANDS = ("Start", "Join", "Recover")
+
+
+class BadPlan(ValueError):
+    """The plan cannot be followed; says why."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Which generation to claim, for whom, and from which generations to recover.
+
+    `lineage`: generations of the old ledger, oldest first; only with `Recover`. `recorded` is the whole plan, kept in
+    the manifest: it is what remains when the network's object is gone.
+    """
+
+    network_uid: str
+    volume: str
+    node: str
+    generation: int
+    command: str
+    lineage: tuple[int, ...]
+    recorded: dict[str, Any]
+
+    @property
+    def recovers(self) -> bool:
+        """Whether the node is a candidate."""
+        return self.command == "Recover"
+
+
+def parse_plan(text: str) -> StagePlan:
+    """Raises BadPlan."""
+    try:
+        plan = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadPlan(f"not JSON: {error}") from error
+    if not isinstance(plan, dict):
+        raise BadPlan("not a JSON object")
+    if plan.get("version") != VERSION:
+        raise BadPlan(f"version {plan.get('version')!r}, this is version {VERSION}")
+    command = _need(plan, "command", str)
+    if command not in _COMMANDS:
+        raise BadPlan(f"command {command!r} is none of {', '.join(_COMMANDS)}")
+    generation = _number(plan.get("generation"), "generation")
+    lineage = tuple(_number(it, "lineage") for it in _need(plan, "lineage", list))
+    if command == "Recover" and not lineage:
+        raise BadPlan("Recover without a lineage")
+    if command != "Recover" and lineage:
+        raise BadPlan(f"{command} with a lineage")
+    if list(lineage) != sorted({*lineage}) or any(old >= generation for old in lineage):
+        raise BadPlan(f"lineage {list(lineage)} is not ascending and below generation {generation}")
+    return StagePlan(
+        network_uid=_need(_need(plan, "network", dict), "uid", str),
+        volume=_need(plan, "volume", str),
+        node=_need(plan, "node", str),
+        generation=generation,
+        command=command,
+        lineage=lineage,
+        recorded=plan,
+    )
+
+
+def _need(plan: dict[str, Any], key: str, kind: type[T]) -> T:
+    value = plan.get(key)
+    if not isinstance(value, kind):
+        raise BadPlan(f"{key!r} should be {kind.__name__}, is {value!r}")
+    return value
+
+
+def _number(value: object, key: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadPlan(f"{key!r} should be a generation number, is {value!r}")
+    return value

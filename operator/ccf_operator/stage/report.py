@@ -1,0 +1,93 @@
+"""What `stage` says at its end: one JSON object, at most 3 KiB as the container's termination message.
+
+Of a longer message the kubelet keeps only the end, which would be no JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+VERSION = 1
+LIMIT = 3 * 1024
+
+
+class Outcome(StrEnum):
+    """What became of the generation."""
+
+    STAGED = "Staged"
+    CLAIMED = "Claimed"
+    MISSING = "Missing"
+    EMPTY = "Empty"
+    BAD_PLAN = "BadPlan"
+    FAILED = "Failed"
+
+
+class ExitCode(IntEnum):
+    """How `stage` ends."""
+
+    STAGED = 0
+    FAILED = 1
+    BAD_PLAN = 2
+    CLAIMED = 3
+    MISSING = 4
+    EMPTY = 5
+
+
+@dataclass(frozen=True)
+class Report:
+    """`survey` is that of ccf.survey, in its JSON form; None if there was none. `error` says why, if not Staged."""
+
+    outcome: Outcome
+    generation: int | None = None
+    survey: dict[str, Any] | None = None
+    error: str | None = None
+    copied: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that goes with the outcome."""
+        return ExitCode[self.outcome.name]
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole report."""
+        report: dict[str, Any] = {"version": VERSION, "generation": self.generation, "outcome": self.outcome.value}
+        if self.error is not None:
+            report["error"] = self.error
+        if self.copied:
+            report["copied"] = list(self.copied)
+        return {**report, "survey": self.survey}
+
+
+def termination_message(report: Report) -> str:
+    """The report in at most LIMIT bytes of JSON, marked `truncated` where something was left out.
+
+    What decisions need least goes first: names of copied files, long sentences, then problems and the oldest
+    configurations one by one.
+    """
+    whole = report.to_json()
+    if _fits(whole):
+        return _dump(whole)
+    short = {**whole, "truncated": True}
+    short.pop("copied", None)
+    if "error" in short:
+        short["error"] = short["error"][:300]
+    survey = short["survey"]
+    if survey is not None:
+        survey = short["survey"] = {**survey, "problems": [problem[:120] for problem in survey["problems"]]}
+        while not _fits(short) and len(survey["problems"]) > 1:
+            survey["problems"] = survey["problems"][:-1]
+        while not _fits(short) and survey["configurations"]:
+            survey["configurations"] = survey["configurations"][1:]
+            survey["configurationSeqnos"] = survey["configurationSeqnos"][1:]
+    return _dump(short)
+
+
+def _fits(report: dict[str, Any]) -> bool:
+    return len(_dump(report).encode()) <= LIMIT
+
+
+def _dump(report: dict[str, Any]) -> str:
+    return json.dumps(report, separators=(",", ":"))

@@ -1,0 +1,66 @@
+"""Staging one generation: claim, survey, copy, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ccf_operator.ccf.ledger_files import LedgerFile, Lineage, read_lineage
+from ccf_operator.ccf.survey import Survey, survey_lineage
+from ccf_operator.stage import generations
+from ccf_operator.stage.durable import create_file
+from ccf_operator.stage.generations import Claimed, Missing
+from ccf_operator.stage.plan import StagePlan
+from ccf_operator.stage.report import Outcome, Report
+
+Say = Callable[..., None]
+"""Called with an event's name and its facts."""
+
+
+def stage(volume: Path, plan: StagePlan, say: Say) -> Report:
+    """Stage the plan's generation. What goes wrong is in the report; the claim stays."""
+    try:
+        directory = generations.claim(volume, plan)
+        say("claimed", generation=plan.generation, node=plan.node, command=plan.command)
+        report = _recover(volume, plan, directory, say) if plan.recovers else _empty(plan, directory)
+    except Claimed as claimed:
+        return Report(Outcome.CLAIMED, plan.generation, error=str(claimed))
+    except Missing as missing:
+        return Report(Outcome.MISSING, plan.generation, error=str(missing))
+    except OSError as error:
+        return Report(Outcome.FAILED, plan.generation, error=f"{type(error).__name__}: {error}")
+    return report
+
+
+def _empty(plan: StagePlan, directory: Path) -> Report:
+    generations.prepare(directory)
+    return Report(Outcome.STAGED, plan.generation)
+
+
+def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say) -> Report:
+    ledgers = generations.lineage_ledgers(volume, plan)
+    generations.prepare(directory)
+    lineage = read_lineage(ledgers)
+    if lineage.empty:
+        return Report(Outcome.EMPTY, plan.generation, error=f"no ledger in generations {list(plan.lineage)}")
+    found = survey_with_progress(lineage, say).to_json()
+    found["problems"] = [*found["problems"], *generations.foreign_generations(volume, plan)]
+    copied = generations.copy_tail(lineage, directory)
+    report = Report(Outcome.STAGED, plan.generation, survey=found, copied=tuple(copied))
+    create_file(directory / generations.SURVEY, json.dumps(report.to_json(), indent=1).encode())
+    return report
+
+
+def survey_with_progress(lineage: Lineage, say: Say) -> Survey:
+    """Survey a lineage, saying what is being read."""
+    files = [*lineage.committed, *lineage.tail]
+    total = sum(file.path.stat().st_size for file in files)
+    done = 0
+
+    def progress(file: LedgerFile) -> None:
+        nonlocal done
+        say("surveying", file=file.path.name, done=done, total=total)
+        done += file.path.stat().st_size
+
+    return survey_lineage(lineage, progress)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, NoDefault
 from pydantic_core import core_schema
 
-from ccf_operator.api.rules import RULES
+from ccf_operator.api.rules import RULES, matching
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.render import labels
@@ -25,7 +25,6 @@ _KEPT = (
     "type",
     "format",
     "enum",
-    "pattern",
     "minimum",
     "maximum",
     "minLength",
@@ -65,10 +64,13 @@ class _WithFactoryDefaults(GenerateJsonSchema):
         if value is NoDefault or value in (None, [], {}):
             return inner
         if isinstance(value, BaseModel):
-            # An empty object is enough: the API server then fills in the defaults of its fields, as it does for an
-            # object of which the user gave only a part.
-            return {**inner, "default": {}}
+            # Every field spelled out: rules are checked on the default itself, before its fields are filled in.
+            value = _without_empty(value.model_dump(mode="json", by_alias=True, exclude_none=True))
         return {**inner, "default": self.encode_default(value)}
+
+
+def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ([], {})}
 
 
 def structural(model: type[BaseModel], path: str = "") -> Schema:
@@ -131,8 +133,10 @@ def _structural(node: Schema, definitions: Schema, path: str) -> Schema:
             schema["additionalProperties"] = _structural(values, definitions, f"{path}[]")
         else:
             schema["x-kubernetes-preserve-unknown-fields"] = True
-    if path in RULES:
-        schema["x-kubernetes-validations"] = [rule.to_schema() for rule in RULES[path]]
+    rules = [matching(node["pattern"])] if "pattern" in node else []
+    rules += RULES.get(path, ())
+    if rules:
+        schema["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return schema
 
 

@@ -16,7 +16,6 @@ from ccf_operator.api.base import ApiModel
 
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION_PART = re.compile(r"([0-9]+)(h|ms|m|s)")
-_DURATION = re.compile(r"([0-9]+(h|ms|m|s))+")
 
 DEFAULT_REQUESTS: dict[str, int | str] = {"cpu": "100m", "memory": "256Mi"}
 """What a CCF container asks for where the spec says nothing; never zero, so that nodes are not the first evicted."""
@@ -24,7 +23,7 @@ DEFAULT_REQUESTS: dict[str, int | str] = {"cpu": "100m", "memory": "256Mi"}
 
 def seconds(text: str) -> float:
     """Seconds of a duration such as `30s`, `10m`, `500ms` or `1h30m`; ValueError if it is not one."""
-    if not _DURATION.fullmatch(text):
+    if not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(f"{text!r} is not a duration such as 30s, 10m or 500ms")
     return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
@@ -34,23 +33,27 @@ def milliseconds(text: str) -> int:
     return round(seconds(text) * 1000)
 
 
-Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(h|ms|m|s))+$", max_length=32)]
+DURATION_PATTERN = r"^([0-9]+(h|ms|m|s))+$"
+QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+DATA_SIZE_PATTERN = r"^[1-9][0-9]*(B|KB|MB|GB)$"
+OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+DATA_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"
+MEMBER_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+IMAGE_PATTERN = r"^\S+$"
+
+Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN, max_length=32)]
 """A length of time such as `30s`, `10m`, `500ms` or `1h30m`."""
 
-Quantity = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$", max_length=32)
-]
+Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=32)]
 """A Kubernetes quantity such as `10Gi`."""
 
-DataSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(B|KB|MB|GB)$", max_length=16)]
+DataSize = Annotated[str, StringConstraints(pattern=DATA_SIZE_PATTERN, max_length=16)]
 """A size in CCF's words, such as `5MB`."""
 
-ObjectName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
-]
+ObjectName = Annotated[str, StringConstraints(pattern=OBJECT_NAME_PATTERN, min_length=1, max_length=253)]
 """The name of a Kubernetes object."""
 
-DataKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+DataKey = Annotated[str, StringConstraints(pattern=DATA_KEY_PATTERN, min_length=1, max_length=253)]
 """A key of a ConfigMap."""
 
 
@@ -125,7 +128,7 @@ class PemSource(ApiModel):
 class Member(ApiModel):
     """A member of the consortium that the service starts with."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = Field(
+    name: Annotated[str, StringConstraints(pattern=MEMBER_NAME_PATTERN, max_length=63)] = Field(
         description="What the operator calls the member; CCF itself knows it by its certificate."
     )
     certificate: PemSource = Field(description="The member's identity certificate.")
@@ -308,7 +311,7 @@ class CCFNetworkSpec(ApiModel):
     """What a CCF network should be."""
 
     nodes: int = Field(default=3, ge=1, le=9, description="How many nodes the service should have. Odd numbers serve.")
-    image: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=1024)] = Field(
+    image: Annotated[str, StringConstraints(pattern=IMAGE_PATTERN, min_length=1, max_length=1024)] = Field(
         description="The CCF application image. Every node must run the same CCF binary, else it cannot join."
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(

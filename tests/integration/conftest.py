@@ -1,0 +1,78 @@
+"""A control plane for the whole session, a namespace and a gateway for each test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from ccf_operator.kube.gateway import Gateway
+from integration.control_plane import ControlPlane, running
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OPERATOR_NAMESPACE = "ccf-operator-system"
+OPERATOR_USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:ccf-operator"
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Path:
+    """Where etcd, kube-apiserver, kubectl and helm are; built first where they are not (minutes, once)."""
+    built = subprocess.run(
+        [str(REPOSITORY / "e2e/cluster/cluster"), "binaries"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return Path(built.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def control_plane(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """The API server with the CRD of this tree."""
+    with running(binaries, tmp_path_factory.mktemp("control-plane"), OPERATOR_USER) as started:
+        _must(started.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds")))
+        _must(started.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/ccfnetworks.ccf.dev"))
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane: ControlPlane) -> Path:
+    """A kubeconfig of a user who may do everything."""
+    return control_plane.kubeconfig
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> str:
+    """A new namespace. It goes with the control plane: nothing here could finish its deletion."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    _must(control_plane.kubectl("create", "namespace", name))
+    return name
+
+
+@pytest_asyncio.fixture
+async def gateway(kubeconfig: Path) -> AsyncIterator[Gateway]:
+    """A gateway of a user who may do everything."""
+    async with await Gateway.connect(str(kubeconfig)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def create_network(control_plane: ControlPlane, namespace: str) -> Callable[..., dict[str, Any]]:
+    """Create a CCFNetwork in the test's namespace from a manifest; the object as the API server answers."""
+
+    def create(manifest: dict[str, Any]) -> dict[str, Any]:
+        done = control_plane.kubectl(
+            "create", "--namespace", namespace, "-o", "json", "-f", "-", stdin=json.dumps(manifest)
+        )
+        _must(done)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    return create
+
+
+def _must(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, f"{done.args}: {done.stderr}"

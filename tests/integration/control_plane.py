@@ -1,0 +1,201 @@
+"""A real etcd and a real kube-apiserver on loopback, and nothing else: no controllers, no scheduler, no kubelet."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+_READY_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """What is needed to talk to the running API server."""
+
+    url: str
+    directory: Path
+    binaries: Path
+    operator_user: str
+    kubeconfig: Path
+    """Of a user who may do everything."""
+    operator_kubeconfig: Path
+    """Of `operator_user`, who may do only what RBAC grants."""
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl to its end, whatever its result."""
+        command = [str(self.binaries / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+        return subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
+
+
+class StartError(Exception):
+    """A part did not come up; the message ends with its last words."""
+
+
+@contextmanager
+def running(binaries: Path, directory: Path, operator_user: str) -> Iterator[ControlPlane]:
+    """Start both, wait until the API server is ready, and stop both on leaving.
+
+    Ports are chosen free a moment before they are bound; if another process was faster, all is begun again.
+    """
+    for attempt in range(_ATTEMPTS):
+        here = directory / str(attempt)
+        here.mkdir(parents=True)
+        with ExitStack() as stack:
+            try:
+                control_plane = _start(stack, binaries, here, operator_user)
+            except StartError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            yield control_plane
+            return
+
+
+def _start(stack: ExitStack, binaries: Path, directory: Path, operator_user: str) -> ControlPlane:
+    client_port, peer_port, api_port = _free_ports(3)
+    etcd_url = f"http://127.0.0.1:{client_port}"
+    peer_url = f"http://127.0.0.1:{peer_port}"
+    etcd = _process(
+        stack,
+        directory / "etcd.log",
+        [
+            str(binaries / "etcd"),
+            f"--data-dir={directory / 'etcd'}",
+            f"--listen-client-urls={etcd_url}",
+            f"--advertise-client-urls={etcd_url}",
+            f"--listen-peer-urls={peer_url}",
+            f"--initial-advertise-peer-urls={peer_url}",
+            f"--initial-cluster=default={peer_url}",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ],
+    )
+    tokens = {"admin": secrets.token_hex(16), operator_user: secrets.token_hex(16)}
+    token_file = directory / "tokens.csv"
+    token_file.write_text(f'{tokens["admin"]},admin,1,"system:masters"\n{tokens[operator_user]},{operator_user},2\n')
+    key_file = directory / "service-account.key"
+    key_file.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+    url = f"https://127.0.0.1:{api_port}"
+    api_server = _process(
+        stack,
+        directory / "kube-apiserver.log",
+        [
+            str(binaries / "kube-apiserver"),
+            f"--etcd-servers={etcd_url}",
+            f"--cert-dir={directory / 'pki'}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={api_port}",
+            f"--token-auth-file={token_file}",
+            "--authorization-mode=RBAC",
+            # There is no controller that would make the service accounts that its admission asks for.
+            "--disable-admission-plugins=ServiceAccount",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={key_file}",
+            f"--service-account-signing-key-file={key_file}",
+            "--endpoint-reconciler-type=none",
+            "--watch-cache=true",
+        ],
+    )
+    certificate = directory / "pki" / "apiserver.crt"
+    _wait_ready(url, certificate, tokens["admin"], {"etcd": etcd, "kube-apiserver": api_server}, directory)
+    return ControlPlane(
+        url=url,
+        directory=directory,
+        binaries=binaries,
+        operator_user=operator_user,
+        kubeconfig=_kubeconfig(directory / "admin.kubeconfig", url, certificate, tokens["admin"]),
+        operator_kubeconfig=_kubeconfig(directory / "operator.kubeconfig", url, certificate, tokens[operator_user]),
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [int(free.getsockname()[1]) for free in sockets]
+
+
+def _process(stack: ExitStack, log: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    output = stack.enter_context(log.open("wb"))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    stack.callback(_end, process)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_ready(
+    url: str, certificate: Path, token: str, processes: dict[str, subprocess.Popen[bytes]], directory: Path
+) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise StartError(f"{name} ended with {process.returncode}:\n{_tail(directory / f'{name}.log')}")
+        if certificate.exists() and _ready(url, certificate, token):
+            return
+        if time.monotonic() > deadline:
+            raise StartError(f"not ready in {_READY_SECONDS} s:\n{_tail(directory / 'kube-apiserver.log')}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _ready(url: str, certificate: Path, token: str) -> bool:
+    request = urllib.request.Request(f"{url}/readyz", headers={"Authorization": f"Bearer {token}"})
+    try:
+        context = ssl.create_default_context(cafile=str(certificate))
+        with urllib.request.urlopen(request, timeout=2, context=context) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _kubeconfig(path: Path, url: str, certificate: Path, token: str) -> Path:
+    path.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "test",
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+                "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(certificate)}}],
+                "users": [{"name": "test", "user": {"token": token}}],
+            }
+        )
+    )
+    path.chmod(0o600)
+    return path

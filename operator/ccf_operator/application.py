@@ -1,0 +1,79 @@
+"""The operator, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import kopf
+
+from ccf_operator.domain.decide import decide
+from ccf_operator.handlers.registry import registry
+from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.reconcile.act import Actor
+from ccf_operator.reconcile.loop import Decide, NetworkLoop
+from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.watch import Watchers
+from ccf_operator.render.order import Platform
+from ccf_operator.settings import Settings
+
+
+@dataclass
+class Operator:
+    """What kopf's handlers drive (`handlers.registry.Application`)."""
+
+    settings: Settings
+    decide: Decide = decide
+    _gateway: Gateway | None = None
+    _watchers: Watchers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watchers = Watchers(self._build)
+
+    async def start(self) -> None:
+        """Connect to the API server."""
+        self._gateway = await Gateway.connect(identity=self.settings.pod_name)
+
+    async def close(self) -> None:
+        """End every loop and disconnect."""
+        await self._watchers.close()
+        if self._gateway is not None:
+            await self._gateway.close()
+
+    def network_seen(self, raw: Raw) -> None:
+        """A CCFNetwork exists or has changed."""
+        self._watchers.network_seen(raw)
+
+    def wake(self, namespace: str, network: str) -> None:
+        """Something of this network has changed."""
+        self._watchers.wake(namespace, network)
+
+    def watched(self) -> int:
+        """How many networks are looked after."""
+        return len(self._watchers)
+
+    def _build(self, namespace: str, name: str, uid: str) -> NetworkLoop:
+        assert self._gateway is not None, "a network is seen before the operator has started"
+        domain = self.settings.cluster_domain
+        return NetworkLoop(
+            gateway=self._gateway,
+            observer=Observer(self._gateway, cluster_domain=domain),
+            actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain)),
+            decide=self.decide,
+            namespace=namespace,
+            name=name,
+            uid=uid,
+        )
+
+
+async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Run the operator until it is told to stop, by a signal or by `stop`."""
+    operator = Operator(settings)
+    await kopf.operator(
+        registry=registry(operator),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+        stop_flag=stop,
+    )

@@ -1,0 +1,220 @@
+"""Doing what was decided: each effect, once the status that licenses it is written.
+
+Every effect can be done twice with the same outcome. One that fails does not stop the others; it is asked for again at
+the next look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ccf_operator import logs
+from ccf_operator.api.status import NetworkStatus
+from ccf_operator.ccf import client
+from ccf_operator.ccf.client import RemoveRefused
+from ccf_operator.domain.effects import (
+    ApplyDisruptionBudgets,
+    ApplyIdentity,
+    ApplyServices,
+    CreateNode,
+    CreateVolume,
+    DeleteConfigMap,
+    DeletePod,
+    Effect,
+    LabelPod,
+    ReleasePod,
+    RemoveFinalizer,
+    RemoveNodeRow,
+    Report,
+)
+from ccf_operator.domain.observation import Observation
+from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
+from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.views import controller_uid
+from ccf_operator.render import labels, names
+from ccf_operator.render.disruption import budgets
+from ccf_operator.render.identity import identity_config_map
+from ccf_operator.render.names import NetworkRef
+from ccf_operator.render.node_objects import node_objects
+from ccf_operator.render.order import NotRenderable, Platform, order
+from ccf_operator.render.services import services
+from ccf_operator.render.volume_objects import claim
+
+APPLY_AGAIN_SECONDS = 60.0
+"""After how long an object that was applied is applied again, unchanged: what someone else did to it is undone."""
+
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An effect that could not be done."""
+
+    effect: Effect
+    why: str
+    passing: bool
+    """Trying again may well do, so it is not worth an event."""
+
+
+@dataclass
+class Actor:
+    """Does the effects of one network."""
+
+    gateway: Gateway
+    platform: Platform
+    _applied: dict[tuple[str, str], tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
+    _taken: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+
+    async def act(
+        self, effects: tuple[Effect, ...], raw: Raw, observation: Observation, status: NetworkStatus
+    ) -> list[Failure]:
+        """Do all of `effects`, in order; `raw` is the network object and `status` its status as last written."""
+        return [
+            failure
+            for effect in effects
+            if (failure := await self._attempt(effect, raw, observation, status)) is not None
+        ]
+
+    async def names_taken(self) -> tuple[str, ...]:
+        """Objects, as `Kind name`, that still bear a name we need and still belong to someone else.
+
+        Raises KubeError.
+        """
+        for key, manifest in list(self._taken.items()):
+            metadata = manifest["metadata"]
+            found = await self.gateway.find(
+                manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]
+            )
+            if found is None or not _belongs_to_another(manifest, found):
+                del self._taken[key]
+        return tuple(f"{kind} {name}" for kind, name in sorted(self._taken))
+
+    async def _attempt(
+        self, effect: Effect, raw: Raw, observation: Observation, status: NetworkStatus
+    ) -> Failure | None:
+        log = _log.bind(effect=type(effect).__name__, node=_node_of(effect))
+        try:
+            outcome = await self._do(effect, raw, observation, status)
+        except (KubeError, RemoveRefused, NotRenderable, ValueError) as error:
+            log.warning("effect failed", error=str(error), detail=_detail(effect))
+            return Failure(effect, str(error), passing=isinstance(error, (Unavailable, Conflict, RemoveRefused)))
+        if outcome:
+            log.info(outcome, detail=_detail(effect))
+        return None
+
+    async def _do(self, effect: Effect, raw: Raw, observation: Observation, status: NetworkStatus) -> str:
+        """What was done, in a word for the log; empty where there was nothing to do."""
+        network = NetworkRef(observation.name, observation.namespace, observation.uid)
+        namespace = network.namespace
+        match effect:
+            case CreateVolume(volume):
+                user = next((r.name for r in reversed(status.nodes) if r.volume == volume), "")
+                return await self._create(claim(observation.spec, network, volume, user))
+            case CreateNode(node):
+                wanted = order(self.platform, network, observation.spec, status, observation.inputs, node)
+                outcomes = [await self._create(manifest) for manifest in node_objects(wanted)]
+                return next((outcome for outcome in outcomes if outcome), "")
+            case DeletePod(pod, uid, grace_seconds):
+                return str(await self.gateway.delete_pod(namespace, pod, uid, grace_seconds))
+            case ReleasePod(pod, uid):
+                # Deleted first: whatever comes between, the finalizer that is left says that this is not finished.
+                await self.gateway.delete_pod(namespace, pod, uid)
+                return str(await self.gateway.remove_pod_finalizer(namespace, pod, uid))
+            case DeleteConfigMap(name):
+                return str(await self.gateway.delete_config_map(namespace, name))
+            case LabelPod(pod, uid, changes):
+                return str(await self.gateway.patch_labels(namespace, pod, uid, dict(changes)))
+            case ApplyServices():
+                return await self._apply_all(services(network), network.uid)
+            case ApplyDisruptionBudgets(majority):
+                return await self._apply_all(budgets(network, majority), network.uid)
+            case ApplyIdentity():
+                return await self._apply_all((identity_config_map(network, status.service),), network.uid)
+            case RemoveNodeRow(through, node_id):
+                return await self._remove_row(observation, status, through, node_id)
+            case RemoveFinalizer():
+                return str(await self.gateway.remove_network_finalizer(namespace, network.name, network.uid))
+            case Report(reason, message, warning):
+                return await self.gateway.publish_event(
+                    raw, reason=reason, note=message, warning=warning, key=_occasion(status)
+                )
+
+    async def _create(self, manifest: Mapping[str, Any]) -> str:
+        try:
+            outcome = await self.gateway.create(manifest)
+        except NameTaken as error:
+            self._taken[error.kind, error.name] = manifest
+            raise
+        return "created" if outcome == "created" else ""
+
+    async def _apply_all(self, manifests: tuple[Mapping[str, Any], ...], owner_uid: str) -> str:
+        outcomes = [await self._apply(manifest, owner_uid) for manifest in manifests]
+        return next((outcome for outcome in outcomes if outcome), "")
+
+    async def _apply(self, manifest: Mapping[str, Any], owner_uid: str) -> str:
+        key = (str(manifest["kind"]), str(manifest["metadata"]["name"]))
+        known = self._applied.get(key)
+        unchanged = known is not None and known[1] == manifest
+        if known is not None and unchanged and time.monotonic() - known[0] < APPLY_AGAIN_SECONDS:
+            return ""
+        try:
+            await self.gateway.apply(manifest, owner_uid)
+        except NameTaken as error:
+            self._taken[error.kind, error.name] = manifest
+            raise
+        self._applied[key] = (time.monotonic(), manifest)
+        return "" if unchanged else "applied"
+
+    async def _remove_row(self, observation: Observation, status: NetworkStatus, through: str, node_id: str) -> str:
+        record, pod = status.node(through), observation.pods.get(through)
+        if record is None or record.node_id is None or pod is None or pod.ip is None:
+            raise RemoveRefused(f"{through} cannot be reached")
+        await client.remove_row(pod.ip, names.OPERATOR_PORT, record.node_id, node_id)
+        return "removed"
+
+
+def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:
+    owner = controller_uid(manifest)
+    if owner is not None:
+        return controller_uid(found) != owner
+    key = labels.NETWORK_UID
+    return bool((found["metadata"].get("labels") or {}).get(key) != manifest["metadata"]["labels"].get(key))
+
+
+def _occasion(status: NetworkStatus) -> str:
+    """What tells one occasion for an event from the next: the same text again in another phase is another event."""
+    attempt = status.attempt.number if status.attempt else None
+    since = status.phase_since.isoformat() if status.phase_since else None
+    return f"{status.phase.value}/{since}/{attempt}"
+
+
+def _node_of(effect: Effect) -> str | None:
+    match effect:
+        case CreateNode(node):
+            return node
+        case DeletePod(pod) | ReleasePod(pod) | LabelPod(pod):
+            return pod
+        case DeleteConfigMap(name):
+            return name
+        case RemoveNodeRow(through):
+            return through
+    return None
+
+
+def _detail(effect: Effect) -> str | None:
+    match effect:
+        case CreateVolume(volume):
+            return volume
+        case LabelPod(labels=changes):
+            return ", ".join(f"{key}={value}" for key, value in changes)
+        case RemoveNodeRow(node_id=node_id):
+            return node_id
+        case Report(reason, message):
+            return f"{reason}: {message}"
+    return None
+
+
+__all__ = ["Actor", "Failure"]

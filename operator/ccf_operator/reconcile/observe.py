@@ -1,0 +1,179 @@
+"""One look at one network: fresh lists from the API server, and what the nodes themselves say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ccf_operator.api.spec import CCFNetworkSpec
+from ccf_operator.api.status import NetworkStatus
+from ccf_operator.ccf import client
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.observation import ClaimView, Inputs, MachineView, Observation, PodView
+from ccf_operator.kube.errors import Forbidden
+from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.views import claim_view, controller_uid, machine_view, pod_view
+from ccf_operator.reconcile.inputs import needed_config_maps, resolve
+from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
+from ccf_operator.render import labels, names
+from ccf_operator.render.names import NetworkRef
+
+ASK_SECONDS = 2.0
+"""How long a node may take to answer; a hung one delays a look by no more than this."""
+RECLAIM_POLICY_SECONDS = 60.0
+"""How long a PersistentVolume's reclaim policy is remembered: nothing but a warning rests on it."""
+
+
+class Ask(Protocol):
+    """How a node is asked (`ccf.client.ask`)."""
+
+    async def __call__(
+        self,
+        host: str,
+        port: int,
+        *,
+        expected_node_id: str | None,
+        timeout: float = ASK_SECONDS,  # noqa: ASYNC109 — what has been obtained when time is up is kept
+    ) -> NodeAnswers:
+        """One poll of one node."""
+        ...
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Observer:
+    """Looks at one network; remembers nothing that a decision to destroy rests on."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        cluster_domain: str = "cluster.local",
+        ask: Ask = client.ask,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._gateway = gateway
+        self._cluster_domain = cluster_domain
+        self._ask = ask
+        self._clock = clock
+        self._policies: dict[str, tuple[float, str | None]] = {}
+
+    async def look(self, raw: Raw, name_taken: tuple[str, ...] = ()) -> Observation:
+        """The observation that belongs to a network object just read.
+
+        Everything else is read after it, so pods are never older than the status. Raises KubeError, and Unreadable
+        for a spec or status that cannot be understood.
+        """
+        network = network_ref(raw)
+        spec, status = spec_of(raw), status_of(raw)
+        pods, raw_claims, config_maps, inputs = await asyncio.gather(
+            self._pods(network),
+            self._gateway.list_claims(network.namespace, network.name),
+            self._config_maps(network),
+            self._inputs(network, spec, status, deleting=is_deleting(raw)),
+        )
+        claims, machines, answers = await asyncio.gather(
+            self._claims(raw_claims),
+            self._machines(pods, status),
+            self._answers(network, pods, NetworkStatus() if is_deleting(raw) else status),
+        )
+        return Observation(
+            now=self._clock(),
+            namespace=network.namespace,
+            name=network.name,
+            uid=network.uid,
+            generation=int(raw["metadata"].get("generation", 0)),
+            deleting=is_deleting(raw),
+            spec=spec,
+            status=status,
+            inputs=inputs,
+            pods=pods,
+            claims=claims,
+            config_maps=config_maps,
+            machines=machines,
+            answers=answers,
+            cluster_domain=self._cluster_domain,
+            name_taken=name_taken,
+        )
+
+    async def _pods(self, network: NetworkRef) -> dict[str, PodView]:
+        views = [pod_view(raw) for raw in await self._gateway.list_pods(network.namespace, network.name)]
+        return {view.name: view for view in views}
+
+    async def _config_maps(self, network: NetworkRef) -> frozenset[str]:
+        listed = await self._gateway.list_config_maps(network.namespace, network.name)
+        return frozenset(
+            raw["metadata"]["name"]
+            for raw in listed
+            if controller_uid(raw) == network.uid and labels.NODE in (raw["metadata"].get("labels") or {})
+        )
+
+    async def _inputs(
+        self, network: NetworkRef, spec: CCFNetworkSpec, status: NetworkStatus, *, deleting: bool
+    ) -> Inputs:
+        if deleting or status.service.opened_at is not None:
+            return Inputs()  # the service has been made of them; what they say now is of no effect
+        needed = sorted(needed_config_maps(spec))
+        found = await asyncio.gather(*(self._gateway.get_config_map(network.namespace, name) for name in needed))
+        return resolve(
+            spec,
+            {
+                name: (raw.get("data") or {}) if raw is not None else None
+                for name, raw in zip(needed, found, strict=True)
+            },
+        )
+
+    async def _claims(self, listed: list[Raw]) -> dict[str, ClaimView]:
+        bound = {str(raw["spec"]["volumeName"]) for raw in listed if (raw.get("spec") or {}).get("volumeName")}
+        await asyncio.gather(*(self._learn_policy(name) for name in sorted(bound)))
+        self._policies = {name: known for name, known in self._policies.items() if name in bound}
+        views = {}
+        for raw in listed:
+            policy = self._policies.get(str((raw.get("spec") or {}).get("volumeName")), (0.0, None))[1]
+            volume = {"spec": {"persistentVolumeReclaimPolicy": policy}} if policy is not None else None
+            views[str(raw["metadata"]["name"])] = claim_view(raw, volume)
+        return views
+
+    async def _learn_policy(self, volume: str) -> None:
+        known = self._policies.get(volume)
+        if known is not None and time.monotonic() - known[0] < RECLAIM_POLICY_SECONDS:
+            return
+        try:
+            raw = await self._gateway.get_pv(volume)
+        except Forbidden:
+            raw = None
+        policy = ((raw or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy")
+        self._policies[volume] = (time.monotonic(), policy)
+
+    async def _machines(self, pods: Mapping[str, PodView], status: NetworkStatus) -> dict[str, MachineView] | None:
+        wanted = {pod.machine for pod in pods.values() if pod.machine is not None}
+        wanted |= {record.machine.name for record in status.nodes if record.machine is not None and not record.ended}
+        try:
+            found = await self._gateway.get_machines(wanted)
+        except Forbidden:
+            return None
+        return {name: machine_view(raw) for name, raw in found.items()}
+
+    async def _answers(
+        self, network: NetworkRef, pods: Mapping[str, PodView], status: NetworkStatus
+    ) -> dict[str, NodeAnswers]:
+        asked: dict[str, tuple[str, str | None]] = {}
+        for record in status.nodes:
+            pod = pods.get(record.name)
+            if pod is None or pod.owner_uid != network.uid or pod.ip is None or not pod.ccf.running:
+                continue
+            if record.pod_uid is not None and record.pod_uid != pod.uid:
+                continue
+            asked[record.name] = (pod.ip, record.node_id)
+        answers = await asyncio.gather(
+            *(
+                self._ask(ip, names.OPERATOR_PORT, expected_node_id=node_id, timeout=ASK_SECONDS)
+                for ip, node_id in asked.values()
+            )
+        )
+        return dict(zip(asked, answers, strict=True))

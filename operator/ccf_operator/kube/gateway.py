@@ -184,6 +184,10 @@ class Gateway:
         """The ConfigMap, or None."""
         return await self._get("v1", "ConfigMap", namespace, name)
 
+    async def find(self, api_version: str, kind: str, namespace: str, name: str) -> Raw | None:
+        """Any object of the kinds the operator makes, or None."""
+        return await self._get(api_version, kind, namespace, name)
+
     async def get_pv(self, name: str) -> Raw | None:
         """The PersistentVolume, or None. Raises Forbidden where the operator may not read PersistentVolumes."""
         return await self._get("v1", "PersistentVolume", None, name)

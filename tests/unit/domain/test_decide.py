@@ -15,7 +15,7 @@ from unit.domain.world import World
 def test_a_new_network_starts_one_service_and_awaits_its_opening() -> None:
     world = World()
     world.settle()
-    assert world.status.phase is Phase.AWAITING_OPEN
+    assert world.phase() is Phase.AWAITING_OPEN
     assert len(world.services) == 1
     assert len(world.living()) == 3
     assert "transition_service_to_open" in world.status.next_step
@@ -24,9 +24,9 @@ def test_a_new_network_starts_one_service_and_awaits_its_opening() -> None:
 
 def test_an_opened_network_serves_on_all_nodes() -> None:
     world = World().running()
-    assert world.status.phase is Phase.RUNNING
+    assert world.phase() is Phase.RUNNING
     assert len(world.serving()) == 3
-    assert world.status.quorum.verdict is Verdict.HEALTHY
+    assert world.verdict() is Verdict.HEALTHY
     assert {c.type: c.status for c in world.status.conditions}["Ready"] == "True"
 
 
@@ -43,7 +43,7 @@ def test_a_dead_minority_destroys_nothing_and_asks_the_members() -> None:
     first, *_ = world.living()
     world.kill(first)
     world.settle()
-    assert world.status.phase is Phase.DEGRADED
+    assert world.phase() is Phase.DEGRADED
     assert first in world.status.message
     assert not world.deleted_running
     assert world.status.attempt is None
@@ -54,7 +54,7 @@ def test_a_dead_minority_destroys_nothing_and_asks_the_members() -> None:
     assert f"remove_node {dead.node_id}" in world.status.next_step
     world.trust(newcomer.name, remove=first)
     world.settle()
-    assert world.status.phase is Phase.RUNNING
+    assert world.phase() is Phase.RUNNING
     assert len(world.serving()) == 3
 
 
@@ -77,13 +77,13 @@ def test_a_lost_majority_is_recovered() -> None:
     world.settle()
     attempt = world.status.attempt
     assert attempt is not None
-    assert world.status.phase is Phase.AWAITING_MEMBERS
+    assert world.phase() is Phase.AWAITING_MEMBERS
     assert attempt.winner is not None
     assert TxID.parse(attempt.winner.tx_id) >= committed
     assert len(world.living()) == 3
     world.accept()
     world.settle()
-    assert world.status.phase is Phase.RUNNING
+    assert world.phase() is Phase.RUNNING
     assert len(world.serving()) == 3
     assert world.status.service.recovery_count == 1
     assert world.status.service.public_key != old.key
@@ -105,7 +105,7 @@ def test_recovery_as_often_as_it_takes(times: int) -> None:
         assert TxID.parse(world.status.attempt.winner.tx_id) >= committed
         world.accept()
         world.settle()
-        assert world.status.phase is Phase.RUNNING
+        assert world.phase() is Phase.RUNNING
         assert world.status.service.recovery_count == count
     assert len(world.claims) == 3
 
@@ -115,12 +115,12 @@ def test_silence_is_suspected_and_never_acted_upon() -> None:
     world.silence(*world.living())
     for _ in range(600):
         world.step()
-    assert world.status.quorum.verdict is Verdict.SUSPECTED
+    assert world.verdict() is Verdict.SUSPECTED
     assert world.status.attempt is None
     assert not world.deleted_running
     world.speak(*world.living())
     world.settle()
-    assert world.status.phase is Phase.RUNNING
+    assert world.phase() is Phase.RUNNING
     assert world.status.recoveries == 0
 
 
@@ -128,11 +128,11 @@ def test_a_suspicion_is_announced_only_after_the_window() -> None:
     world = World().running()
     world.silence(*world.living())
     world.step()
-    assert world.status.quorum.verdict is Verdict.HEALTHY
+    assert world.verdict() is Verdict.HEALTHY
     assert world.status.quorum.unseen_since is not None
     world.now += timedelta(seconds=31)
     world.step()
-    assert world.status.quorum.verdict is Verdict.SUSPECTED
+    assert world.verdict() is Verdict.SUSPECTED
 
 
 def test_a_silent_survivor_is_not_stopped_and_blocks_nobody() -> None:
@@ -161,7 +161,7 @@ def test_one_volume_of_three_needs_a_person() -> None:
     for volume in list(world.claims)[:2]:
         del world.claims[volume]
     world.settle()
-    assert world.status.phase is Phase.BLOCKED
+    assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "ApprovalRequired"
     assert world.status.attempt is not None
     assert world.status.attempt.winner is None
@@ -185,14 +185,14 @@ def test_unless_the_disks_are_trusted() -> None:
         world.machines[name] = replace(machine, boot_id=f"{machine.boot_id} again")
     world.kill(*world.living())
     world.settle()
-    assert world.status.phase is Phase.AWAITING_MEMBERS
+    assert world.phase() is Phase.AWAITING_MEMBERS
 
 
 def test_in_manual_mode_nothing_is_chosen() -> None:
     world = World(recovery={"mode": "Manual"}).running()
     world.kill(*world.living())
     world.settle()
-    assert world.status.phase is Phase.BLOCKED
+    assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "ApprovalRequired"
     assert world.status.attempt is not None
     assert world.status.attempt.winner is None
@@ -202,7 +202,7 @@ def test_a_disabled_recovery_says_how_to_enable_it() -> None:
     world = World(recovery={"mode": "Disabled"}).running()
     world.kill(*world.living())
     world.settle()
-    assert world.status.phase is Phase.BLOCKED
+    assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "RecoveryDisabled"
     assert "kubectl" in world.status.next_step
 
@@ -280,7 +280,7 @@ def test_volumes_of_an_earlier_network_are_never_started_over() -> None:
     world = World()
     world.claims["bank-ledger-aaaaa-0"] = "claim"
     world.settle()
-    assert world.status.phase is Phase.BLOCKED
+    assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "VolumesFound"
     assert not world.pods
 
@@ -300,5 +300,5 @@ def test_an_operator_that_dies_between_any_two_effects_goes_on(crashes: list[int
     assert TxID.parse(world.status.attempt.winner.tx_id) >= committed
     world.accept()
     world.settle()
-    assert world.status.phase is Phase.RUNNING
+    assert world.phase() is Phase.RUNNING
     assert len(world.serving()) == 3

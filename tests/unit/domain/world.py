@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import Command, NetworkStatus
+from ccf_operator.api.status import Command, NetworkStatus, Phase, Verdict
 from ccf_operator.ccf.answers import (
     Ack,
     ConsensusAnswer,
@@ -395,6 +395,12 @@ class World:
         gone = {digest(remove)} if remove is not None else set()
         process.ledger.end = process.service.commit
         self._change_members(process.service, (process.service.members | {process.node_id}) - gone)
+
+    def phase(self) -> Phase:
+        return self.status.phase
+
+    def verdict(self) -> Verdict:
+        return self.status.quorum.verdict
 
     def serving(self) -> list[str]:
         return sorted(p.name for p in self.pods.values() if p.labels.get(labels.TRAFFIC) == "true" and self._running(p))

@@ -1,0 +1,63 @@
+# The project's commands. `make demo` and `make test` need a Debian or Ubuntu machine with Python 3.11, Go and root.
+SHELL := bash
+.DELETE_ON_ERROR:
+.PHONY: help test lint types unit contract integration e2e demo demo-clean cluster cluster-down images crd clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RESULTS := build/results
+PYTEST = $(BIN)/pytest --junitxml=$(RESULTS)/$@.xml
+SCENARIO ?=
+STAMP := $(VENV)/.installed-$(shell cat requirements-dev.lock pyproject.toml | sha256sum | cut -c1-16)
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+test: ## Lint, types, unit, contract, integration and e2e; ends with what passed
+	@rm -rf $(RESULTS)
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/python tests/levels.py unit contract integration e2e
+
+lint: $(STAMP) ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## Types, strictly
+	$(BIN)/mypy operator/ccf_operator tests e2e
+
+unit: $(STAMP) ## The fast loop: pure functions and the parts of the simulator
+	$(PYTEST) tests/unit
+
+contract: $(STAMP) ## The simulator against recordings and ledgers of real CCF nodes
+	$(PYTEST) tests/contract
+
+integration: $(STAMP) ## The operator against a real API server
+	$(PYTEST) tests/integration
+
+e2e: $(STAMP) ## All scenarios on real kubelets; SCENARIO=name runs one; CLUSTER=existing, CCF_IMAGE=… elsewhere
+	$(PYTEST) e2e $(if $(SCENARIO),-k "$(SCENARIO)")
+
+demo: $(STAMP) ## The whole story, live in the terminal, on a cluster of its own
+	$(BIN)/python -m e2e.demo
+
+cluster: ## Bring up the test cluster and leave it up
+	e2e/cluster/cluster up
+
+cluster-down: ## Remove the test cluster without a trace
+	e2e/cluster/cluster down
+
+crd: $(STAMP) ## Generate the CRD from the models
+	$(BIN)/python -m ccf_operator.api.crd
+
+clean: ## Remove what was built in the tree
+	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@

@@ -1,0 +1,68 @@
+"""Runs the levels of tests one after the other and says in one plain line what passed.
+
+Every level runs even if an earlier one failed, so that one run shows all there is to mend. Exit status 1 if any failed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+RESULTS = Path("build/results")
+
+
+@dataclass(frozen=True)
+class Level:
+    """What became of one level; `broken` if it did not run to its end."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    broken: bool = False
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        return f"{self.name:12} {'BROKEN' if self.broken else counts} in {self.seconds:.0f} s"
+
+
+def run(name: str) -> Level:
+    """Run one level by its make target and read its results."""
+    report = RESULTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    started = time.monotonic()
+    done = subprocess.run(["make", "--no-print-directory", name], check=False)
+    return read(name, report, done.returncode, time.monotonic() - started)
+
+
+def read(name: str, report: Path, returncode: int, seconds: float) -> Level:
+    """The level's counts from its JUnit report; broken if there is none, or it disagrees with the exit status."""
+    if not report.is_file():
+        return Level(name, broken=True, seconds=seconds)
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    count = {key: sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")}
+    failed = count["failures"] + count["errors"]
+    passed = count["tests"] - failed - count["skipped"]
+    broken = (returncode != 0) != (failed > 0) or passed <= 0
+    return Level(name, passed, failed, count["skipped"], broken, seconds)
+
+
+def main(names: list[str]) -> int:
+    """Run the named levels; 0 if all passed."""
+    levels = [run(name) for name in names]
+    print()
+    for level in levels:
+        print(level)
+    failed = sum(level.failed + level.broken for level in levels)
+    skipped = sum(level.skipped for level in levels)
+    print(f"{sum(level.passed for level in levels)} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -31,8 +31,8 @@ def is_empty(directory: Path) -> bool:
 class LedgerDirectory:
     """The main directory, written and read, and read-only ones.
 
-    Opening does what a node does at its start (CCF facts §4.2): it may rename and cut files in the main directory, which is
-    created if absent. Blocking file IO. Nothing is ever fsynced; entries reach the file at the next signature at the
+    Opening does what a node does at its start (CCF facts §4.2): it may rename and cut files of the main directory, and
+    creates it if absent. Blocking file IO. Nothing is ever fsynced; entries reach the file at the next signature at the
     latest. Every method raises LedgerError where a CCF node would abort.
     """
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from simulator.kv import Store, TxID
 from simulator.ledger import LedgerDirectory, LedgerError
 from simulator.ledger_crypto import LedgerSecrets

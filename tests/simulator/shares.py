@@ -91,10 +91,10 @@ def combine(shares: Sequence[Share], threshold: int) -> Share:
         raise ValueError(f"only {len(shares)} recovery shares were submitted but recovery threshold is {threshold}")
     used = shares[:threshold]
     weights = []
-    for one in used:
+    for i, one in enumerate(used):
         numerator = denominator = 1
-        for other in used:
-            if other is not one:
+        for j, other in enumerate(used):
+            if i != j:
                 numerator = numerator * other.x % PRIME
                 denominator = denominator * (other.x - one.x) % PRIME
         if not denominator:

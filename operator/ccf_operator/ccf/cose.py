@@ -31,7 +31,9 @@ def sign1(payload: bytes, key: ec.EllipticCurvePrivateKey, key_id: bytes, header
     if key.curve.name not in _CURVES:
         raise ValueError(f"CCF takes signatures of P-256, P-384 and P-521, not {key.curve.name}")
     algorithm, digest = _CURVES[key.curve.name]
-    protected = _map({ALGORITHM: algorithm, KEY_ID: key_id, **header})
+    labelled: dict[int | str, Value] = {ALGORITHM: algorithm, KEY_ID: key_id}
+    labelled.update(header)
+    protected = _map(labelled)
     to_sign = _array(_value("Signature1"), _value(protected), _value(b""), _value(payload))
     r, s = decode_dss_signature(key.sign(to_sign, ec.ECDSA(digest)))
     size = (key.curve.key_size + 7) // 8

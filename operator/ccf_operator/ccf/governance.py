@@ -186,7 +186,7 @@ def set_js_app(metadata: Mapping[str, Any], modules: Mapping[str, str]) -> Actio
         "metadata": dict(metadata),
         "modules": [{"name": name, "module": source} for name, source in modules.items()],
     }
-    return _action("set_js_app", {"bundle": bundle, "disable_bytecode_cache": False})
+    return _action("set_js_app", {"bundle": bundle})
 
 
 def add_virtual_host_data(host_data: str) -> Action:

@@ -7,7 +7,6 @@ without any other table.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 
@@ -48,7 +47,7 @@ def parse_signature(row: bytes) -> Signature:
             value=base64.b64decode(fields["sig"], validate=True),
             certificate=str(fields["cert"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadSignature(f"unreadable signature: {error!r}") from error
 
 

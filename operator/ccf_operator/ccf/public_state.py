@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
+from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.ccf.ledger_entries import Tables
 
 NODES_TABLE = "public:ccf.gov.nodes.info"
@@ -64,7 +64,7 @@ class PublicState:
             row = tables.get(SERVICE_TABLE, {}).get(_SINGLE_KEY)
             if row is not None:
                 self.service = self._service(seqno, row)
-        except (ValueError, KeyError, TypeError, RecursionError, BadCertificate) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise Unreadable(f"a row of the public tables is unreadable: {error!r}") from error
 
     def _nodes(self, seqno: int, writes: Mapping[bytes, bytes | None]) -> None:

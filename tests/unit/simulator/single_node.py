@@ -37,7 +37,7 @@ CONSTITUTION = "\n".join(
 )
 VIEW = 2
 NOW = 1_800_000_000
-VALIDITY = Validity(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), 365)
+VALIDITY = Validity(datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1), 365)
 
 
 class SingleNode:

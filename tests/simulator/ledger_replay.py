@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simulator.kv import OutOfOrder, Store, TxID
+from simulator.kv import AppliedEntry, OutOfOrder, Store, TxID
 from simulator.ledger import LedgerDirectory, LedgerError, NoEntry
 from simulator.ledger_crypto import DecryptionFailed
 from simulator.ledger_format import MalformedEntry, split_entries
@@ -39,9 +39,12 @@ class PublicReplay:
     read between steps.
     """
 
-    def __init__(self, ledger: LedgerDirectory, store: Store) -> None:
+    def __init__(
+        self, ledger: LedgerDirectory, store: Store, on_applied: Callable[[AppliedEntry], None] = lambda _: None
+    ) -> None:
         self._ledger = ledger
         self._store = store
+        self._on_applied = on_applied
         self._problem: str | None = None
 
     def step(self) -> bool:
@@ -60,6 +63,7 @@ class PublicReplay:
                 log.error("Failed to deserialise public ledger entry: %s", error)
                 self._problem = str(error)
                 return False
+            self._on_applied(applied)
             if applied.is_signature:
                 self._store.compact(applied.txid.seqno)
         return True

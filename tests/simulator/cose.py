@@ -29,7 +29,7 @@ class Message:
     algorithm: int
     kid: str
     type: str | None
-    created_at: int | None
+    created_at: int
     proposal_id: str | None
     payload: bytes
     signature: bytes

@@ -170,7 +170,7 @@ def _validate(tx: Tx, source: str, proposal: str, hooks: NodeHooks) -> None:
 
 def _check_replay(tx: Tx, message: Message, digest: bytes, proposal_id: str) -> None:
     """Refuse a message that was there before, or one older than the median of the recent ones; remember it."""
-    created_at = message.created_at or 0
+    created_at = message.created_at
     if created_at > LATEST_CREATED_AT:
         raise GovError(400, "InvalidCreatedAt", "Header parameter created_at value is too large")
     stamp = f"{created_at:010d}"

@@ -1,12 +1,12 @@
-"""CCF's consensus as a pure state machine: views, elections, replication, commit, reconfiguration (CCF facts §0, §7, §9).
+"""CCF's consensus as a pure state machine: views, elections, replication, commit, reconfiguration.
 
 No input or output, no clock, no global randomness. Times are seconds of any monotonic clock; they may not go back.
-One Raft belongs to one node that takes part: a Pending node has none.
+One Raft belongs to one node that takes part: a Pending node has none (CCF facts §0, §1.1, §7, §9).
 
-Rules of CCF that differ from textbook Raft: only signatures are committable; logs are compared by their last signature; a
-new leader drops what it holds unsigned and commits nothing before a signature of its own view; a commit needs a majority
-in every active configuration; a leader without acknowledgements of a majority for one election timeout steps down in its
-own view (CheckQuorum); nothing survives a restart, since no node returns. Pre-votes are not sent.
+Rules of CCF that differ from textbook Raft: only signatures are committable; logs are compared by their last
+signature; a new leader drops what it holds unsigned and commits nothing before a signature of its own view; a commit
+needs a majority in every active configuration; a leader without acknowledgements of a majority for one election timeout
+steps down in its own view (CheckQuorum); nothing survives a restart, since no node returns. Pre-votes are not sent.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Appended:
     txid: TxID
     is_signature: bool
     nodes: Mapping[str, str] | None
-    """Trusted nodes (id -> node-to-node "host:port") after this entry if it wrote to the nodes table; None otherwise."""
+    """Trusted nodes (id -> node-to-node "host:port") after an entry that wrote to the nodes table; None for others."""
 
 
 class Log(Protocol):
@@ -311,8 +311,10 @@ class Raft:
     # What a node tells.
 
     def become_primary(self, view: int, now: float) -> None:
-        """Lead without election. Only for the first node of a service (view 2) or of a recovered one (recovered view + 2),
-        at once after construction; the create transaction follows with `replicate`."""
+        """Lead without election, at once after construction; the create transaction follows with `replicate`.
+
+        Only for the first node of a service (view 2) or of a recovered one (recovered view + 2).
+        """
         if self._leadership is not Leadership.NONE:
             raise ValueError(f"{self.node_id} is already {self._leadership}")
         self._now = now
@@ -633,9 +635,9 @@ class Raft:
         self._commit = seqno
         while self._committable and self._committable[0] <= seqno:
             self._committable.popleft()
-        if self._retirement_signed_at is not None and self._phase is RetirementPhase.SIGNED:
-            if seqno >= self._retirement_signed_at:
-                self._phase = RetirementPhase.COMPLETED
+        signed_at = self._retirement_signed_at
+        if self._phase is RetirementPhase.SIGNED and signed_at is not None and seqno >= signed_at:
+            self._phase = RetirementPhase.COMPLETED
         self._events.append(Committed(self.committed))
         self._forget(self._log.commit(seqno))
         ended = [one for one in self._configurations[1:] if one.seqno <= seqno]

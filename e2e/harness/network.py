@@ -1,0 +1,149 @@
+"""A network under test, seen and handled as its user does: manifests, kubectl, the CCF API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from e2e.harness.client import Client
+from e2e.harness.consortium import Consortium, Door, patiently
+from e2e.harness.faults import Faults
+from e2e.harness.kubectl import Kubectl, Object
+from e2e.harness.reach import Reach
+from e2e.harness.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a network runs on: the cluster, the CCF image, and how to break things."""
+
+    kubectl: Kubectl
+    reach: Reach
+    faults: Faults
+    image: str
+    command: Sequence[str] = ()
+    cluster_domain: str = "cluster.local"
+
+
+@dataclass
+class Network:
+    """One CCFNetwork in a namespace of its own."""
+
+    setting: Setting
+    name: str = "bank"
+    nodes: int = 3
+    consortium: Consortium = field(default_factory=Consortium)
+    client: Client = field(default_factory=Client)
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return self.setting.kubectl
+
+    def manifest(self, **changes: Any) -> Object:
+        """The manifest; `changes` override parts of the spec."""
+        spec: dict[str, Any] = {"nodes": self.nodes, "image": self.setting.image}
+        if self.setting.command:
+            spec["command"] = list(self.setting.command)
+        spec |= {**self.consortium.references(self.name), **self.spec, **changes}
+        return {"apiVersion": "ccf.dev/v1alpha1", "kind": "CCFNetwork", "metadata": {"name": self.name}, "spec": spec}
+
+    def create(self) -> None:
+        """kubectl apply of the ConfigMaps and the network."""
+        self.kubectl.apply(*self.consortium.config_maps(self.name), self.manifest())
+
+    def object(self) -> Object:
+        return self.kubectl.get("ccfnetwork", self.name)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.object().get("status") or {}
+        return status
+
+    def wait_for_phase(self, *phases: str, within: float = 120) -> dict[str, Any]:
+        """The status once the network is in one of these phases."""
+
+        def check() -> dict[str, Any] | None:
+            status = self.status()
+            return status if status.get("phase") in phases else None
+
+        return eventually(f"phase {' or '.join(phases)} of {self.name}", check, within=within)
+
+    def wait_for(self, what: str, check: Any, within: float = 120) -> dict[str, Any]:
+        """The status once `check(status)` is true."""
+
+        def checked() -> dict[str, Any] | None:
+            status = self.status()
+            return status if check(status) else None
+
+        return eventually(what, checked, within=within)
+
+    def pods(self) -> list[Object]:
+        return self.kubectl.list("pods", f"ccf.dev/network={self.name}")
+
+    def volumes(self) -> set[str]:
+        return self.kubectl.names("pvc", f"ccf.dev/network={self.name}")
+
+    def records(self) -> list[dict[str, Any]]:
+        return list(self.status().get("nodes") or [])
+
+    def serving(self) -> list[str]:
+        """Nodes that serve clients."""
+        return sorted(record["name"] for record in self.records() if record.get("fit"))
+
+    def trusted(self) -> list[str]:
+        """Nodes that are part of the service and have not ended."""
+        return sorted(
+            r["name"] for r in self.records() if r.get("joinedAt") and not r.get("ended") and not r.get("stop")
+        )
+
+    def identity(self) -> dict[str, str]:
+        """What clients mount: the service certificates and what goes with them."""
+        data: dict[str, str] = self.kubectl.get("configmap", f"{self.name}-service-identity")["data"]
+        return data
+
+    def door(self, pod: str | None = None, certificate: str | None = None) -> Door:
+        """The client interface of a node: by default, one that serves, under the published certificate."""
+        chosen = pod or (self.serving() or self.trusted())[0]
+        host = f"{chosen}.{self.name}-nodes.{self.kubectl.namespace}.svc.{self.setting.cluster_domain}"
+        known = certificate or self.identity()["service_cert.pem"]
+        return Door(self.kubectl, self.setting.reach, chosen, host, known)
+
+    def primary(self) -> str:
+        """The node that leads, as the nodes that serve say."""
+        answer = patiently("the primary is known", lambda: self.door().ask(lambda c: c.get("/node/network")))
+        return next(str(r["name"]) for r in self.records() if r.get("nodeId") == answer["primary_id"])
+
+    def open(self, *, within: float = 120) -> Network:
+        """Create the network, open it as its members, install the journal, and wait until it serves on every node."""
+        self.create()
+        self.wait_for_phase("AwaitingOpen", within=within)
+        self.consortium.open(self.door())
+        self.wait_for_phase("Running", within=60)
+        self.wait_for("every node serves", lambda s: s["readyNodes"] == f"{self.nodes}/{self.nodes}", within=60)
+        patiently("the journal is installed", lambda: self.consortium.install_app(self.door()))
+        return self
+
+    def write(self, number: int = 3) -> None:
+        """A client writes and waits for the commit."""
+        patiently("the client's entries are committed", lambda: self.client.write(self.door(), number))
+
+    def accept_recovery(self) -> None:
+        """The members accept the recovered service and submit shares until it opens."""
+        status = self.wait_for_phase("AwaitingMembers")
+        winner = status["attempt"]["winner"]
+        door = self.door(winner["node"], winner["serviceCertificate"])
+        patiently("the members accept", lambda: self.consortium.accept_recovery(door))
+        patiently("the members submit shares", lambda: self.consortium.submit_shares(door))
+
+    def wait_for_recovered(self, recoveries: int = 1, within: float = 120) -> dict[str, Any]:
+        """The status once the network runs again on all its nodes, so many recoveries later."""
+        return self.wait_for(
+            f"{self.name} runs again",
+            lambda s: (
+                s.get("phase") == "Running"
+                and s.get("recoveries") == recoveries
+                and s.get("readyNodes") == f"{self.nodes}/{self.nodes}"
+            ),
+            within=within,
+        )

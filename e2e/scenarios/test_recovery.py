@@ -1,0 +1,202 @@
+"""The worst night: a majority is gone, and nothing that was committed may be missing afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from e2e.harness.environment import OPERATOR_NAMESPACE
+from e2e.harness.kubectl import Object
+from e2e.harness.network import Network
+from e2e.harness.waiting import eventually, throughout
+
+NewNetwork = Callable[..., Network]
+TX_ID = tuple[int, int]
+
+
+def test_a_dead_minority_destroys_nothing(network: NewNetwork) -> None:
+    bank = network().open()
+    bank.write()
+    before = {pod["metadata"]["uid"] for pod in bank.pods()}
+    victim = next(name for name in bank.trusted() if name != bank.primary())
+    bank.setting.faults.kill_process(bank.kubectl, victim)
+    status = bank.wait_for("the end is noticed", lambda s: s["phase"] == "Degraded" and s["reason"] == "NodesEnded")
+    assert victim in status["message"]
+    throughout("nothing is destroyed", lambda: before <= _uids(bank) and _stays_degraded(bank), during=20)
+    bank.write()
+    assert bank.client.missing(bank.door()) == []
+    asked = bank.wait_for("members are asked", lambda s: "remove_node" in s["nextStep"] and "trusted" in s["nextStep"])
+    newcomer = next(r for r in asked["nodes"] if not r.get("ended") and not r.get("joinedAt"))
+    gone = next(r for r in asked["nodes"] if r["name"] == victim)
+    bank.consortium.trust(bank.door(), [newcomer["nodeId"]], remove=[gone["nodeId"]])
+    bank.wait_for("whole again", lambda s: s["phase"] == "Running" and s["readyNodes"] == "3/3")
+    assert bank.client.missing(bank.door()) == []
+
+
+def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -> None:
+    bank = network().open()
+    bank.write()
+    lagging = next(name for name in bank.trusted() if name != bank.primary())
+    bank.setting.faults.kill_process(bank.kubectl, lagging)
+    bank.wait_for("the end is noticed", lambda s: s["phase"] == "Degraded")
+    bank.write(5)
+    behind = next(r["volume"] for r in bank.records() if r["name"] == lagging)
+    survivors = [name for name in bank.trusted() if name != lagging]
+    _lose_and_recover(bank, lambda: [bank.setting.faults.kill_process(bank.kubectl, n) for n in survivors], behind)
+
+
+def test_a_majority_of_deleted_pods_is_recovered(network: NewNetwork) -> None:
+    bank = network().open()
+    bank.write()
+    victims = bank.trusted()[:2]
+    _lose_and_recover(bank, lambda: bank.kubectl.delete("pod", victims, "--wait=false"))
+
+
+def _lose_and_recover(bank: Network, lose: Callable[[], Any], behind: str | None = None) -> None:
+    """Lose the majority, recover, and look at everything that must be true afterwards."""
+    before, volumes = bank.identity(), bank.volumes()
+    lose()
+    chosen = bank.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"))["attempt"]
+    candidates = {c["volume"]: c for c in chosen["candidates"]}
+    old_generations = {v: _digest(bank, v, c["lineage"]) for v, c in candidates.items()}
+    recovered = {v: _tx_id(c["txID"]) for v, c in candidates.items() if c.get("result") == "Recovered"}
+    assert recovered[chosen["winner"]["volume"]] == max(recovered.values())
+    if behind is not None:
+        assert recovered[behind] < max(recovered.values())
+    bank.accept_recovery()
+    status = bank.wait_for_recovered()
+    after = bank.identity()
+    network = bank.door().ask(lambda c: c.get("/node/network"))
+    assert network["recovery_count"] == status["service"]["recoveryCount"] == int(after["recovery_count"]) == 1
+    assert network["service_certificate"] == after["service_cert.pem"]
+    assert after["previous_service_cert.pem"] == before["service_cert.pem"]
+    assert after["service_cert.pem"] != before["service_cert.pem"]
+    assert bank.client.missing(bank.door()) == []
+    losers = {c["node"] for c in chosen["candidates"] if c.get("node")} - {chosen["winner"]["node"]}
+    eventually("the losers' pods are gone", lambda: not losers & _names(bank.pods()), within=30)
+    assert volumes <= bank.volumes()
+    assert {v: _digest(bank, v, candidates[v]["lineage"]) for v in candidates} == old_generations
+    bank.write()
+
+
+def test_the_greater_view_wins_though_its_seqno_is_smaller(network: NewNetwork) -> None:
+    bank = network().open()
+    bank.write()
+    isolated = bank.primary()
+    others = [name for name in bank.trusted() if name != isolated]
+    old_door = bank.door(isolated)
+    bank.setting.faults.partition(bank.kubectl, [isolated], others)
+    _append_what_cannot_commit(bank, old_door)
+    door = bank.door(others[0])
+    eventually(
+        "the others have a primary", lambda: _primary_id(door, bank) not in (None, _node_id(bank, isolated)), within=60
+    )
+    committed = bank.client.write(door, 3)
+    for name in (*others, isolated):
+        bank.setting.faults.kill_process(bank.kubectl, name)
+    bank.setting.faults.heal()
+    chosen = bank.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"))["attempt"]
+    isolated_volume = next(r["volume"] for r in bank.records() if r["name"] == isolated)
+    candidates = {c["volume"]: _tx_id(c["txID"]) for c in chosen["candidates"]}
+    winner = _tx_id(chosen["winner"]["txID"])
+    assert chosen["winner"]["volume"] != isolated_volume
+    assert winner >= _tx_id(committed[-1].tx_id)
+    assert candidates[isolated_volume][0] < winner[0]
+    assert candidates[isolated_volume][1] > winner[1], "the isolated primary's ledger is meant to be the longer one"
+    bank.accept_recovery()
+    bank.wait_for_recovered()
+    assert bank.client.missing(bank.door()) == []
+
+
+def _append_what_cannot_commit(bank: Network, door: Any) -> None:
+    """The isolated primary takes writes until it steps down (CCF facts §9)."""
+    for _ in range(60):
+        try:
+            bank.client.write_uncommitted(door)
+        except Exception:
+            return
+
+
+def test_the_operator_killed_in_the_middle_of_a_recovery_finishes_it(network: NewNetwork, environment: Any) -> None:
+    bank = network().open()
+    bank.write()
+    for name in bank.trusted()[:2]:
+        bank.setting.faults.kill_process(bank.kubectl, name)
+    bank.wait_for("the attempt has begun", lambda s: s.get("attempt"))
+    operator = environment.operator
+    assert operator.namespace == OPERATOR_NAMESPACE
+    operator.delete("pod", operator.names("pods"), "--grace-period=0", "--force")
+    bank.accept_recovery()
+    status = bank.wait_for_recovered()
+    assert [a["number"] for a in status["history"]] == [1]
+    assert bank.client.missing(bank.door()) == []
+
+
+def test_kubelets_cut_off_from_the_api_server_are_no_loss(network: NewNetwork) -> None:
+    bank = network().open()
+    bank.write()
+    before = _uids(bank)
+    bank.setting.faults.cut_api()
+    eventually("the machines are not ready", lambda: not _ready_machines(bank), within=120)
+    throughout("nothing is killed or recovered", lambda: _uids(bank) == before and not _deleted(bank), during=45)
+    assert "attempt" not in bank.status()
+    bank.setting.faults.heal()
+    eventually("the machines are ready again", lambda: len(_ready_machines(bank)) >= 3, within=120)
+    bank.wait_for("the network runs", lambda s: s["phase"] == "Running" and s["readyNodes"] == "3/3")
+    assert bank.status()["recoveries"] == 0
+    assert _uids(bank) == before
+    assert bank.client.missing(bank.door()) == []
+
+
+def _stays_degraded(bank: Network) -> bool:
+    status = bank.status()
+    return status["phase"] == "Degraded" and not status.get("attempt")
+
+
+def _uids(bank: Network) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in bank.pods()}
+
+
+def _names(objects: list[Object]) -> set[str]:
+    return {item["metadata"]["name"] for item in objects}
+
+
+def _deleted(bank: Network) -> list[str]:
+    return [pod["metadata"]["name"] for pod in bank.pods() if pod["metadata"].get("deletionTimestamp")]
+
+
+def _ready_machines(bank: Network) -> list[str]:
+    machines = bank.kubectl.list("nodes")
+    return [m["metadata"]["name"] for m in machines if _condition(m, "Ready") == "True"]
+
+
+def _condition(item: Object, kind: str) -> str | None:
+    return next((c["status"] for c in item["status"]["conditions"] if c["type"] == kind), None)
+
+
+def _primary_id(door: Any, bank: Network) -> str | None:
+    found: str | None = door.ask(lambda c: c.get("/node/network"))["primary_id"]
+    return found
+
+
+def _node_id(bank: Network, name: str) -> str:
+    return next(str(r["nodeId"]) for r in bank.records() if r["name"] == name)
+
+
+def _tx_id(text: str) -> TX_ID:
+    view, _, seqno = text.partition(".")
+    return int(view), int(seqno)
+
+
+def _digest(bank: Network, volume: str, generations: list[int]) -> str:
+    """A digest over every byte and name of old generations, as they lie on the volume."""
+    root: Path = bank.setting.faults.volume_path(bank.kubectl, volume)
+    found = hashlib.sha256()
+    for generation in generations:
+        for file in sorted((root / f"gen-{generation}").rglob("*")):
+            found.update(str(file.relative_to(root)).encode())
+            if file.is_file():
+                found.update(file.read_bytes())
+    return found.hexdigest()

@@ -36,7 +36,7 @@ class PublicReplay:
     """A `Recover` node's reading of its ledger, batch by batch.
 
     `store` must be fresh and know no ledger secrets; it is compacted at each signature, and `store.last_signed` may be
-    read between steps.
+    read between steps. `on_applied` is told of every entry applied, also of those that `finish` rolls back again.
     """
 
     def __init__(

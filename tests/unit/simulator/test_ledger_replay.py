@@ -10,7 +10,7 @@ import pytest
 from simulator.kv import Store, TxID
 from simulator.ledger import LedgerDirectory, LedgerError
 from simulator.ledger_crypto import LedgerSecrets
-from simulator.ledger_replay import RecoveredPoint, replay_public
+from simulator.ledger_replay import PublicReplay, RecoveredPoint, replay_public
 
 LEDGERS = Path(__file__).parents[2] / "fixtures" / "ccf" / "ledgers"
 
@@ -49,3 +49,15 @@ def test_recovers_what_a_real_node_recovered(source: Path, outcome: dict[str, An
     config = store.begin().get("public:ccf.gov.service.config", bytes(8))
     assert config is not None
     assert json.loads(config)["recovery_threshold"] == outcome["recovery_threshold"]
+
+
+def test_a_replay_tells_of_every_entry_batch_by_batch(tmp_path: Path) -> None:
+    seen: list[int] = []
+    ledger = LedgerDirectory(copied(LEDGERS / "lagging/n0/ledger", tmp_path))
+    replay = PublicReplay(ledger, Store(LedgerSecrets()), on_applied=lambda applied: seen.append(applied.txid.seqno))
+    assert replay.step()
+    assert seen == list(range(1, 101))
+    while replay.step():
+        pass
+    assert seen == list(range(1, ledger.last + 1))
+    assert replay.finish().last_signed == TxID(2, 128)

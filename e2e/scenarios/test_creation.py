@@ -62,9 +62,8 @@ def test_deleting_the_network_leaves_only_its_volumes(network: NewNetwork) -> No
     volumes = bank.volumes()
     bank.setting.faults.kill_process(bank.kubectl, bank.trusted()[0])
     bank.kubectl.delete("ccfnetwork", [bank.name], "--timeout=60s")
-    for kind in ("pods", "configmaps", "services", "poddisruptionbudgets"):
-        selector = f"ccf.dev/network={bank.name}"
-        eventually(f"no {kind} are left", lambda k=kind, s=selector: not bank.kubectl.names(k, s), within=60)
+    left = "pods,configmaps,services,poddisruptionbudgets"
+    eventually("nothing is left", lambda: not bank.kubectl.names(left, f"ccf.dev/network={bank.name}"), within=60)
     assert bank.volumes() == volumes
     assert len(volumes) == 3
 

@@ -44,7 +44,12 @@ def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -
     bank.write(5)
     behind = next(r["volume"] for r in bank.records() if r["name"] == lagging)
     survivors = [name for name in bank.trusted() if name != lagging]
-    _lose_and_recover(bank, lambda: [bank.setting.faults.kill_process(bank.kubectl, n) for n in survivors], behind)
+
+    def lose() -> None:
+        for name in survivors:
+            bank.setting.faults.kill_process(bank.kubectl, name)
+
+    _lose_and_recover(bank, lose, behind)
 
 
 def test_a_majority_of_deleted_pods_is_recovered(network: NewNetwork) -> None:

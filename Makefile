@@ -48,7 +48,7 @@ cluster-down: ## Remove the test cluster without a trace
 	e2e/cluster/cluster down
 
 crd: $(STAMP) ## Generate the CRD from the models
-	$(BIN)/python -m ccf_operator.api.crd
+	$(BIN)/python -m ccf_operator.api.crd crds/ccf.dev_ccfnetworks.yaml charts/ccf-operator/files/ccf.dev_ccfnetworks.yaml
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

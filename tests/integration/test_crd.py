@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.kube.gateway import Gateway
+from integration.conftest import REPOSITORY
 from integration.control_plane import ControlPlane
 from integration.manifests import member, minimal, without_share
 
@@ -301,6 +303,13 @@ async def test_the_columns_say_how_it_is(
     wide = control_plane.kubectl("get", "--namespace", namespace, "ccf", "-o", "wide").stdout.splitlines()
     assert wide[0].split()[-3:] == ["VERDICT", "REASON", "MESSAGE"]
     assert wide[1].rstrip().endswith("One node ended.")
+
+
+@pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_examples_are_taken(control_plane: ControlPlane, namespace: str, example: Path) -> None:
+    done = control_plane.kubectl("apply", "--namespace", namespace, "-o", "json", "-f", str(example))
+    assert done.returncode == 0, done.stderr
+    CCFNetworkSpec.model_validate(json.loads(done.stdout)["spec"])
 
 
 def test_every_part_is_explained(control_plane: ControlPlane) -> None:

@@ -16,8 +16,8 @@ from ccf_operator.ccf.answers import NodeAnswers, StateAnswer
 from ccf_operator.domain.observation import PodView, Terminated
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 
-STAGE_EMPTY = 5
-"""Exit code of `stage` where a volume holds no ledger at all."""
+STAGE_MISSING, STAGE_EMPTY = 4, 5
+"""Exit codes of `stage` that speak of the ledger: a generation is missing, there is no ledger at all."""
 
 READING = "ReadingPublicLedger"
 _RECOVERED_STATES = frozenset({"PartOfPublicNetwork", "ReadingPrivateLedger", "PartOfNetwork"})
@@ -129,7 +129,9 @@ def _judge_end(pod: PodView) -> Judgement | None:
         if staged.exit_code == STAGE_EMPTY:
             return Judgement(CandidateResult.EMPTY, "the volume holds no ledger")
         said = f": {staged.message[:200]}" if staged.message else ""
-        return Judgement(CandidateResult.DAMAGED, f"stage gave up with exit code {staged.exit_code}{said}")
+        if staged.exit_code == STAGE_MISSING:
+            return Judgement(CandidateResult.DAMAGED, f"a generation of its ledger is missing{said}")
+        return Judgement(CandidateResult.UNREACHABLE, f"stage gave up with exit code {staged.exit_code}{said}")
     if (ended := pod.ccf.terminated) is not None:
         said = f": {ended.message[-200:]}" if ended.message else ""
         return Judgement(CandidateResult.DAMAGED, f"CCF ended with exit code {ended.exit_code}{said}")

@@ -44,13 +44,12 @@ class Api:
     def get(self, path: str) -> Object:
         return self._call("GET", path)
 
-    def create(self, path: str, body: Object) -> None:
-        """Create, unless it is there already."""
+    def ensure(self, path: str, body: Object) -> None:
+        """Create an object in a collection, unless one of its name is there already."""
         try:
+            self.get(f"{path}/{body['metadata']['name']}")
+        except NotFound:
             self._call("POST", path, body)
-        except urllib.error.HTTPError as error:
-            if error.code != 409:
-                raise
 
     def merge(self, path: str, body: Object) -> None:
         self._call("PATCH", path, body, "application/merge-patch+json")
@@ -74,7 +73,7 @@ class Api:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 raise NotFound(f"there is no {path}") from error
-            raise
+            raise ClusterError(f"{method} {path}: {error.code} {error.read(2000).decode(errors='replace')}") from error
         except urllib.error.URLError as error:
             raise ClusterError(f"the API server does not answer: {error.reason}") from error
 

@@ -19,12 +19,18 @@ def _unified() -> bool:
     return (_MOUNT / "cgroup.controllers").exists()
 
 
-def hierarchies() -> list[Path]:
+def _hierarchies() -> list[Path]:
     """The roots below which a group of ours must exist."""
     if _unified():
         return [_MOUNT]
     found = [path for path in _MOUNT.iterdir() if path.is_dir() and (path / "tasks").exists()]
     return sorted({path.resolve() for path in found})
+
+
+def _places(group: str) -> list[Path]:
+    """Where the group is or may be, the hierarchies that runc fills beside ours included."""
+    roots = [_MOUNT, *(path.resolve() for path in _MOUNT.iterdir() if path.is_dir())]
+    return sorted({root / group for root in roots if (root / group).is_dir()})
 
 
 def _tracking_root() -> Path:
@@ -34,7 +40,7 @@ def _tracking_root() -> Path:
 
 def create(group: str) -> None:
     """Make a group such as `ccf-e2e/machine-1`, with its parents, ready to hold groups with limits."""
-    for root in hierarchies():
+    for root in _hierarchies():
         path = root
         for part in group.split("/"):
             if _unified():
@@ -105,8 +111,8 @@ def kill_all(group: str, *, first: tuple[int, ...] = ()) -> None:
 
 def remove(group: str) -> None:
     """Remove the group and all below it, in every hierarchy. The processes must have ended."""
-    for root in hierarchies():
-        for directory, _, _ in os.walk(root / group, topdown=False):
+    for place in _places(group):
+        for directory, _, _ in os.walk(place, topdown=False):
             for _ in range(100):
                 try:
                     Path(directory).rmdir()
@@ -118,4 +124,4 @@ def remove(group: str) -> None:
 
 
 def exists() -> bool:
-    return any((root / CGROUP).exists() for root in hierarchies())
+    return bool(_places(CGROUP))

@@ -8,6 +8,7 @@ from pathlib import Path
 from e2e.cluster import pki
 from e2e.cluster.commands import inside
 from e2e.cluster.daemons import Daemon
+from e2e.cluster.files import put
 from e2e.cluster.layout import (
     API_ADDRESS,
     API_PORT,
@@ -108,6 +109,7 @@ def start_controllers(binaries: Path) -> None:
             f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s",
             "--node-monitor-period=2s",
             "--node-eviction-rate=10",
+            f"--flex-volume-plugin-dir={state_directory() / 'volume-plugins'}",
         ),
         _GROUP,
     )
@@ -125,9 +127,8 @@ def start_controllers(binaries: Path) -> None:
 
 
 def _write_corefile() -> Path:
-    path = state_directory() / "config" / "Corefile"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
+    return put(
+        state_directory() / "config" / "Corefile",
         f""".:53 {{
     bind {DNS_ADDRESS}
     errors
@@ -136,14 +137,11 @@ def _write_corefile() -> Path:
         ttl 1
     }}
 }}
-"""
+""",
     )
-    return path
 
 
 def _write_proxy_config() -> Path:
-    path = state_directory() / "config" / "kube-proxy.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     config = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -158,5 +156,4 @@ def _write_proxy_config() -> Path:
         "conntrack": {"maxPerCore": 0},
         "nftables": {"minSyncPeriod": "100ms"},
     }
-    path.write_text(json.dumps(config, indent=1))
-    return path
+    return put(state_directory() / "config" / "kube-proxy.json", json.dumps(config, indent=1))

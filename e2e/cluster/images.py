@@ -95,7 +95,8 @@ def _buildah(*words: str | Path) -> list[str | Path]:
     # Overlays cannot be stacked on an overlay, which is what a container's own root often is.
     below = run(["stat", "--file-system", "--format", "%T", cache_directory()]).strip()
     driver = "vfs" if below == "overlayfs" else "overlay"
-    return ["buildah", "--root", storage / "root", "--runroot", storage / "run", "--storage-driver", driver, *words]
+    kept_here = ("--root", storage / "root", "--runroot", storage / "run", "--cni-config-dir", storage / "cni")
+    return ["buildah", *kept_here, "--storage-driver", driver, *words]
 
 
 def _build(full_name: str, context: Path, dockerfile: Path, arguments: Mapping[str, str], archive: Path) -> None:

@@ -102,13 +102,13 @@ def _start(binaries: Path) -> None:
         booted = [pool.submit(_boot, one, binaries) for one in machines()]
         api = administrator()
         _wait_for_api_server(api)
+        objects.create_all(api)
         control_plane.start_controllers(binaries)
         for future in booted:
             future.result()
         say("starting the kubelets")
         for one in machines():
             machine.start_kubelet(one, binaries)
-    objects.create_all(api)
     _wait_until_ready(api)
 
 
@@ -116,13 +116,13 @@ def _repair(binaries: Path) -> None:
     api = administrator()
     _wait_for_api_server(api)
     network.heal_partitions()
+    objects.create_all(api)
     control_plane.start_controllers(binaries)
     for one in machines():
         network.restore_api(one)
         if not machine.is_running(one):
             say(f"starting {one.name}")
             _power_on(one, binaries)
-    objects.create_all(api)
     _wait_until_ready(api)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from e2e.cluster import cgroups, debian, network, pki
 from e2e.cluster.commands import inside
 from e2e.cluster.daemons import Daemon
+from e2e.cluster.files import put
 from e2e.cluster.layout import (
     CLUSTER_DOMAIN,
     DNS_SERVICE_ADDRESS,
@@ -77,7 +78,6 @@ def power_off(machine: Machine) -> None:
     daemons = (kubelet(machine), containerd(machine))
     cgroups.kill_all(machine.cgroup, first=tuple(pid for daemon in daemons if (pid := daemon.pid) is not None))
     cgroups.remove(machine.cgroup)
-    network.remove_bridge(machine)
     # What lies in memory on a real machine, and the leases of addresses that nobody holds any more.
     for transient in ("containerd-state", "cni-leases", "containerd.sock", "containerd.sock.ttrpc"):
         path = machine.directory / transient
@@ -118,8 +118,8 @@ def _make_volumes(machine: Machine) -> None:
 
 def _write_containerd_config(machine: Machine) -> Path:
     cni = machine.directory / "cni"
-    cni.mkdir(parents=True, exist_ok=True)
-    (cni / "10-bridge.conflist").write_text(
+    put(
+        cni / "10-bridge.conflist",
         json.dumps(
             {
                 "cniVersion": "1.0.0",
@@ -141,10 +141,10 @@ def _write_containerd_config(machine: Machine) -> Path:
                 ],
             },
             indent=1,
-        )
+        ),
     )
-    path = machine.directory / "containerd.toml"
-    path.write_text(
+    return put(
+        machine.directory / "containerd.toml",
         f"""version = 2
 root = "{machine.directory}/containerd"
 state = "{machine.directory}/containerd-state"
@@ -167,13 +167,11 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
-"""
+""",
     )
-    return path
 
 
 def _write_kubelet_config(machine: Machine) -> Path:
-    path = machine.directory / "kubelet.json"
     identity = pki.KUBELETS[machine.number]
     config = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -214,5 +212,4 @@ def _write_kubelet_config(machine: Machine) -> Path:
         "serializeImagePulls": False,
         "shutdownGracePeriod": "0s",
     }
-    path.write_text(json.dumps(config, indent=1))
-    return path
+    return put(machine.directory / "kubelet.json", json.dumps(config, indent=1))

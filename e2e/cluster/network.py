@@ -149,11 +149,6 @@ def _nft(script: str) -> None:
     run(inside("nft", "-f", "-"), stdin=script)
 
 
-def remove_bridge(machine: Machine) -> None:
-    """Remove a dead machine's bridge; the next pod on it makes a new one."""
-    attempt(["ip", "-netns", NETNS, "link", "delete", machine.bridge])
-
-
 def dns_answers() -> bool:
     """Whether the API server's own name resolves through the DNS service's address."""
     labels = f"kubernetes.default.svc.{CLUSTER_DOMAIN}".split(".")

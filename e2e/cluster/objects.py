@@ -22,10 +22,10 @@ def create_all(api: Api) -> None:
         ("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", _dns_endpoints()),
         ("/apis/storage.k8s.io/v1/storageclasses", _storage_class()),
     ):
-        api.create(path, body)
+        api.ensure(path, body)
     for machine in machines():
         for number in range(1, VOLUMES_PER_MACHINE + 1):
-            api.create("/api/v1/persistentvolumes", persistent_volume(machine, number))
+            api.ensure("/api/v1/persistentvolumes", persistent_volume(machine, number))
 
 
 def _dns_role() -> Object:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.commands import run
+from e2e.cluster.files import put
 from e2e.cluster.layout import (
     API_ADDRESS,
     API_PORT,
@@ -170,7 +171,7 @@ def write_kubeconfig(identity: Identity, path: Path, address: str = API_ADDRESS)
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_text(json.dumps(config, indent=1))
+    put(path, json.dumps(config, indent=1))
 
 
 def administrator_kubeconfig() -> Path:

@@ -9,11 +9,11 @@ import asyncio
 import datetime
 import json
 import time
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -188,7 +188,7 @@ async def test_what_is_missing_is_said_and_its_coming_is_noticed(
         return status if "bank-constitution" in json.dumps(status) else None
 
     status = await until("a status that names the missing ConfigMap", blocked)
-    assert status["phase"] == "Blocked"
+    assert status["reason"] == "InputsMissing"
     assert await gateway.list_pods(namespace, "bank") == []
 
     await provide(gateway, namespace)
@@ -277,8 +277,9 @@ async def test_it_says_that_it_is_well_and_ends_when_asked(
     create_network(minimal())
     await first_pod(gateway, namespace)
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{running.health_port}/healthz", timeout=5) as answer:
-        assert json.load(answer)["networks"] == 1
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{running.health_port}/healthz")
+    assert answer.json()["networks"] == 1
 
     assert running.stop() == 0
 

@@ -22,6 +22,8 @@ from ccf_operator.render import labels
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _OURS = labels.to_selector({labels.MANAGED_BY: labels.FIELD_MANAGER})
 _GONE = "DELETED"
+_NOT_OURS = f"{labels.GROUP}/kopf"
+"""A finalizer that no object bears: kopf takes the one it is told of off every object that it needs it not on."""
 
 
 class Application(Protocol):
@@ -88,7 +90,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     """Settings of kopf itself."""
     settings.posting.enabled = False
     settings.scanning.disabled = True  # needs no right to list CustomResourceDefinitions or Namespaces
-    settings.persistence.finalizer = labels.NETWORK_FINALIZER
+    settings.persistence.finalizer = _NOT_OURS
     settings.networking.error_backoffs = Backoffs()
     settings.networking.connect_timeout = 10.0
     settings.watching.chunk_size = 500

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import hashlib
 import ipaddress
@@ -11,12 +10,14 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
 )
 
 _CURVES: dict[str, ec.EllipticCurve] = {"Secp384R1": ec.SECP384R1(), "Secp256R1": ec.SECP256R1()}
@@ -71,8 +72,6 @@ class KeyPair:
 
     @classmethod
     def from_pem(cls, pem: bytes) -> KeyPair:
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
         key = load_pem_private_key(pem, None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return cls(key)
@@ -93,12 +92,6 @@ class KeyPair:
     def fingerprint(self) -> str:
         """SHA-256 of the public key in DER, lower-case hex: a node's id."""
         return hashlib.sha256(self.public_der).hexdigest()
-
-
-def encryption_public_key() -> str:
-    """A fresh RSA public key in PEM, as every node row carries one (its private half is never used)."""
-    key = rsa.generate_private_key(65537, 2048).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def self_signed(key: KeyPair, subject: str, alt_names: tuple[str, ...], validity: Validity) -> str:
@@ -156,6 +149,20 @@ def certificate_key(certificate_pem: str) -> bytes:
     return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def key_id(public_der: bytes) -> str:
+    """The node id that goes with a public key in DER."""
+    return hashlib.sha256(public_der).hexdigest()
+
+
+def key_pem(public_der: bytes) -> str:
+    return load_der_public_key(public_der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def subject(certificate_pem: str) -> str:
+    """In RFC 4514 form, e.g. "CN=CCF Service"."""
+    return x509.load_pem_x509_certificate(certificate_pem.encode()).subject.rfc4514_string()
+
+
 def certificate_der(certificate_pem: str) -> bytes:
     return x509.load_pem_x509_certificate(certificate_pem.encode()).public_bytes(Encoding.DER)
 
@@ -167,10 +174,6 @@ def to_pem(certificate_der_bytes: bytes) -> str:
 def is_current(certificate_pem: str, now: datetime.datetime) -> bool:
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-
-
-def base64_of_hash(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
 def _builder(

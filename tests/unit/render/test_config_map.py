@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from ccf_operator.api.status import Command
 from ccf_operator.render.config_map import config_map, stage_json
+from ccf_operator.stage.plan import parse_plan
 from unit.render.orders import CERTIFICATE, NETWORK, NODE, VOLUME, order_of
 
 
@@ -36,6 +39,14 @@ def test_stage_is_told_what_to_survey_and_what_to_claim() -> None:
     assert plan["recoveryCount"] == 2
     assert plan["serviceCertificate"] == CERTIFICATE
     assert plan["network"]["uid"] == NETWORK.uid
+
+
+@pytest.mark.parametrize("command", list(Command))
+def test_stage_understands_its_plan(command: Command) -> None:
+    plan = parse_plan(stage_json(order_of(command)))
+
+    assert plan.command == command.value
+    assert plan.lineage == ((0, 3) if command is Command.RECOVER else ())
 
 
 def test_only_the_first_node_holds_the_members_and_the_constitution() -> None:

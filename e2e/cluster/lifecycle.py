@@ -15,8 +15,11 @@ from e2e.cluster import archive, cgroups, containers, control_plane, debian, mac
 from e2e.cluster.api import Api, Object, administrator, wait_until
 from e2e.cluster.binaries import ensure_binaries
 from e2e.cluster.commands import attempt
+from e2e.cluster.files import put
 from e2e.cluster.layout import CGROUP, Machine, machines, state_directory
 from e2e.cluster.say import ClusterError, say
+
+_MARKER = "ccf-operator-e2e.txt"
 
 
 @contextmanager
@@ -94,6 +97,7 @@ def _control_plane_runs() -> bool:
 
 def _start(binaries: Path) -> None:
     say("starting the control plane")
+    _claim_state_directory()
     pki.make_all()
     pki.write_kubeconfig(pki.ADMINISTRATOR, pki.administrator_kubeconfig())
     network.create()
@@ -188,6 +192,7 @@ def _is_ready(api: Api, one: Machine) -> bool:
 
 
 def _remove() -> None:
+    _refuse_foreign_state()
     for one in machines():
         machine.power_off(one)
     for daemon in reversed(control_plane.DAEMONS):
@@ -199,6 +204,18 @@ def _remove() -> None:
     machine.remove_private_directories()
     if state_directory().exists():
         shutil.rmtree(state_directory())
+
+
+def _claim_state_directory() -> None:
+    """Mark the state directory as ours before anything is put there, so that `down` never removes another's."""
+    _refuse_foreign_state()
+    put(state_directory() / _MARKER, "The test cluster's own directory: `e2e/cluster/cluster down` removes it.\n")
+
+
+def _refuse_foreign_state() -> None:
+    directory = state_directory()
+    if directory.exists() and any(directory.iterdir()) and not (directory / _MARKER).exists():
+        raise ClusterError(f"{directory} holds something else: set CCF_OPERATOR_STATE to a directory of its own")
 
 
 def _unmount_below(directory: Path) -> None:

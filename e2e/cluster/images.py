@@ -95,7 +95,7 @@ def _buildah(*words: str | Path) -> list[str | Path]:
     # Overlays cannot be stacked on an overlay, which is what a container's own root often is.
     below = run(["stat", "--file-system", "--format", "%T", cache_directory()]).strip()
     driver = "vfs" if below == "overlayfs" else "overlay"
-    kept_here = ("--root", storage / "root", "--runroot", storage / "run", "--cni-config-dir", storage / "cni")
+    kept_here = ("--root", storage / "root", "--runroot", storage / "run")
     return ["buildah", *kept_here, "--storage-driver", driver, *words]
 
 
@@ -104,6 +104,7 @@ def _build(full_name: str, context: Path, dockerfile: Path, arguments: Mapping[s
         pip = Path(scratch) / "pip.conf"
         pip.write_text(_pip_configuration(os.environ))
         command = _buildah("bud", "--isolation", "chroot", "--layers", "--pull-never", "--tag", full_name)
+        command += ["--cni-config-dir", cache_directory() / "buildah" / "cni"]  # only building knows this option
         command += ["--volume", f"{pip}:/etc/pip.conf:ro"]
         if _AUTHORITIES.exists():
             command += ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"]

@@ -82,9 +82,10 @@ class SimulatedNode:
 
     async def stop(self) -> None:
         """As SIGTERM does."""
+        if self._ended:
+            return
         self.log("Shutting down enclave gracefully...")
-        if not self._ended:
-            self.replica.ledger.close()
+        self.replica.ledger.close()
         self._end()
         if self._transport is not None:
             await self._transport.stop()
@@ -164,6 +165,8 @@ class SimulatedNode:
             on_forward=self._answer_forwarded,
         )
         await self._listen()
+        if self._ended:
+            return
         self._identify()
         self.state = "Initialized"
         self.faults.reach("listening")
@@ -309,6 +312,10 @@ class SimulatedNode:
     @property
     def store(self) -> Store:
         return self.replica.store
+
+    @property
+    def ledger(self) -> LedgerDirectory:
+        return self.replica.ledger
 
     def can_write(self) -> bool:
         return self.consensus is not None and self.consensus.is_primary and self.state != "ReadingPrivateLedger"

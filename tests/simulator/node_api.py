@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from simulator import joining, nodes_table, quote
+from simulator import joining, nodes_table, quote, receipts
 from simulator.config import Config, Interface
 from simulator.gov_tables import (
     ENDORSED_CERTIFICATES,
@@ -20,6 +20,7 @@ from simulator.gov_tables import (
 )
 from simulator.http1 import Request, Response
 from simulator.kv import Store, Tx, TxID
+from simulator.ledger import LedgerDirectory
 
 VERSION = {"ccf_version": "ccf-7.0.0-dev5", "quickjs_version": "2024-01-13", "unsafe": False}
 
@@ -60,6 +61,9 @@ class NodeView(joining.Host, Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def ledger(self) -> LedgerDirectory: ...
 
     state: str
     startup_seqno: int
@@ -282,16 +286,17 @@ def _commit(call: Call) -> Response:
 
 
 def _tx(call: Call) -> Response:
+    txid = _asked_transaction(call)
+    return Response.json({"transaction_id": str(txid), "status": call.node.transaction_status(txid.view, txid.seqno)})
+
+
+def _asked_transaction(call: Call) -> TxID:
     text = call.parameters.get("transaction_id", "")
     try:
-        txid = TxID.parse(text)
+        return TxID.parse(text)
     except ValueError:
-        raise Refused(
-            400,
-            "InvalidQueryParameterValue",
-            f"The value '{text}' passed as 'transaction_id' could not be converted to a valid Transaction ID.",
-        ) from None
-    return Response.json({"transaction_id": text, "status": call.node.transaction_status(txid.view, txid.seqno)})
+        message = f"The value '{text}' passed as 'transaction_id' could not be converted to a valid Transaction ID."
+        raise Refused(400, "InvalidQueryParameterValue", message) from None
 
 
 def _version(call: Call) -> Response:
@@ -367,6 +372,40 @@ def _snapshot(call: Call) -> Response:
     raise Refused(404, "ResourceNotFound", f"This node has no committed snapshots since {since}")
 
 
+def _receipt(call: Call) -> Response:
+    txid = _asked_transaction(call)
+    status = call.node.transaction_status(txid.view, txid.seqno)
+    if status == "Invalid":
+        raise Refused(404, "TransactionInvalid", f"Transaction {txid} is invalid.")
+    if status != "Committed":
+        raise Refused(404, "TransactionPendingOrUnknown", f"Transaction {txid} is not available.")
+    found = receipts.receipt(call.node.store, call.node.ledger, txid.seqno)
+    if found is not None:
+        return Response.json(found)
+    message = f"Historical transaction {txid} is not currently available."
+    return Response.error(202, "TransactionNotReplicated", message).with_header("retry-after", "3")
+
+
+def _js_metrics(call: Call) -> Response:
+    return Response.json(
+        {
+            "bytecode_size": 0,
+            "bytecode_used": False,
+            "max_execution_time": 1000,
+            "max_heap_size": 100 * 1024 * 1024,
+            "max_stack_size": 1024 * 1024,
+        }
+    )
+
+
+def _index_strategies(call: Call) -> Response:
+    return Response.json([])
+
+
+def _jwt_metrics(call: Call) -> Response:
+    return Response.json({"attempts": 0, "failures": 0, "successes": 0})
+
+
 def _join(call: Call) -> Response:
     try:
         outcome = joining.accept(call.tx, call.node, json.loads(call.request.body))
@@ -381,7 +420,7 @@ def _join(call: Call) -> Response:
 
 
 def _api(call: Call) -> Response:
-    paths = sorted(path for (method, path) in _ENDPOINTS if method == "GET")
+    paths = sorted(path for (method, path) in _ENDPOINTS if method == "GET" and path != "/node/snapshot")
     return Response.json({"paths": paths})
 
 
@@ -395,6 +434,9 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/node/commit"): _commit,
     ("GET", "/node/config"): _config,
     ("GET", "/node/consensus"): _consensus,
+    ("GET", "/node/index/strategies"): _index_strategies,
+    ("GET", "/node/js_metrics"): _js_metrics,
+    ("GET", "/node/jwt_keys/refresh/metrics"): _jwt_metrics,
     ("GET", "/node/memory"): _memory,
     ("GET", "/node/metrics"): _metrics,
     ("GET", "/node/network"): _network,
@@ -410,6 +452,7 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/node/quotes/self"): _own_quote,
     ("GET", "/node/ready/app"): _ready_app,
     ("GET", "/node/ready/gov"): _ready_gov,
+    ("GET", "/node/receipt"): _receipt,
     ("GET", "/node/self_signed_certificate"): _self_signed,
     ("GET", "/node/service/configuration"): _service_configuration,
     ("GET", "/node/service/previous_identity"): _previous_identity,

@@ -25,6 +25,7 @@ from e2e.cluster.say import ClusterError, say
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv", "python-is-python3")
 _BASE_NAME = "localhost/ccf-operator-base"
 _ARCHIVES_KEPT = 3
+_BUILD_TRIES = 4
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "default-timeout", "retries")
@@ -99,12 +100,28 @@ def _buildah(*words: str | Path) -> list[str | Path]:
     return ["buildah", *kept_here, "--storage-driver", driver, *words]
 
 
+def _bud(full_name: str, *words: str | Path) -> list[str | Path]:
+    networks = cache_directory() / "buildah" / "cni"
+    return _buildah("bud", "--isolation", "chroot", "--cni-config-dir", networks, "--tag", full_name, *words)
+
+
+def _run_build(command: list[str | Path]) -> None:
+    for _ in range(_BUILD_TRIES - 1):
+        try:
+            run(command)
+            return
+        except ClusterError as error:
+            # buildah starts itself anew from a sealed copy in memory; under load the kernel at times refuses the seal.
+            if "sealing memfd copy" not in str(error):
+                raise
+    run(command)
+
+
 def _build(full_name: str, context: Path, dockerfile: Path, arguments: Mapping[str, str], archive: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         pip = Path(scratch) / "pip.conf"
         pip.write_text(_pip_configuration(os.environ))
-        command = _buildah("bud", "--isolation", "chroot", "--layers", "--pull-never", "--tag", full_name)
-        command += ["--cni-config-dir", cache_directory() / "buildah" / "cni"]  # only building knows this option
+        command = _bud(full_name, "--layers", "--pull-never")
         command += ["--volume", f"{pip}:/etc/pip.conf:ro"]
         if _AUTHORITIES.exists():
             command += ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"]
@@ -113,7 +130,7 @@ def _build(full_name: str, context: Path, dockerfile: Path, arguments: Mapping[s
             command += ["--ignorefile", ignore]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
-        run([*command, "--file", dockerfile, context])
+        _run_build([*command, "--file", dockerfile, context])
     _push(full_name, archive)
 
 
@@ -159,7 +176,7 @@ def _ensure_base() -> None:
             "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
             'CMD ["python3"]\n'
         )
-        run(_buildah("bud", "--isolation", "chroot", "--tag", name, scratch))
+        _run_build(_bud(name, scratch))
 
 
 def _pip_configuration(environment: Mapping[str, str]) -> str:

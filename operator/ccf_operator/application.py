@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from ccf_operator.domain.decide import decide
 from ccf_operator.handlers.registry import registry
@@ -72,6 +73,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     await kopf.operator(
         registry=registry(operator),
         standalone=True,
+        # Named here, for kopf would look for the name of a user that the image does not have.
+        identity=Identity(settings.pod_name),
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",

@@ -60,7 +60,8 @@ def main(names: list[str]) -> int:
         print(level)
     failed = sum(level.failed + level.broken for level in levels)
     skipped = sum(level.skipped for level in levels)
-    print(f"{sum(level.passed for level in levels)} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    tail = f", {skipped} skipped" if skipped else ""
+    print(f"{sum(level.passed for level in levels)} passed, {failed} failed{tail}")
     return 1 if failed else 0
 
 

@@ -97,6 +97,8 @@ def ensure_binaries() -> Path:
         if shutil.which("go") is None:
             raise ClusterError("Go is not installed: the cluster's programs are built from Go modules")
         say("building Kubernetes, etcd, CoreDNS and Helm from Go modules: about 10 minutes the first time, never again")
+        for interrupted in directory.parent.glob("partial-*"):
+            shutil.rmtree(interrupted)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=directory.parent))
         try:
             for module in MODULES:

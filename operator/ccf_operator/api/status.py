@@ -161,6 +161,7 @@ class VolumeRecord(StatusModel):
         default=None, description="Public key of the open service the lineage last belonged to."
     )
     next_generation: int = Field(default=0, description="The generation the next node on this volume writes.")
+    machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
     note: str | None = Field(default=None, description="What a person should know about it.")
 
 

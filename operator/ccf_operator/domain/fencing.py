@@ -37,6 +37,8 @@ def fence(draft: Draft, attempt: Attempt, loss: Loss) -> None:
         elif loss.proven:
             for record in running:
                 _stop(draft, attempt, candidate, record)
+    if loss.proven:
+        _stop_bystanders(draft, attempt)
 
 
 def _unknown_pods(draft: Draft, volume: str) -> list[str]:
@@ -68,6 +70,14 @@ def _stop(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeReco
         draft.report("Fencing", f"attempt {attempt.number}: stopping {record.name} to free {candidate.volume}")
     elif _waited(attempt, draft.now) > _patience(draft) or _machine_is_down(draft, record):
         _give_up(draft, candidate, f"{record.name} may still run: it is silent and its end is not proven")
+
+
+def _stop_bystanders(draft: Draft, attempt: Attempt) -> None:
+    """Joiners of the lost service, on volumes that hold none of its ledger, only keep machines from others."""
+    volumes = {candidate.volume for candidate in attempt.candidates}
+    for record in draft.alive():
+        if record.attempt is None and record.volume not in volumes and draft.answers(record) is not None:
+            record.stop = record.stop or FENCED
 
 
 def _waited(attempt: Attempt, now: datetime) -> timedelta:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.fencing import FENCED
 from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
 from ccf_operator.domain.service import ServiceView, ended_nodes, keep_configuration, view_service
 from ccf_operator.domain.topology import has_caught_up, has_target, plan_joiner
@@ -42,6 +43,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner) -> ServiceVi
         attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
         return view
     _stop_losers(draft, attempt, winner)
+    _stop_the_old(draft)
     _note_joined(draft, attempt, view)
     _want_joiners(draft, attempt, winner, view)
     if _losers_gone(draft, attempt, winner):
@@ -93,6 +95,13 @@ def _stop_losers(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     for record in _losers(draft, attempt, winner):
         if record.stop is None:
             record.stop = LOSER
+
+
+def _stop_the_old(draft: Draft) -> None:
+    """What is left of the lost service can commit nothing: it goes, now or when its machine is back."""
+    for record in draft.alive():
+        if record.attempt is None and record.stop is None:
+            record.stop, record.fit = FENCED, False
 
 
 def _losers_gone(draft: Draft, attempt: Attempt, winner: Winner) -> bool:

@@ -81,7 +81,8 @@ def retry_start(draft: Draft) -> bool:
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
     """Volumes a joiner can write on: every node that ever used them has ended, on a machine that was seen to work.
 
-    The ledger of a dead node that is still part of the configuration is left alone: a recovery may need it.
+    The ledger of a dead node that is still part of the configuration is left alone: a recovery may need it. So is a
+    volume last used on a machine that another node holds: it may be bound to that machine.
     """
     attempt = draft.status.attempt
     unreachable = {
@@ -90,8 +91,12 @@ def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
         if candidate.result in (CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT)
     }
     needed = set(draft.status.configuration.nodes) if draft.status.configuration and attempt is None else set()
+    held = {record.volume for record in draft.alive()}
+    taken = {volume.machine for volume in draft.status.volumes if volume.name in held and volume.machine is not None}
     for volume in draft.status.volumes:
         claim = draft.seen.claims.get(volume.name)
+        if volume.machine in taken:
+            continue
         if claim is None or claim.deleting or volume.name in unreachable:
             continue
         users = list(draft.on_volume(volume.name))

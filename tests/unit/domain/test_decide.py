@@ -93,6 +93,17 @@ def test_a_lost_majority_is_recovered() -> None:
     assert world.status.history[0].result is AttemptResult.SUCCEEDED
 
 
+def test_a_pending_joiner_of_the_lost_service_makes_room() -> None:
+    world = World().running()
+    world.kill(world.living()[0])
+    world.settle()
+    pending = next(r.name for r in world.status.nodes if r.ended is None and r.joined_at is None)
+    world.kill(*(name for name in world.living() if name != pending))
+    world.settle()
+    assert pending not in world.living()
+    assert len(world.living()) == 3
+
+
 @pytest.mark.parametrize("times", [5])
 def test_recovery_as_often_as_it_takes(times: int) -> None:
     world = World().running()

@@ -146,16 +146,20 @@ def test_a_suspicion_is_announced_only_after_the_window() -> None:
     assert world.verdict() is Verdict.SUSPECTED
 
 
-def test_a_silent_survivor_is_not_stopped_and_blocks_nobody() -> None:
+def test_a_silent_survivor_blocks_nobody_and_goes_only_once_the_winner_is_chosen() -> None:
     world = World().running()
     world.write(5)
     silent, *others = world.living()
     world.silence(silent)
     world.kill(*others)
-    world.settle()
     for _ in range(120):
+        stopped = silent in world.deleted_running
         world.step()
-    assert silent not in world.deleted_running
+        if world.status.attempt is not None and world.status.attempt.winner is not None:
+            break
+    assert not stopped
+    world.settle()
+    assert silent not in world.living()
     attempt = world.status.attempt
     assert attempt is not None
     assert attempt.winner is not None

@@ -24,9 +24,9 @@ def keep_records(draft: Draft) -> None:
             volume.uid = claim.uid
     for record in draft.status.nodes:
         _note_pod(draft, record)
-        volume = draft.status.volume(record.volume)
-        if volume is not None and record.machine is not None and record.ended is None:
-            volume.machine = record.machine.name
+        used = draft.status.volume(record.volume)
+        if used is not None and record.machine is not None and record.ended is None:
+            used.machine = record.machine.name
         _note_identity(draft, record)
         _note_never_created(draft, record)
         if record.ended is None:

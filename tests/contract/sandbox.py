@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from random import Random
 from typing import Any
 
 import httpx
-from members import GeneratedMember, generate_member
 
 from ccf_operator.ccf import governance
 from ccf_operator.ccf.governance import Action, GovernanceClient
+from members import GeneratedMember, generate_member
 from simulator.config import parse
 from simulator.faults import Faults
 from simulator.node import SimulatedNode
@@ -30,7 +31,7 @@ _networks = itertools.count(os.getpid() % 200 * 250 + 1)
 async def until(condition: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
     """Wait for something that other nodes bring about. Raises TimeoutError."""
     async with asyncio.timeout(within):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what it waits for happens in nodes
             await asyncio.sleep(0.02)
 
 
@@ -120,13 +121,19 @@ class Sandbox:
         return await self.run(name, {"type": "Join", "join": join}, **settings)
 
     async def recover(
-        self, name: str, previous_certificate: str, *, ledger: Path | None = None, read_only: Sequence[Path] = (), **more: Any
+        self,
+        name: str,
+        previous_certificate: str,
+        *,
+        ledger: Path | None = None,
+        read_only: Sequence[Path] = (),
+        **more: Any,
     ) -> RunningNode:
         """On a copy of the files in `ledger`, with other ledgers read-only."""
         directory = self.root / name
         (directory / "ledger").mkdir(parents=True)
-        for file in [] if ledger is None else sorted(ledger.iterdir()):
-            (directory / "ledger" / file.name).write_bytes(file.read_bytes())
+        if ledger is not None:
+            shutil.copytree(ledger, directory / "ledger", dirs_exist_ok=True)
         (directory / "previous.pem").write_text(previous_certificate)
         recover = {
             "previous_service_identity_file": str(directory / "previous.pem"),
@@ -171,7 +178,13 @@ class Sandbox:
         return f"{self._subnet}.{next(self._hosts)}"
 
     async def run(
-        self, name: str, command: Mapping[str, Any], *, host: str | None = None, faults: Faults | None = None, **more: Any
+        self,
+        name: str,
+        command: Mapping[str, Any],
+        *,
+        host: str | None = None,
+        faults: Faults | None = None,
+        **more: Any,
     ) -> RunningNode:
         host = host or self.new_host()
         config = parse(json.dumps(self.configuration(name, command, host, **more)))
@@ -186,7 +199,9 @@ class Sandbox:
 
     async def client(self, running: RunningNode) -> GovernanceClient:
         """To the node's Service-endorsed interface."""
-        return GovernanceClient(running.node.address("primary"), await running.service_certificate(), poll_interval=0.02)
+        return GovernanceClient(
+            running.node.address("primary"), await running.service_certificate(), poll_interval=0.02
+        )
 
     async def serving(self, running: RunningNode) -> None:
         """Wait until the node's Service-endorsed interface and governance are open."""

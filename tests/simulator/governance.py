@@ -154,4 +154,4 @@ def _authenticate(tx: Tx, request: Request, signed: _Signed) -> cose.Message:
 
 def _unauthorised(reason: str, signed: _Signed) -> GovError:
     detail = {"auth_policy": signed.policy, "code": "InvalidAuthenticationInfo", "message": reason}
-    return GovError(401, "InvalidAuthenticationInfo", "Invalid info", detail)
+    return GovError(401, "InvalidAuthenticationInfo", "Invalid authentication credentials.", detail)

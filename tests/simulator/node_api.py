@@ -481,21 +481,23 @@ def handle(call: Call) -> Response:
 
 def _find(call: Call) -> Endpoint:
     method, path = call.request.method, call.request.path
-    exact = _ENDPOINTS.get((method, path))
-    if exact is not None:
-        return exact
-    known_path = any(known == path for _, known in _ENDPOINTS)
-    for (verb, known), endpoint in _ENDPOINTS.items():
-        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", known), path) if "{" in known else None
-        if match is not None and not known_path:
+    fitting: dict[str, Endpoint] = {}  # by method; a literal path comes before one with a parameter
+    for (verb, known), endpoint in sorted(_ENDPOINTS.items(), key=lambda one: "{" in one[0][1]):
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", known), path)
+        if match is not None and verb not in fitting:
+            fitting[verb] = endpoint
             if verb == method:
                 call.path_parameters = match.groupdict()
-                return endpoint
-            known_path = True
-    message = f"Cannot {method} '{path}'." if known_path else f"Unknown path: {path.removeprefix('/node')}."
-    status, code = (405, "UnsupportedHttpVerb") if known_path else (404, "ResourceNotFound")
+    if method in fitting:
+        return fitting[method]
+    allowed = ", ".join(sorted(fitting))
+    refusal = (
+        Refused(405, "UnsupportedHttpVerb", f"Allowed methods for '{path}' are: {allowed}.")
+        if fitting
+        else Refused(404, "ResourceNotFound", f"Unknown path: {path.removeprefix('/node')}.")
+    )
 
     def refuse(_: Call) -> Response:
-        raise Refused(status, code, message)
+        raise refusal
 
     return refuse

@@ -30,7 +30,7 @@ from ccf_operator.domain.effects import (
     RemoveNodeRow,
     Report,
 )
-from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.observation import Observation, PodView
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import controller_uid
@@ -120,6 +120,8 @@ class Actor:
             case DeletePod(pod, uid, grace_seconds):
                 return str(await self.gateway.delete_pod(namespace, pod, uid, grace_seconds))
             case ReleasePod(pod, uid):
+                if _is_released(observation.pods.get(pod), uid):
+                    return ""  # the rest is the kubelet's
                 # Deleted first: whatever comes between, the finalizer that is left says that this is not finished.
                 await self.gateway.delete_pod(namespace, pod, uid)
                 return str(await self.gateway.remove_pod_finalizer(namespace, pod, uid))
@@ -182,6 +184,10 @@ def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:
         return controller_uid(found) != owner
     key = labels.NETWORK_UID
     return bool((found["metadata"].get("labels") or {}).get(key) != manifest["metadata"]["labels"].get(key))
+
+
+def _is_released(pod: PodView | None, uid: str) -> bool:
+    return pod is not None and pod.uid == uid and pod.deleting and labels.POD_FINALIZER not in pod.finalizers
 
 
 def _occasion(status: NetworkStatus) -> str:

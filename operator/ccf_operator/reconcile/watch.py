@@ -61,10 +61,6 @@ class Watchers:
         running[uid] = _Watched(loop, task, seen)
         task.add_done_callback(lambda done: self._ended(key, uid, done))
 
-    def network_gone(self, namespace: str, name: str) -> None:
-        """A CCFNetwork was deleted: its loop finds out at once."""
-        self.wake(namespace, name)
-
     def wake(self, namespace: str, name: str) -> None:
         """Something of this network has changed."""
         for watched in self._running.get((namespace, name), {}).values():

@@ -128,7 +128,7 @@ def _ccf(order: NodeOrder) -> dict[str, Any]:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         # That it listens, no more: who gets traffic is decided by label. No liveness probe: a node that is killed is
         # gone for good, and what a hung node is worth is for the quorum to say.
-        "readinessProbe": {"tcpSocket": {"port": "operator"}, "periodSeconds": 5, "timeoutSeconds": 2},
+        "readinessProbe": {"tcpSocket": {"port": "operator"}, "periodSeconds": 2, "timeoutSeconds": 2},
         "volumeMounts": [
             {"name": "ledger", "mountPath": layout.VOLUME, "readOnly": True},
             {

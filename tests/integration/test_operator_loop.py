@@ -1,0 +1,235 @@
+"""One look at one network against a real API server: what is read, what is written, and in which order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, Phase
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.effects import ApplyIdentity, CreateNode, CreateVolume, Effect, RemoveFinalizer
+from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.plan import Plan
+from ccf_operator.kube.gateway import Gateway
+from ccf_operator.reconcile.act import Actor
+from ccf_operator.reconcile.loop import NetworkLoop, Step
+from ccf_operator.reconcile.observe import Observer
+from ccf_operator.render import labels, names
+from ccf_operator.render.order import Platform
+from integration.control_plane import ControlPlane
+from integration.manifests import minimal
+
+Raw = dict[str, Any]
+Create = Callable[[Raw], Raw]
+Decide = Callable[[Observation], Plan]
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+VOLUME = "bank-ledger-x-0"
+
+
+def loop_of(gateway: Gateway, network: Raw, decide: Decide) -> NetworkLoop:
+    metadata = network["metadata"]
+    return NetworkLoop(
+        gateway=gateway,
+        observer=Observer(gateway),
+        actor=Actor(gateway, Platform(stage_image="operator")),
+        decide=decide,
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+    )
+
+
+def planning(status: NetworkStatus, *effects: Effect) -> Decide:
+    return lambda observation: Plan(status, effects, 5.0)
+
+
+async def claims(gateway: Gateway, namespace: str) -> list[str]:
+    return [claim["metadata"]["name"] for claim in await gateway.list_claims(namespace, "bank")]
+
+
+async def adopted(gateway: Gateway, network: Raw) -> Raw:
+    """The network with our finalizer on it."""
+    metadata = network["metadata"]
+    await gateway.add_network_finalizer(metadata["namespace"], metadata["name"], metadata["uid"])
+    found = await gateway.get_network(metadata["namespace"], metadata["name"])
+    assert found is not None
+    return found
+
+
+async def test_the_finalizer_comes_before_anything_else(
+    gateway: Gateway, namespace: str, create_network: Create
+) -> None:
+    network = create_network(minimal())
+    loop = loop_of(gateway, network, planning(NetworkStatus(), CreateVolume(VOLUME)))
+
+    assert await loop.look() is Step.AGAIN
+
+    found = await gateway.get_network(namespace, "bank")
+    assert found is not None
+    assert found["metadata"]["finalizers"] == [labels.NETWORK_FINALIZER]
+    assert await claims(gateway, namespace) == []
+
+
+async def test_nothing_is_done_when_someone_else_has_written_meanwhile(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    interference = [True]
+
+    def decide(_: Observation) -> Plan:
+        if interference.pop():
+            interference.append(False)
+            done = control_plane.kubectl("annotate", "ccf", "bank", "by=another", "--namespace", namespace)
+            assert done.returncode == 0, done.stderr
+        else:
+            interference.append(False)
+        return Plan(NetworkStatus(phase=Phase.RUNNING), (CreateVolume(VOLUME),), 5.0)
+
+    loop = loop_of(gateway, network, decide)
+
+    assert await loop.look() is Step.AGAIN
+    found = await gateway.get_network(namespace, "bank")
+    assert found is not None
+    assert "status" not in found
+    assert await claims(gateway, namespace) == []
+
+    assert await loop.look() is Step.AGAIN
+    found = await gateway.get_network(namespace, "bank")
+    assert found is not None
+    assert found["status"]["phase"] == "Running"
+    assert await claims(gateway, namespace) == [VOLUME]
+
+
+async def test_what_has_not_changed_is_not_written(gateway: Gateway, namespace: str, create_network: Create) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    loop = loop_of(gateway, network, planning(NetworkStatus(phase=Phase.RUNNING), CreateVolume(VOLUME)))
+    while await loop.look() is Step.AGAIN:
+        pass
+    before = await gateway.get_network(namespace, "bank")
+
+    assert await loop.look() is Step.SETTLED
+
+    assert await gateway.get_network(namespace, "bank") == before
+
+
+async def test_an_effect_that_fails_does_not_stop_the_others_and_is_told_once(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    effects = (CreateNode("not-on-record"), ApplyIdentity(), CreateVolume(VOLUME))
+    loop = loop_of(gateway, network, planning(NetworkStatus(), *effects))
+
+    for _ in range(3):
+        await loop.look()
+
+    assert await claims(gateway, namespace) == [VOLUME]
+    listed = control_plane.kubectl("get", "events.events.k8s.io", "--namespace", namespace, "-o", "json")
+    told = [event for event in json.loads(listed.stdout)["items"] if event["reason"] == "EffectFailed"]
+    assert sorted(event["note"].partition(":")[0] for event in told) == ["ApplyIdentity", "CreateNode"]
+
+
+async def test_another_object_of_the_same_name_is_not_ours(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    first = create_network(minimal())
+    control_plane.kubectl("delete", "ccf", "bank", "--namespace", namespace)
+    create_network(minimal())
+    loop = loop_of(gateway, first, planning(NetworkStatus(), CreateVolume(VOLUME), RemoveFinalizer()))
+
+    assert await loop.look() is Step.GONE
+    assert await claims(gateway, namespace) == []
+
+
+async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    uid = network["metadata"]["uid"]
+    running, starting, foreign = "bank-x-0", "bank-x-1", "bank-x-2"
+    for name, owner in ((running, uid), (starting, uid), (foreign, "someone-else")):
+        await gateway.create(bare_pod(namespace, name, owner))
+    for name in (running, foreign):
+        report(control_plane, namespace, name, ip="192.0.2.7", state={"running": {"startedAt": "2026-01-01T00:00:00Z"}})
+    report(control_plane, namespace, starting, ip="192.0.2.8", state={"waiting": {"reason": "PodInitializing"}})
+    status = NetworkStatus(
+        nodes=[
+            NodeRecord(name=name, volume=VOLUME, generation=0, command=Command.JOIN, planned_at=NOW, node_id=name * 2)
+            for name in (running, starting, foreign)
+        ]
+    )
+    asked: list[tuple[str, int, str | None]] = []
+
+    async def ask(
+        host: str,
+        port: int,
+        *,
+        expected_node_id: str | None,
+        timeout: float = 2.0,  # noqa: ASYNC109
+    ) -> NodeAnswers:
+        asked.append((host, port, expected_node_id))
+        return NodeAnswers(reached=True)
+
+    written = await gateway.replace_status(
+        namespace, "bank", network["metadata"]["resourceVersion"], status.model_dump(mode="json", by_alias=True), uid
+    )
+    observation = await Observer(gateway, ask=ask).look(written)
+
+    assert asked == [("192.0.2.7", names.OPERATOR_PORT, running * 2)]
+    assert set(observation.answers) == {running}
+    assert set(observation.pods) == {running, starting, foreign}
+
+
+async def test_what_may_not_be_read_is_unknown_not_absent(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    allowed = control_plane.kubectl(
+        "create", "rolebinding", "all", "--clusterrole=cluster-admin", f"--user={control_plane.operator_user}",
+        "--namespace", namespace,
+    )  # fmt: skip
+    assert allowed.returncode == 0, allowed.stderr
+    pod = bare_pod(namespace, "bank-x-0", network["metadata"]["uid"])
+    pod["spec"]["nodeName"] = "machine-1"
+    await gateway.create(pod)
+
+    async with await Gateway.connect(str(control_plane.operator_kubeconfig)) as restricted:
+        observation = await Observer(restricted).look(network)
+    everything = await Observer(gateway).look(network)
+
+    assert observation.machines is None
+    assert everything.machines == {}
+
+
+def bare_pod(namespace: str, name: str, owner: str) -> Raw:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {labels.MANAGED_BY: "ccf-operator", labels.NETWORK: "bank"},
+            "ownerReferences": [
+                {
+                    "apiVersion": labels.API_VERSION,
+                    "kind": labels.KIND,
+                    "name": "bank",
+                    "uid": owner,
+                    "controller": True,
+                }
+            ],
+        },
+        "spec": {"containers": [{"name": "ccf", "image": "app"}]},
+    }
+
+
+def report(control_plane: ControlPlane, namespace: str, pod: str, *, ip: str, state: Raw) -> None:
+    """Say of a pod what its kubelet would."""
+    container = {"name": "ccf", "image": "app", "imageID": "", "ready": True, "restartCount": 0, "state": state}
+    status = {"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "containerStatuses": [container]}}
+    done = control_plane.kubectl(
+        "patch", "pod", pod, "--namespace", namespace, "--subresource=status", "--type=merge", "-p", json.dumps(status)
+    )
+    assert done.returncode == 0, done.stderr

@@ -94,7 +94,7 @@ def _command() -> tuple[str, ...]:
 
 
 def _image(name: str, dockerfile: Path) -> str:
-    _call([str(CLUSTER), "image", "build", name, str(ROOT), "--file", str(dockerfile)], f"{name} was not built")
+    _output([str(CLUSTER), "image", "build", name, str(ROOT), "--file", str(dockerfile)])
     return _output([str(CLUSTER), "image", "load", name]).splitlines()[-1]
 
 

@@ -26,6 +26,15 @@ def draw(status: NetworkStatus) -> Board:
     )
 
 
+def unfinished(status: NetworkStatus) -> str:
+    """What is not done yet, in a line: `bank-1 starting, bank-2 planned`; empty if nothing."""
+    if status.attempt is not None and status.attempt.winner is None:
+        open_ones = [f"{c.volume} {_progress(c)}" for c in status.attempt.candidates if c.result is None]
+    else:
+        open_ones = [f"{r.name} {_state(r)}" for r in status.nodes if r.ended is None and r.joined_at is None]
+    return ", ".join(open_ones)
+
+
 def candidates(attempt: Attempt) -> Board:
     """One row per surviving volume; the winner is marked."""
     chosen = attempt.winner.volume if attempt.winner is not None else None

@@ -62,20 +62,19 @@ def _nodes(before: NetworkStatus, after: NetworkStatus) -> Iterator[News]:
         if record.joined_at is not None and (known is None or known.joined_at is None):
             yield News(f"{record.name} {_has_become(record)}", Tone.GOOD)
         if record.ended is not None and (known is None or known.ended is None):
-            yield News(f"{record.name} has ended{_how(record)}", Tone.PLAIN if record.stop is not None else Tone.BAD)
+            yield _end(known, record)
 
 
 def _has_become(record: NodeRecord) -> str:
     return "has caught up: it is part of the service" if record.command is Command.JOIN else "is part of the service"
 
 
-def _how(record: NodeRecord) -> str:
-    if record.ended is None:
-        return ""
-    if record.stop is not None:
-        return f" (stopped: {record.stop})"
+def _end(known: NodeRecord | None, record: NodeRecord) -> News:
+    assert record.ended is not None
+    if known is not None and known.stop is not None:
+        return News(f"{record.name} has ended, as it was told to ({known.stop})")
     code = "" if record.ended.exit_code is None else f", exit code {record.ended.exit_code}"
-    return f": {record.ended.evidence.value}{code}"
+    return News(f"{record.name} has ended: {record.ended.evidence.value}{code}", Tone.BAD)
 
 
 def _quorum(before: NetworkStatus, after: NetworkStatus) -> Iterator[News]:

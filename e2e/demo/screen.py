@@ -182,7 +182,7 @@ class _Heartbeat:
         while not self._over.wait(self._every):
             waited = seconds(time.monotonic() - self._began)
             detail = f": {self._detail}" if self._detail else ""
-            self._say(f"… {self._what} ({waited}){detail}")
+            self._say(f"… {self._what}{detail} ({waited})")
 
 
 def _table(board: Board) -> Table:

@@ -33,15 +33,15 @@ def main(arguments: Sequence[str]) -> int:
     """Tell the story, or clean up after it."""
     parser = argparse.ArgumentParser(prog="python -m e2e.demo", description="A CCF network lost and recovered, live.")
     parser.add_argument("what", nargs="?", choices=["tell", "clean"], default="tell", help="default: tell")
-    screen = Screen(_console())
-    act = {"tell": _tell, "clean": _clean}[parser.parse_args(arguments).what]
+    stage = Stage(Screen(_console()))
+    act = {"tell": stage.tell, "clean": stage.clean}[parser.parse_args(arguments).what]
     try:
-        act(screen)
+        act()
     except KeyboardInterrupt:
-        _stop(screen, "stopped by you; what is there stays as it is")
+        stage.stop("stopped by you; what is there stays as it is")
         return 130
     except (NotReady, NeedsPerson, Stuck, Lost, NeverHappened, KubectlFailed, RuntimeError, OSError) as problem:
-        _stop(screen, f"the story stops here: {problem}")
+        stage.stop(f"the story stops here: {problem}")
         return 1
     return 0
 
@@ -49,46 +49,64 @@ def main(arguments: Sequence[str]) -> int:
 def _console() -> Console:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    console = Console(highlight=False)
-    return Console(highlight=False, width=min(console.width, WIDTH))
+    return Console(highlight=False, width=min(Console().width, WIDTH))
 
 
-def _tell(screen: Screen) -> None:
-    screen.chapter("A cluster with the operator on it")
-    environment = _prepare(screen)
-    setting = environment.in_namespace(NAMESPACE)
-    clean(setting.kubectl, screen)
-    network = Network(setting)
-    keys.write(network.consortium.members, BUILD / "members")
-    Story(network, screen).tell()
-    certificate = BUILD / "service_cert.pem"
-    certificate.write_text(network.identity()["service_cert.pem"])
-    screen.chapter("The cluster is still up")
-    entry = network.client.committed[-1]
-    _print(screen, farewell.look_around(setting.kubectl, network.name))
-    _print(screen, farewell.go_on(network, entry, certificate, BUILD / "members"))
-    _print(screen, farewell.removal(setting.kubectl))
+class Stage:
+    """Where the story is told: it knows the cluster as soon as there is one."""
 
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._kubectl: Kubectl | None = None
 
-def _prepare(screen: Screen) -> Environment:
-    with screen.heartbeat("still at it") as beat:
+    def tell(self) -> None:
+        """The story from the cluster to the hints."""
+        self._screen.chapter("A cluster with the operator on it")
+        setting = self._prepare().in_namespace(NAMESPACE)
+        self._kubectl = setting.kubectl
+        clean(setting.kubectl, self._screen)
+        network = Network(setting)
+        keys.write(network.consortium.members, BUILD / "members")
+        Story(network, self._screen).tell()
+        certificate = BUILD / "service_cert.pem"
+        certificate.write_text(network.identity()["service_cert.pem"])
+        self._screen.chapter("The cluster is still up")
+        entry = network.client.committed[-1]
+        self._hint(farewell.look_around(setting.kubectl, network.name))
+        self._hint(farewell.go_on(network, entry, certificate, BUILD / "members"))
+        self._hint(farewell.removal(setting.kubectl))
 
-        def say(text: str) -> None:
-            beat.show(text)
-            screen.say("demo", text)
+    def clean(self) -> None:
+        """Remove what the story has left."""
+        self._kubectl = _kubectl()
+        if self._kubectl is None:
+            self._screen.text("There is no cluster, so there is nothing to clean up.")
+            return
+        clean(self._kubectl, self._screen)
+        self._screen.text(f"Nothing is left of namespace {NAMESPACE}.")
 
-        environment = prepare(say)
-    screen.say("demo", "the operator runs", Tone.GOOD)
-    return environment
+    def stop(self, why: str) -> None:
+        """Say why the story ends before its end, and how to look at what is there."""
+        self._screen.say("demo", why, Tone.BAD)
+        if self._kubectl is not None:
+            self._hint([*farewell.look_around(self._kubectl, Network.name), *farewell.removal(self._kubectl)])
 
+    def _prepare(self) -> Environment:
+        with self._screen.heartbeat("still") as beat:
 
-def _clean(screen: Screen) -> None:
-    kubectl = _kubectl()
-    if kubectl is None:
-        screen.text("There is no cluster, so there is nothing to clean up.")
-        return
-    clean(kubectl, screen)
-    screen.text(f"Nothing is left of namespace {NAMESPACE}.")
+            def say(text: str) -> None:
+                beat.show(text)
+                self._screen.say("demo", text)
+
+            environment = prepare(say)
+        self._screen.say("demo", "the operator runs", Tone.GOOD)
+        return environment
+
+    def _hint(self, hints: Sequence[Hint]) -> None:
+        for hint in hints:
+            self._screen.text(hint.purpose)
+            for command in hint.commands:
+                self._screen.command(command)
 
 
 def _kubectl() -> Kubectl | None:
@@ -102,22 +120,7 @@ def _kubectl() -> Kubectl | None:
 
 
 def _output(what: str) -> str:
-    done = subprocess.run([CLUSTER, what], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([CLUSTER, what], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise NotReady(f"{CLUSTER} {what} failed; see above")
     return done.stdout.strip()
-
-
-def _stop(screen: Screen, why: str) -> None:
-    screen.say("demo", why, Tone.BAD)
-    try:
-        kubectl = _kubectl()
-    except (OSError, subprocess.CalledProcessError):
-        return
-    if kubectl is not None:
-        _print(screen, [*farewell.look_around(kubectl, Network.name), *farewell.removal(kubectl)])
-
-
-def _print(screen: Screen, hints: Sequence[Hint]) -> None:
-    for hint in hints:
-        screen.text(hint.purpose)
-        for command in hint.commands:
-            screen.command(command)

@@ -98,7 +98,9 @@ class Story:
         self._mark("accepted")
         self._voices.submit_shares(door)
         self._mark("shares")
-        self._follower.until("the ledger is decrypted", self._serves(recoveries=1), within=RECOVER_WITHIN)
+        self._follower.until(
+            "the ledger is decrypted and every node serves", self._serves(recoveries=1), within=RECOVER_WITHIN
+        )
         self._mark("servesAgain")
         self._screen.say("operator", f"{self._network.nodes} of {self._network.nodes} nodes serve again", Tone.GOOD)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ def control_plane(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The API server with the CRD of this tree."""
     with running(binaries, tmp_path_factory.mktemp("control-plane"), OPERATOR_USER) as started:
         _must(started.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds")))
-        _must(started.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/ccfnetworks.ccf.dev"))
+        _wait_served(started)
         yield started
 
 
@@ -72,6 +73,14 @@ def create_network(control_plane: ControlPlane, namespace: str) -> Callable[...,
         return answer
 
     return create
+
+
+def _wait_served(control_plane: ControlPlane) -> None:
+    """Until CCFNetworks are served (`kubectl wait` fails on a definition that has no conditions yet)."""
+    deadline = time.monotonic() + 60
+    while (asked := control_plane.kubectl("get", "--raw", "/apis/ccf.dev/v1alpha1/ccfnetworks")).returncode != 0:
+        assert time.monotonic() < deadline, asked.stderr
+        time.sleep(0.1)
 
 
 def _must(done: subprocess.CompletedProcess[str]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import os
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
+from integration.conftest import OPERATOR_NAMESPACE, REPOSITORY
 from integration.control_plane import ControlPlane
 from integration.manifests import minimal
 from integration.operator_process import OperatorProcess, operator
@@ -33,8 +36,31 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def running(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
-    with operator(control_plane.kubeconfig, namespace, tmp_path / "operator.log") as started:
+def operator_kubeconfig(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path:
+    """That of the operator's own account, with the rights that the chart gives it in the test's namespace."""
+    rendered = subprocess.run(
+        [
+            str(control_plane.binaries / "helm"),
+            "template",
+            "ccf-operator",
+            str(REPOSITORY / "charts/ccf-operator"),
+            f"--namespace={OPERATOR_NAMESPACE}",
+            f"--set=watchNamespaces={{{namespace}}}",
+            "--show-only=templates/rbac.yaml",
+        ],
+        text=True,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    granted = control_plane.kubectl("apply", "-f", "-", stdin=rendered.stdout)
+    assert granted.returncode == 0, granted.stderr
+    return control_plane.operator_kubeconfig
+
+
+@pytest.fixture
+def running(operator_kubeconfig: Path, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    with operator(operator_kubeconfig, namespace, tmp_path / "operator.log") as started:
         yield started
 
 
@@ -197,14 +223,14 @@ async def test_what_is_missing_is_said_and_its_coming_is_noticed(
 
 
 async def test_a_killed_operator_goes_on_and_makes_nothing_twice(
-    control_plane: ControlPlane, gateway: Gateway, namespace: str, create_network: Create, tmp_path: Path
+    operator_kubeconfig: Path, gateway: Gateway, namespace: str, create_network: Create, tmp_path: Path
 ) -> None:
     await provide(gateway, namespace)
     create_network(minimal())
-    with operator(control_plane.kubeconfig, namespace, tmp_path / "first.log") as first:
+    with operator(operator_kubeconfig, namespace, tmp_path / "first.log") as first:
         pod = await first_pod(gateway, namespace)
         first.kill()
-    with operator(control_plane.kubeconfig, namespace, tmp_path / "second.log"):
+    with operator(operator_kubeconfig, namespace, tmp_path / "second.log"):
         await settled(gateway, namespace)
         pods, claims = await gateway.list_pods(namespace, "bank"), await gateway.list_claims(namespace, "bank")
 
@@ -227,16 +253,21 @@ async def test_deletion_takes_everything_but_the_volumes(
 
 
 async def test_a_deletion_that_began_without_the_operator_is_finished_by_it(
-    control_plane: ControlPlane, gateway: Gateway, namespace: str, create_network: Create, tmp_path: Path
+    control_plane: ControlPlane,
+    operator_kubeconfig: Path,
+    gateway: Gateway,
+    namespace: str,
+    create_network: Create,
+    tmp_path: Path,
 ) -> None:
     await provide(gateway, namespace)
     create_network(minimal())
-    with operator(control_plane.kubeconfig, namespace, tmp_path / "first.log"):
+    with operator(operator_kubeconfig, namespace, tmp_path / "first.log"):
         pod = await first_pod(gateway, namespace)
     control_plane.kubectl("delete", "ccf", "bank", "--namespace", namespace, "--wait=false")
     assert not await _gone(gateway, namespace)
 
-    with operator(control_plane.kubeconfig, namespace, tmp_path / "second.log"):
+    with operator(operator_kubeconfig, namespace, tmp_path / "second.log"):
         await until("the end of the network object", lambda: _gone(gateway, namespace))
 
     assert await gateway.get_pod(namespace, pod["metadata"]["name"]) is None

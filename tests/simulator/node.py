@@ -23,6 +23,7 @@ from simulator.http1 import Request, Response
 from simulator.identity import KeyPair, Validity
 from simulator.kv import Store, Tx, TxID
 from simulator.ledger import LedgerDirectory, LedgerError, is_empty
+from simulator.links import Links
 from simulator.nodes_table import Applicant
 from simulator.participation import Participation
 from simulator.private_recovery import PrivateRecovery
@@ -164,6 +165,7 @@ class SimulatedNode:
             on_message=self._receive,
             on_forward=self._answer_forwarded,
         )
+        self.links = Links(self._transport)
         await self._listen()
         if self._ended:
             return
@@ -277,9 +279,8 @@ class SimulatedNode:
         self._credentials.certificate = endorsed
 
     def participate(self) -> Participation:
-        assert self._transport is not None
         self.consensus = Participation(
-            self.node_id, self.config, self.replica, self._transport, random=self._random, log=self.log
+            self.node_id, self.config, self.replica, self.links, random=self._random, log=self.log
         )
         return self.consensus
 
@@ -334,12 +335,11 @@ class SimulatedNode:
         return self.consensus is not None and self.consensus.at_capacity
 
     async def forward(self, request: Request, interface: Interface) -> Response:
-        assert self._transport is not None
         assert self.consensus is not None
         primary = self.consensus.primary_id
         assert primary is not None
         try:
-            reply = await self._transport.forward(
+            reply = await self.links.forward(
                 primary, _pack_request(request, interface.name), within=interface.forwarding_timeout
             )
         except ForwardFailed:
@@ -428,7 +428,7 @@ class SimulatedNode:
     # Node to node.
 
     def _receive(self, sender: str, payload: bytes) -> None:
-        if self.consensus is None or self._ended:
+        if self.consensus is None or self._ended or not self.links.hears(sender):
             return
         try:
             self.consensus.receive(sender, payload)

@@ -10,9 +10,9 @@ from typing import Any
 from simulator import nodes_table, raft_messages
 from simulator.config import Config
 from simulator.kv import Entry, Tx, TxID
+from simulator.links import Links
 from simulator.raft import BecameLeader, ConfigurationsCommitted, LostLeadership, Raft
 from simulator.replica import Replica
-from simulator.transport import Transport
 
 
 class Participation:
@@ -23,14 +23,14 @@ class Participation:
         node_id: str,
         config: Config,
         replica: Replica,
-        transport: Transport,
+        links: Links,
         *,
         random: Random,
         log: Callable[[str], None],
     ) -> None:
         self._config = config
         self._replica = replica
-        self._transport = transport
+        self._links = links
         self._log = log
         self._signed_at = self._now()
         self._chunk_after_signature = False
@@ -157,7 +157,7 @@ class Participation:
                     case _:
                         continue
         for node_id, address in self.configuration().items():
-            self._transport.associate(node_id, address)
+            self._links.associate(node_id, address)
 
     def _clean_up(self) -> None:
         """Mark nodes whose retirement is committed (CCF facts §7.2)."""
@@ -169,7 +169,7 @@ class Participation:
             self._replicate(self._replica.prepare(tx, self._raft.view))
 
     def _send(self, to: str, message: raft_messages.Message) -> None:
-        self._transport.send(to, raft_messages.encode(message))
+        self._links.send(to, raft_messages.encode(message))
 
     @staticmethod
     def _now() -> float:

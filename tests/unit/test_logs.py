@@ -1,0 +1,60 @@
+"""Logs: one JSON object a line, whoever speaks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+OPERATOR = Path(__file__).parents[2] / "operator"
+
+
+def logged(code: str, form: str = "json", level: str = "info") -> str:
+    """Standard error of a process that logs."""
+    program = f"from ccf_operator import logs; logs.configure({level!r}, {form!r})\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(OPERATOR)}, text=True, capture_output=True, check=True
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+def lines(code: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in logged(code).splitlines()]
+
+
+def test_ours_and_a_librarys_lines_are_alike() -> None:
+    ours, theirs = lines(
+        "import logging\n"
+        "logs.get('ours').info('said', node='n', attempt=3)\n"
+        "logging.getLogger('theirs').warning('heard %s', 'it')"
+    )
+
+    assert (ours["event"], ours["logger"], ours["level"], ours["node"], ours["attempt"]) == (
+        "said",
+        "ours",
+        "info",
+        "n",
+        3,
+    )
+    assert (theirs["event"], theirs["logger"], theirs["level"]) == ("heard it", "theirs", "warning")
+    assert "timestamp" in ours
+    assert "timestamp" in theirs
+
+
+def test_a_traceback_stays_on_its_line() -> None:
+    [line] = lines("try:\n    1/0\nexcept ZeroDivisionError:\n    logs.get('ours').exception('failed')")
+
+    assert line["event"] == "failed"
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_less_than_the_level_is_not_heard() -> None:
+    assert logged("logs.get('ours').debug('whisper')") == ""
+    assert "whisper" in logged("logs.get('ours').debug('whisper')", level="debug")
+
+
+def test_people_get_text() -> None:
+    assert "said" in logged("logs.get('ours').info('said')", form="console")

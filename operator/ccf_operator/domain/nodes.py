@@ -30,7 +30,7 @@ def keep_records(draft: Draft) -> None:
         _note_identity(draft, record)
         _note_never_created(draft, record)
         if record.ended is None:
-            record.ended = proof_of_end(record, draft.pod(record), draft.seen.machines, draft.now)
+            record.ended = proof_of_end(record.machine, draft.pod(record), draft.seen.machines, draft.now)
             if record.ended is not None:
                 record.fit = False
                 _report_end(draft, record)

@@ -6,6 +6,7 @@ the next look.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -99,8 +100,12 @@ class Actor:
         try:
             outcome = await self._do(effect, raw, observation, status)
         except (KubeError, RemoveRefused, NotRenderable, ValueError) as error:
-            log.warning("effect failed", error=str(error), detail=_detail(effect))
-            return Failure(effect, str(error), passing=isinstance(error, (Unavailable, Conflict, RemoveRefused)))
+            told = isinstance(effect, Report)  # an event about an event that could not be published helps nobody
+            log.log(
+                logging.INFO if told else logging.WARNING, "effect failed", error=str(error), detail=_detail(effect)
+            )
+            passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused))
+            return Failure(effect, str(error), passing)
         if outcome:
             log.info(outcome, detail=_detail(effect))
         return None

@@ -33,7 +33,7 @@ def clean(kubectl: Kubectl, screen: Screen) -> None:
                     f"namespace {namespace} is still there after {PATIENCE:g} s ({left}). The operator takes its "
                     "finalizer off a network: see whether it runs (kubectl -n ccf-operator get pods)"
                 )
-            time.sleep(EVERY * 2)
+            time.sleep(EVERY)
 
 
 def _has_networks(kubectl: Kubectl) -> bool:

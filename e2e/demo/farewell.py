@@ -36,8 +36,8 @@ def look_around(kubectl: Kubectl, name: str) -> list[Hint]:
         Hint(
             "The network, its story and its status:" if setup else "Look around: the network, its story, its status:",
             [
-                f"kubectl -n {space} get ccf,pods,pvc",
-                f"kubectl -n {space} describe ccf {name}",
+                f"kubectl -n {space} get ccf,pods,pvc -o wide",
+                f"kubectl -n {space} events --for ccfnetwork/{name}",
                 f"kubectl -n {space} get ccf {name} -o yaml",
                 f"kubectl -n {OPERATOR_NAMESPACE} logs deploy/ccf-operator",
             ],
@@ -51,14 +51,14 @@ def go_on(network: Network, entry: Written, certificate: Path, keys: Path) -> li
     hints = []
     if isinstance(network.setting.faults, OwnCluster):
         address = network.kubectl.get("pod", door.pod)["status"]["podIP"]
-        host = f"{door.server_name}:{CLIENT_PORT}"
-        read = [
-            f"curl --cacert {_here(certificate)} --resolve {host}:{address}",
-            f"'https://{host}/app/journal?key={entry.key}'",
+        be_client = [
+            f"host={door.server_name}:{CLIENT_PORT}",
+            f"curl --cacert {_here(certificate)} --resolve $host:{address} \\",
+            f'  "https://$host/app/journal?key={entry.key}"',
         ]
-        hints.append(Hint("Be the client:", [f"{read[0]} \\", f"  {read[1]}"]))
-        kill = f"{_here(CLUSTER)} process kill POD --namespace {network.kubectl.namespace}"
-        hints.append(Hint("Kill again (then you are the members, too):", [kill]))
+        hints.append(Hint("Be the client:", be_client))
+        kill = f"{_here(CLUSTER)} process kill {door.pod} --namespace {network.kubectl.namespace}"
+        hints.append(Hint("Kill again (after a second one the operator recovers, and waits for the members):", [kill]))
     hints.append(Hint("The members' keys, to vote and to hand in shares with:", [f"ls {_here(keys)}"]))
     return hints
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from ccf_operator.api.status import NetworkStatus, Phase
 from e2e.demo import board, news
 from e2e.demo.screen import Screen, Wait
 from e2e.harness.kubectl import KubectlFailed
-from e2e.harness.network import Network
 
 EVERY = 0.25
 """Seconds between two looks."""
@@ -25,11 +26,23 @@ class Stuck(Exception):
     """What was waited for did not come; the message says what was seen last."""
 
 
-class Follower:
-    """Looks at one network again and again and tells what has changed since the last look."""
+class Followed(Protocol):
+    """A network as far as it is followed."""
 
-    def __init__(self, network: Network, screen: Screen) -> None:
+    def status(self) -> dict[str, Any]:
+        """Its status as the API server gives it. Raises KubectlFailed."""
+
+
+class Follower:
+    """Looks at one network again and again and tells what has changed since the last look.
+
+    `every` and `blocked_for` are seconds: between two looks, and until a blocked network is taken to need a person."""
+
+    def __init__(
+        self, network: Followed, screen: Screen, *, every: float = EVERY, blocked_for: float = BLOCKED_FOR
+    ) -> None:
         self._network, self._screen = network, screen
+        self._every, self._blocked_for = every, blocked_for
         self._seen = NetworkStatus()
         self._blocked_since: float | None = None
 
@@ -42,12 +55,12 @@ class Follower:
                 if status is not None and done(status):
                     return status
                 self._refuse_to_hang(what, deadline, within)
-                time.sleep(EVERY)
+                time.sleep(self._every)
 
     def _look(self, wait: Wait) -> NetworkStatus | None:
         try:
             status = NetworkStatus.model_validate(self._network.status())
-        except KubectlFailed as problem:
+        except (KubectlFailed, subprocess.TimeoutExpired) as problem:
             wait.show(f"kubectl: {problem}")
             return None
         for item in news.tell(self._seen, status):
@@ -62,7 +75,7 @@ class Follower:
             self._blocked_since = None
         else:
             self._blocked_since = self._blocked_since or now
-            if now - self._blocked_since > BLOCKED_FOR:
+            if now - self._blocked_since > self._blocked_for:
                 raise NeedsPerson(f"Blocked/{seen.reason}: {seen.message}. What to do: {seen.next_step}")
         if now > deadline:
             last = f"{seen.phase.value}/{seen.reason}: {seen.message}"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -21,11 +22,12 @@ from e2e.demo.news import Tone
 from e2e.demo.timeline import Step, Who, bar
 from e2e.demo.words import fold, seconds, shorten
 
-MARGIN = 18
-"""Columns of a line before its text: the time, the speaker."""
+TIME, MARGIN = 9, 18
+"""Columns of a line: of its time; of its time and speaker."""
 HEARTBEAT = 10.0
 """Seconds between two signs of life where nothing can be redrawn."""
-BAR = 24
+STEP = 57
+"""Columns of a line of the time line before its bar."""
 
 _TONES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.BAD: "bold red", Tone.ASK: "yellow"}
 _SPEAKERS = {"operator": "cyan", "client": "green", "fault": "bold red", "kubectl": "blue"}
@@ -42,9 +44,8 @@ class Wait(Protocol):
 class Screen:
     """Prints the story to a console."""
 
-    def __init__(self, console: Console, *, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._heartbeat = heartbeat
         self._began = time.monotonic()
         self._chapters = 0
 
@@ -62,8 +63,8 @@ class Screen:
         """A line of the story; long ids are cut."""
         lead = text[: len(text) - len(text.lstrip())]
         lines = fold(shorten(text), self.width - MARGIN - len(lead))
-        line = Text(f"{self._elapsed():>7}  ", style="dim", end="")
-        line.append(f"{speaker:<{MARGIN - 9}}", style=f"not dim {_SPEAKERS.get(speaker, 'magenta')}")
+        line = Text(f"{self._elapsed():>{TIME - 2}}  ", style="dim", end="")
+        line.append(f"{speaker:<{MARGIN - TIME}}", style=f"not dim {_SPEAKERS.get(speaker, 'magenta')}")
         for number, part in enumerate(lines):
             indent = lead if number == 0 else "\n" + " " * MARGIN + lead
             line.append(indent + part, style=f"not dim {_TONES[tone]}")
@@ -80,7 +81,7 @@ class Screen:
 
     def board(self, board: Board) -> None:
         """A table that stays."""
-        self._console.print(_indented(_table(board)))
+        self._console.print(_indented(_table(board), TIME))
 
     def steps(self, steps: Sequence[Step]) -> None:
         """A time line: what, whose, from when, how long, and a bar."""
@@ -89,10 +90,10 @@ class Screen:
         for heading, justify in (("step", "left"), ("by", "left"), ("from", "right"), ("took", "right"), ("", "left")):
             table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
         for step in steps:
-            begin, length = bar(step, total, BAR)
+            begin, length = bar(step, total, max(self.width - STEP, 8))
             drawn = Text(" " * begin + self._block * length, style=_BARS[step.who])
             table.add_row(step.title, step.who.value, f"+{step.begin:.1f}", seconds(step.took), drawn)
-        self._console.print(_indented(table))
+        self._console.print(_indented(table, 2))
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[Wait]:
@@ -107,9 +108,9 @@ class Screen:
                 yield wait
 
     @contextmanager
-    def heartbeat(self, what: str) -> Iterator[Wait]:
-        """Say in a plain line now and then that something is still waited for."""
-        beat = _Heartbeat(what, self._heartbeat, lambda line: self.say("", line))
+    def heartbeat(self, what: str, every: float = HEARTBEAT) -> Iterator[Wait]:
+        """Say in a plain line, every so many seconds, that something is still waited for."""
+        beat = _Heartbeat(what, every, lambda line: self.say("", line))
         beat.start()
         try:
             yield beat
@@ -155,7 +156,7 @@ class _Shown:
         if self._detail:
             lines = fold(shorten(self._detail), self._width - MARGIN)[:3]
             parts.append(Text("\n".join(lines), style="dim"))
-        return _indented(Group(*parts))
+        return _indented(Group(*parts), TIME)
 
 
 class _Heartbeat:
@@ -194,9 +195,5 @@ def _table(board: Board) -> Table:
     return table
 
 
-def _indented(renderable: RenderableType) -> Table:
-    grid = Table.grid(padding=0)
-    grid.add_column(width=9)
-    grid.add_column()
-    grid.add_row("", renderable)
-    return grid
+def _indented(renderable: RenderableType, columns: int) -> Padding:
+    return Padding(renderable, (0, 0, 0, columns), expand=False)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import SubprocessError
 
 from rich.console import Console
 
@@ -26,7 +27,12 @@ from e2e.harness.waiting import NeverHappened
 
 NAMESPACE = "ccf-demo"
 WIDTH = 100
+PREPARING = 30.0
+"""Seconds between two signs of life while others, who tell more, make the cluster ready."""
 BUILD = ROOT / "build" / "demo"
+
+STOPS = (NotReady, NeedsPerson, Stuck, Lost, NeverHappened, KubectlFailed, SubprocessError, RuntimeError, OSError)
+"""What ends the story early, with a message that says why."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +46,17 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         stage.stop("stopped by you; what is there stays as it is")
         return 130
-    except (NotReady, NeedsPerson, Stuck, Lost, NeverHappened, KubectlFailed, RuntimeError, OSError) as problem:
+    except (
+        NotReady,
+        NeedsPerson,
+        Stuck,
+        Lost,
+        NeverHappened,
+        KubectlFailed,
+        SubprocessError,
+        RuntimeError,
+        OSError,
+    ) as problem:
         stage.stop(f"the story stops here: {problem}")
         return 1
     return 0
@@ -92,7 +108,7 @@ class Stage:
             self._hint([*farewell.look_around(self._kubectl, Network.name), *farewell.removal(self._kubectl)])
 
     def _prepare(self) -> Environment:
-        with self._screen.heartbeat("still") as beat:
+        with self._screen.heartbeat("still", every=PREPARING) as beat:
 
             def say(text: str) -> None:
                 beat.show(text)

@@ -57,7 +57,7 @@ class Story:
         self._voices.activate(door)
         self._voices.open(door)
         self._mark("openVoted")
-        self._follower.until("every node serves", self._serves(recoveries=0), within=NOTICE_WITHIN)
+        self._follower.until("every node serves", self._serves(0), within=NOTICE_WITHIN)
         self._mark("serves")
         self._screen.say("operator", f"{network.nodes} of {network.nodes} nodes serve", Tone.GOOD)
         self._voices.install_app(network.door())

@@ -41,6 +41,9 @@ e2e: $(STAMP) ## All scenarios on real kubelets; SCENARIO=name runs one; CLUSTER
 demo: $(STAMP) ## The whole story, live in the terminal, on a cluster of its own
 	$(BIN)/python -m e2e.demo
 
+demo-clean: $(STAMP) ## Remove what the demo left; the cluster stays
+	$(BIN)/python -m e2e.demo clean
+
 cluster: ## Bring up the test cluster and leave it up
 	e2e/cluster/cluster up
 

@@ -143,6 +143,11 @@ class NodeRecord(StatusModel):
     )
     fit: bool = Field(default=False, description="Whether it serves clients.")
     stop: str | None = Field(default=None, description="Why the operator stops it; absent while it should run.")
+    started_from: str | None = Field(
+        default=None,
+        description="Of a first node: digest of the spec and the files it was started from. Another one is started only "
+        "when they have changed.",
+    )
     ended: Ended | None = Field(default=None, description="The proof of its end.")
     released: bool = Field(default=False, description="Its end is recorded and the pod's finalizer has been removed.")
     note: str | None = Field(default=None, description="What a person should know about it.")
@@ -161,6 +166,7 @@ class VolumeRecord(StatusModel):
         default=None, description="Public key of the open service the lineage last belonged to."
     )
     next_generation: int = Field(default=0, description="The generation the next node on this volume writes.")
+    set_aside: str | None = Field(default=None, description="Why no new joiner is given it, where none is.")
     machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
     note: str | None = Field(default=None, description="What a person should know about it.")
 
@@ -227,6 +233,10 @@ class Survey(StatusModel):
         default_factory=list, description="The last consensus configurations found in the public ledger, oldest first."
     )
     configuration_seqnos: list[int] = Field(default_factory=list, description="Where each configuration was set.")
+    opened: bool = Field(
+        default=False,
+        description="Whether the ledger shows that its service was open, so that clients may have used it.",
+    )
 
 
 class Candidate(StatusModel):
@@ -247,6 +257,12 @@ class Candidate(StatusModel):
     detail: str | None = Field(default=None, description="Why, where the result is not Recovered.")
     create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID its service was created at.")
     service_certificate: str | None = Field(default=None, description="PEM of the service it made.")
+    service_key: str | None = Field(default=None, description="SHA-256 of that service's public key.")
+    silent_since: Moment | None = Field(
+        default=None, description="Since when it has not answered, where it had recovered before."
+    )
+    tries: int = Field(default=0, description="How many of its nodes were ended by something else than the ledger.")
+    retry_at: Moment | None = Field(default=None, description="When its next node may start, after such an end.")
     survey: Survey | None = Field(default=None, description="What was found on the volume before it started.")
 
 
@@ -288,6 +304,11 @@ class Attempt(StatusModel):
     base_certificate: str = Field(description="PEM of the certificate of the service being recovered.")
     base_recovery_count: int = Field(description="Its recovery count.")
     base_high_water_mark: str | None = Field(default=None, description="Its high-water mark.")
+    unsettled: int | None = Field(
+        default=None,
+        description="The attempt whose recovered network is being recovered, since it was lost before it was known "
+        "whether the members had opened it.",
+    )
     configuration: list[str] = Field(description="Its committed configuration: CCF node ids.")
     configuration_seqno: int = Field(default=0, description="Where in the ledger that configuration was set.")
     pending: list[list[str]] = Field(
@@ -301,9 +322,15 @@ class Attempt(StatusModel):
     possible_loss: list[str] = Field(
         default_factory=list, description="What may be missing, where it cannot be excluded; one sentence each."
     )
+    forks: list[str] = Field(
+        default_factory=list, description="Ledgers found to be on another branch than the best; one sentence each."
+    )
     winner: Winner | None = Field(default=None, description="The chosen candidate.")
     network: Configuration | None = Field(
         default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
+    )
+    stuck_since: Moment | None = Field(
+        default=None, description="Since when the recovering network has been in a state that CCF cannot leave."
     )
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
 
@@ -319,6 +346,31 @@ class AttemptSummary(StatusModel):
     candidates: dict[str, str] = Field(default_factory=dict, description="Volume: result and TxID.")
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
     ended_at: Moment = Field(description="When it ended.")
+
+
+class Unsettled(StatusModel):
+    """A recovered network that was lost before it was known whether its members had opened it.
+
+    If they had, it is what must be recovered next; if not, nothing of it counts.
+    """
+
+    attempt: int = Field(description="The attempt that made it.")
+    public_key: str = Field(description="SHA-256 of its service's public key.")
+    certificate: str = Field(description="PEM of its service certificate.")
+    recovery_count: int = Field(description="CCF's count of recoveries in it.")
+    configuration: Configuration = Field(description="Its last known consensus configuration.")
+    lineages: dict[str, list[int]] = Field(
+        default_factory=dict, description="The generations that hold its ledger, by volume."
+    )
+    members_of: dict[str, str] = Field(default_factory=dict, description="Volume of each of its CCF node ids.")
+
+
+class JoinFailures(StatusModel):
+    """Joiners that ended before they were part of the service, since the last one that became so."""
+
+    count: int = Field(description="How many times in a row.")
+    last_at: Moment = Field(description="When the last one was seen to have ended.")
+    message: str = Field(default="", description="What is known of its end.")
 
 
 class Counters(StatusModel):
@@ -364,6 +416,12 @@ class NetworkStatus(StatusModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     attempt: Attempt | None = Field(default=None, description="The disaster recovery in progress.")
+    unsettled: Unsettled | None = Field(
+        default=None, description="A recovered network of which it is not known whether it had opened."
+    )
+    join_failures: JoinFailures | None = Field(
+        default=None, description="Joiners that failed since the last that joined; the next one waits longer each time."
+    )
     history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
 
     def node(self, name: str) -> NodeRecord | None:

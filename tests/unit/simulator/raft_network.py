@@ -245,6 +245,13 @@ class Network:
     def kill(self, *names: str) -> None:
         self.down.update(names)
 
+    def stop_removed(self) -> None:
+        """Kill, as operators must (CCF facts §0.10), nodes whose removal is complete or whose trust was rolled back."""
+        best = max(self.alive(), key=lambda peer: peer.raft.last).log
+        committed = best.rows(best.committed)
+        self.kill(*(node for node, row in committed.items() if row.get("retired_committed")))
+        self.kill(*(self.peers.keys() - best.rows().keys()))
+
     def partition(self, *sides: Collection[str]) -> None:
         """Cut every connection between nodes of different sides."""
         for one, other in itertools.permutations(sides, 2):

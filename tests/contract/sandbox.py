@@ -50,7 +50,7 @@ class RunningNode:
 
     async def ask(self, path: str, *, interface: str = "operator", method: str = "GET", **more: Any) -> httpx.Response:
         """One request on a connection of its own. Raises httpx.TransportError."""
-        async with httpx.AsyncClient(verify=_UNVERIFIED, trust_env=False, timeout=10) as client:
+        async with httpx.AsyncClient(verify=UNVERIFIED, trust_env=False, timeout=10) as client:
             return await client.request(method, f"https://{self.node.address(interface)}{path}", **more)
 
     async def get(self, path: str, *, interface: str = "operator") -> Any:
@@ -109,12 +109,21 @@ class Sandbox:
         }
         return await self.run(name, {"type": "Start", "start": start}, **settings)
 
-    async def join(self, name: str, target: RunningNode, **settings: Any) -> RunningNode:
+    async def join(
+        self,
+        name: str,
+        target: RunningNode,
+        *,
+        interface: str = "primary",
+        trusting: RunningNode | None = None,
+        **settings: Any,
+    ) -> RunningNode:
+        """With the service certificate of `trusting`, by default the target's."""
         directory = self.root / name
         directory.mkdir(exist_ok=True)
-        (directory / "service_cert.pem").write_text(await target.service_certificate())
+        (directory / "service_cert.pem").write_text(await (trusting or target).service_certificate())
         join = {
-            "target_rpc_address": target.node.address("primary"),
+            "target_rpc_address": target.node.address(interface),
             "retry_timeout": "100ms",
             "fetch_recent_snapshot": False,
         }
@@ -240,6 +249,6 @@ class Sandbox:
         return None
 
 
-_UNVERIFIED = ssl.create_default_context()
-_UNVERIFIED.check_hostname = False
-_UNVERIFIED.verify_mode = ssl.CERT_NONE
+UNVERIFIED = ssl.create_default_context()
+UNVERIFIED.check_hostname = False
+UNVERIFIED.verify_mode = ssl.CERT_NONE

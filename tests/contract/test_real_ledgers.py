@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.sandbox import FIXTURES, Sandbox, until
 
+from contract.sandbox import FIXTURES, Sandbox, until
 from simulator.exits import ABORT, NodeExit
 
 LEDGERS = FIXTURES / "ledgers"

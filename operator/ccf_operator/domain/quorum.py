@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from itertools import combinations
 
 Members = frozenset[str]
 
@@ -31,20 +30,14 @@ def cannot_form_again(configuration: Set[str], ended: Set[str]) -> bool:
 def possible_configurations(
     committed: Set[str], pending: Iterable[Set[str]], maybe_trusted: Set[str]
 ) -> frozenset[Members]:
-    """Every configuration that may be in force now.
+    """Every configuration that may be in force now, as far as it matters to whether a majority can form.
 
-    The last one known to be committed, those that were known to be under way, and each of them with any of the
-    joiners that members may have trusted since the last look.
+    The last one known to be committed, those that were known to be under way, and each of them with the living joiners
+    that members may have trusted since the last look: all of them together, for that is the case in which most could
+    still vote.
     """
     known = [frozenset(committed), *(frozenset(p) for p in pending)]
-    grown = {
-        base | frozenset(extra)
-        for base in known
-        for joiners in [sorted(maybe_trusted - base)]
-        for count in range(len(joiners) + 1)
-        for extra in combinations(joiners, count)
-    }
-    return frozenset(grown)
+    return frozenset([*known, *(base | maybe_trusted for base in known)])
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ccf_operator.api.status import Command, Configuration, HighWaterMark, NodeRecord
 from ccf_operator.ccf.answers import ConsensusConfig, NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Members, Testimony, agreed_primary, majority
 from ccf_operator.domain.txid import TxID
+
+MARK_INTERVAL = timedelta(seconds=5)
+"""Least time between two writes of the high-water mark of a service that is well: a busy one commits all the time."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +117,18 @@ def keep_configuration(current: Configuration | None, draft: Draft, view: Servic
     known = current if current is not None and current.service == view.key else None
     if view.primary is not None and view.configs:
         return _as_configuration(known, view.configs, view.key, draft)
+    if known is None:
+        return current
     heard = {
-        config.seqno: config.nodes
+        (config.seqno, tuple(sorted(config.nodes)))
         for answers in view.members.values()
         if answers.consensus is not None
         for config in answers.consensus.configs
     }
-    if known is None:
-        return current
-    newer = [nodes for seqno, nodes in sorted(heard.items()) if seqno > known.seqno]
     pending = [list(p) for p in known.pending]
-    for nodes in newer:
-        if set(nodes) != set(known.nodes) and sorted(nodes) not in pending:
-            pending.append(sorted(nodes))
+    for seqno, nodes in sorted(heard):
+        if seqno > known.seqno and list(nodes) != known.nodes and list(nodes) not in pending:
+            pending.append(list(nodes))
     return known.model_copy(update={"pending": pending})
 
 
@@ -146,13 +149,15 @@ def _as_configuration(
 
 
 def keep_high_water_mark(draft: Draft, view: ServiceView) -> None:
-    """Raise the high-water mark, once the service has been seen open."""
+    """Raise the high-water mark, once the service has been seen open; of a healthy one not at every look."""
     service, mark = draft.status.service, draft.status.high_water_mark
     commit = view.commit()
     if service.opened_at is None or commit is None or service.public_key is None:
         return
-    if mark is not None and mark.service == service.public_key and TxID.parse(mark.tx_id) >= commit:
-        return
+    if mark is not None and mark.service == service.public_key:
+        healthy = view.primary is not None and TxID.parse(mark.tx_id).view == commit.view
+        if TxID.parse(mark.tx_id) >= commit or (healthy and draft.now - mark.seen_at < MARK_INTERVAL):
+            return
     draft.status.high_water_mark = HighWaterMark(tx_id=str(commit), service=service.public_key, seen_at=draft.now)
 
 
@@ -169,24 +174,24 @@ def keep_lineages(draft: Draft) -> None:
         volume = draft.status.volume(record.volume)
         if volume is None or record.node_id not in trusted or record.generation <= max(volume.lineage, default=-1):
             continue
-        if record.command is Command.RECOVER or (volume.lineage and record.joined_at is None):
+        holds_a_copy = bool(volume.lineage) and volume.service == service.public_key
+        if record.command is Command.RECOVER or (holds_a_copy and record.joined_at is None):
             continue
         volume.lineage = [record.generation]
         volume.service = service.public_key
 
 
 def maybe_trusted(draft: Draft) -> Members:
-    """Joiners that members may have trusted since the configuration was last seen."""
+    """Living joiners that members may have trusted since the configuration was last seen."""
     configuration = draft.status.configuration
     known = set(configuration.nodes).union(*configuration.pending) if configuration else set()
     return frozenset(
         record.node_id or f"name:{record.name}"
-        for record in draft.status.nodes
+        for record in draft.alive()
         if record.command is Command.JOIN
         and record.pod_uid is not None
         and record.attempt is None
         and record.node_id not in known
-        and not record.released
     )
 
 

@@ -26,22 +26,19 @@ def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
 
 
 def keep_verdict(draft: Draft, view: ServiceView, loss: Loss) -> None:
-    """Write the verdict. Silence alone changes it to Suspected, and only after the quorum-loss window."""
+    """Write the verdict. Silence alone changes it, and only after the quorum-loss window; a proven end does at once."""
     quorum = draft.status.quorum
-    evidence = _evidence(draft, view)
+    quorum.evidence = _keep_times(quorum.evidence, _evidence(draft, view))
     if view.primary is not None:
-        whole = draft.status.configuration is not None and all(
-            (record := draft.by_node_id(node)) is not None and record.name in view.members
-            for node in draft.status.configuration.nodes
-        )
-        verdict = Verdict.HEALTHY if whole else Verdict.DEGRADED
-        message = f"{view.primary} leads" if whole else f"{view.primary} leads, but not all nodes take part"
         quorum.unseen_since = None
+        missing = _missing(draft, view, quorum.evidence)
+        verdict = Verdict.DEGRADED if missing else Verdict.HEALTHY
+        message = f"{view.primary} leads" + (f", without {', '.join(missing)}" if missing else "")
     else:
         quorum.unseen_since = quorum.unseen_since or draft.now
         if loss.proven:
             verdict, message = Verdict.LOST, loss.why
-        elif draft.now - quorum.unseen_since < timedelta(seconds=seconds(draft.seen.spec.recovery.quorum_loss_window)):
+        elif draft.now - quorum.unseen_since < _window(draft):
             verdict, message = quorum.verdict, f"no quorum seen; {loss.why}"
         else:
             verdict, message = Verdict.SUSPECTED, f"no quorum seen; {loss.why}"
@@ -49,7 +46,32 @@ def keep_verdict(draft: Draft, view: ServiceView, loss: Loss) -> None:
         quorum.since = draft.now
         _report(draft, quorum, verdict, message)
     quorum.verdict, quorum.message = verdict, message
-    quorum.evidence = _keep_times(quorum.evidence, evidence)
+
+
+def _window(draft: Draft) -> timedelta:
+    return timedelta(seconds=seconds(draft.seen.spec.recovery.quorum_loss_window))
+
+
+def _missing(draft: Draft, view: ServiceView, evidence: Iterable[QuorumEvidence]) -> list[str]:
+    """Titles of the nodes of the configuration that have ended, or have taken no part for a window."""
+    nodes = draft.status.configuration.nodes if draft.status.configuration else []
+    return [
+        seen.node
+        for node, seen in zip(nodes, evidence, strict=True)
+        if not _takes_part(draft, view, node) and (_has_ended(draft, node) or draft.now - seen.at >= _window(draft))
+    ]
+
+
+def _has_ended(draft: Draft, node: str) -> bool:
+    record = draft.by_node_id(node)
+    return record is not None and record.ended is not None
+
+
+def _takes_part(draft: Draft, view: ServiceView, node: str) -> bool:
+    record = draft.by_node_id(node)
+    answers = view.members.get(record.name) if record is not None else None
+    leader = view.leader.node_id if view.leader is not None else None
+    return answers is not None and answers.consensus is not None and answers.consensus.primary_id == leader
 
 
 def _report(draft: Draft, quorum: QuorumStatus, verdict: Verdict, message: str) -> None:
@@ -78,7 +100,7 @@ def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:
         return f"ended: {record.ended.evidence.value}{code}"
     answers = view.members.get(record.name)
     if answers is None or answers.consensus is None:
-        return "no answer"
+        return "no answer" if draft.answers(record) is None else "answers, takes no part yet"
     primary = answers.consensus.primary_id
     if primary is None:
         return "answers, sees no primary"

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccf_operator.domain.quorum import (
-    Testimony,
+    Testimony as Witness,
+)
+from ccf_operator.domain.quorum import (
     agreed_primary,
     cannot_form_again,
     deciding_minority,
@@ -36,7 +38,7 @@ def test_a_loss_leaves_fewer_than_a_majority(case: tuple[int, int]) -> None:
 
 def loss(
     ended: frozenset[str],
-    *testimonies: Testimony,
+    *testimonies: Witness,
     committed: frozenset[str] = members(A, B, C),
     pending: tuple[frozenset[str], ...] = (),
     maybe_trusted: frozenset[str] = members(),
@@ -67,20 +69,20 @@ def test_a_configuration_under_way_must_be_lost_as_well() -> None:
 
 
 def test_a_survivor_with_a_newer_living_configuration_vetoes() -> None:
-    survivor = Testimony(C, (members(C, D, E),), None, False)
+    survivor = Witness(C, (members(C, D, E),), None, False)
     assert not loss(members(A, B), survivor)
 
 
 def test_a_survivor_that_sees_a_living_primary_vetoes() -> None:
-    assert not loss(members(A, B), Testimony(C, (members(A, B, C),), D, False))
+    assert not loss(members(A, B), Witness(C, (members(A, B, C),), D, False))
 
 
 def test_a_survivor_that_names_an_ended_primary_does_not_veto() -> None:
-    assert loss(members(A, B), Testimony(C, (members(A, B, C),), A, False))
+    assert loss(members(A, B), Witness(C, (members(A, B, C),), A, False))
 
 
 def test_a_survivor_that_still_leads_a_lost_configuration_does_not_veto() -> None:
-    assert loss(members(A, B), Testimony(C, (members(A, B, C),), C, True))
+    assert loss(members(A, B), Witness(C, (members(A, B, C),), C, True))
 
 
 def test_a_primary_needs_a_majority_that_agrees_in_the_same_view() -> None:

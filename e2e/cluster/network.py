@@ -115,9 +115,12 @@ def cut_api(machine: Machine) -> None:
 
 
 def restore_api(machine: Machine) -> None:
-    """Undo `cut_api`, and end the connections that stalled, so that nobody waits for their next retry."""
-    _remove_elements({"cut_api": machine.api_address, "cut_kubelets": machine.address})
-    _end_connections(machine)
+    """Undo `cut_api`, and end the connections that stalled, so that nobody waits for their next retry.
+
+    Connections of a machine that was not cut are left alone: kubelets back off for up to a minute after losing theirs.
+    """
+    if _remove_elements({"cut_api": machine.api_address, "cut_kubelets": machine.address}):
+        _end_connections(machine)
 
 
 def lose(machine: Machine) -> None:
@@ -132,11 +135,15 @@ def regain(machine: Machine) -> None:
     _end_connections(machine)
 
 
-def _remove_elements(elements: dict[str, str]) -> None:
+def _remove_elements(elements: dict[str, str]) -> list[str]:
+    """Take addresses out of sets; the sets that held theirs."""
+    held = []
     for name, element in elements.items():
         listed = run(inside("nft", "list", "set", "inet", _TABLE, name))
         if element in listed.replace(",", " ").split():
             _nft(f"delete element inet {_TABLE} {name} {{ {element} }}")
+            held.append(name)
+    return held
 
 
 def _end_connections(machine: Machine) -> None:

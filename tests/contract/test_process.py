@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ccf_operator.ccf import governance
 from contract.sandbox import CONSTITUTION, Sandbox, until
 
 TESTS = Path(__file__).parents[1]
@@ -225,3 +226,79 @@ async def test_a_fault_crashes_at_its_phase(processes: Processes) -> None:
 
 async def test_an_unknown_argument_is_refused(processes: Processes) -> None:
     assert 100 <= (await processes.end("--enclave-file", "x")).code <= 127
+
+
+class ProcessNetwork:
+    """Three processes on loopback addresses: a service in Opening, which takes writes."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._sandbox = processes.sandbox
+        self.hosts = [self._sandbox.new_host() for _ in range(3)]
+        self.running: list[asyncio.subprocess.Process] = []
+
+    async def up(self) -> None:
+        first = self._sandbox.configuration("n0", start_command(self._sandbox), self.hosts[0])
+        await self._run("n0", first)
+        await self._serving(self.hosts[0])
+        certificate = (await self.get(0, "/node/network"))["service_certificate"]
+        for number in (1, 2):
+            target = {"target_rpc_address": f"{self.hosts[0]}:8080", "fetch_recent_snapshot": False}
+            config = self._sandbox.configuration(f"n{number}", {"type": "Join", "join": target}, self.hosts[number])
+            (self._sandbox.root / f"n{number}" / "service_cert.pem").write_text(certificate)
+            await self._run(f"n{number}", config)
+            await self._serving(self.hosts[number])
+
+    async def get(self, number: int, path: str) -> Any:
+        return (await answers(self.hosts[number], path)).json()
+
+    async def write(self, number: int) -> str:
+        """A member's message; its transaction id."""
+        member = self._sandbox.members[0]
+        message = governance.state_digest_update(member, created_at=int(time.time()))
+        async with httpx.AsyncClient(verify=False, trust_env=False) as client:
+            answer = await client.post(
+                f"https://{self.hosts[number]}:8080{message.path}",
+                content=message.body,
+                headers={"content-type": "application/cose"},
+            )
+        assert answer.status_code == 200, answer.text
+        return answer.headers["x-ms-ccf-transaction-id"]
+
+    async def committed(self, number: int, txid: str) -> bool:
+        status: str = (await self.get(number, f"/node/tx?transaction_id={txid}"))["status"]
+        return status == "Committed"
+
+    async def _run(self, name: str, config: Mapping[str, Any]) -> None:
+        path = self._processes.write(config, f"{name}.json")
+        self.running.append(await self._processes.run("--config", str(path)))
+
+    async def _serving(self, host: str) -> None:
+        async def ready() -> bool:
+            return (await answers(host, "/node/ready/gov")).status_code == 204
+
+        await until(ready)
+
+
+async def test_three_processes_commit_without_a_minority_and_not_without_a_majority(processes: Processes) -> None:
+    network = ProcessNetwork(processes)
+    await network.up()
+    txid = await network.write(1)
+    await until(lambda: network.committed(2, txid))
+
+    network.running[2].kill()
+    txid = await network.write(0)
+    await until(lambda: network.committed(1, txid))
+    view = (await network.get(0, "/node/network"))["current_view"]
+    assert view == 2
+
+    network.running[1].kill()
+    commit = await network.get(0, "/node/commit")
+    await network.write(0)
+
+    async def without_primary() -> bool:
+        answer = await network.get(0, "/node/network")
+        return answer["primary_id"] is None and answer["current_view"] > view
+
+    await until(without_primary)
+    assert await network.get(0, "/node/commit") == commit

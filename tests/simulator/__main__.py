@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from simulator import quote
 from simulator.config import Config, ConfigError, parse
 from simulator.exits import ABORT, NodeExit, abort
 from simulator.faults import Faults
@@ -49,6 +50,7 @@ def main() -> None:
         if arguments.check:
             logging.info("Configuration file successfully verified")
             return
+        logging.info("Environment:\n%s", "\n".join(f"{key}={value}" for key, value in os.environ.items()))
         reason = asyncio.run(_run(config))
     except ConfigError as error:
         reason = abort(str(error))
@@ -95,7 +97,17 @@ def _read(path: Path, patience: float) -> Config:
         time.sleep(0.1)
 
 
+def _use_working_directory() -> None:
+    """Write what CCF writes beside whatever the configuration names (CCF facts §3). Raises NodeExit."""
+    try:
+        Path(".index").mkdir(exist_ok=True)
+        Path(f"ccf_virtual_attestation.{os.getpid()}.measurement").write_text(quote.MEASUREMENT)
+    except OSError as error:
+        raise abort(f"The working directory is not writable: {error.strerror}") from error
+
+
 async def _run(config: Config) -> NodeExit:
+    _use_working_directory()
     node = SimulatedNode(config, faults=Faults.of_environment())
     loop = asyncio.get_running_loop()
     stopping: set[asyncio.Task[None]] = set()

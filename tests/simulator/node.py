@@ -155,7 +155,7 @@ class SimulatedNode:
             )
         ledger = LedgerDirectory(config.ledger_directory, config.read_only_ledgers, chunk_size=config.chunk_size)
         config.snapshots_directory.mkdir(exist_ok=True)
-        self.encryption_key = EncryptionKey()
+        self.encryption_key = await asyncio.to_thread(EncryptionKey)
         self.replica = Replica(self.node_id, self.key, self.encryption_key, ledger, self)
         self._credentials = Credentials(self.key, None, None)
         self._transport = Transport(

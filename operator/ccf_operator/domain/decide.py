@@ -8,7 +8,7 @@ from ccf_operator.domain.conditions import keep_conditions
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
-from ccf_operator.domain.nodes import forget_released, keep_records, want_labels, want_pods
+from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.quorum import majority
@@ -56,7 +56,7 @@ def decide(seen: Observation) -> Plan:
         want_pods(draft)
         _want_objects(draft)
     want_labels(draft)
-    forget_released(draft)
+    forget_released(draft, recovering or view)
     _write_story(draft, tell(draft, view, recovering, governance))
     keep_conditions(draft)
     _summarise(draft)
@@ -91,7 +91,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
 def _want_objects(draft: Draft) -> None:
     if not draft.status.nodes:
         return
-    configuration = draft.status.configuration
+    configuration = current_configuration(draft)
     draft.do(ApplyServices())
     draft.do(ApplyDisruptionBudgets(majority=majority(len(configuration.nodes)) if configuration is not None else 1))
     if draft.status.service.certificate is not None:

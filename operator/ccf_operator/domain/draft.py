@@ -9,7 +9,7 @@ from datetime import datetime
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, VolumeRecord
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.effects import Effect, Report
-from ccf_operator.domain.observation import Observation, PodView
+from ccf_operator.domain.observation import ClaimView, Observation, PodView
 from ccf_operator.render import names
 
 
@@ -45,6 +45,13 @@ class Draft:
         if pod is None or pod.owner_uid != self.seen.uid or (record.pod_uid is not None and pod.uid != record.pod_uid):
             return None
         return pod
+
+    def claim(self, volume: str) -> ClaimView | None:
+        """The claim of a volume: the very one that was recorded, not another of its name."""
+        claim, record = self.seen.claims.get(volume), self.status.volume(volume)
+        if claim is None or (record is not None and record.uid is not None and claim.uid != record.uid):
+            return None
+        return claim
 
     def answers(self, record: NodeRecord) -> NodeAnswers | None:
         """What a node that has not ended said, if it was reached."""

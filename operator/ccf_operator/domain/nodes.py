@@ -6,12 +6,16 @@ names it. Pods are created once, stopped by UID, and released from our finalizer
 
 from __future__ import annotations
 
-from ccf_operator.api.status import Ended, EndEvidence, Machine, NodeRecord
+from collections.abc import Iterator
+
+from ccf_operator.api.status import Command, Configuration, Ended, EndEvidence, Machine, NodeRecord
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import CreateNode, CreateVolume, DeleteConfigMap, DeletePod, LabelPod, ReleasePod
-from ccf_operator.domain.ends import proof_of_end
-from ccf_operator.render import labels
+from ccf_operator.domain.ends import BY_WORD, proof_of_end
+from ccf_operator.domain.observation import PodView
+from ccf_operator.domain.service import ServiceView
+from ccf_operator.render import labels, names
 
 _NEVER_CREATED = "NeverCreated"
 
@@ -29,18 +33,14 @@ def keep_records(draft: Draft) -> None:
             used.machine = record.machine.name
         _note_identity(draft, record)
         _note_never_created(draft, record)
-        if record.ended is None:
-            record.ended = proof_of_end(record.machine, draft.pod(record), draft.seen.machines, draft.now)
-            if record.ended is not None:
-                record.fit = False
-                _report_end(draft, record)
-        if record.ended is not None and not record.released and record.name not in draft.seen.pods:
-            record.released = True
+        _note_end(draft, record)
+        record.released = record.ended is not None and draft.pod(record) is None
     _learn_ids_from_rows(draft)
 
 
 def _note_pod(draft: Draft, record: NodeRecord) -> None:
     pod = draft.pod(record)
+    record.note = None
     if pod is None:
         if record.pod_uid is not None and record.ended is None:
             record.note = (
@@ -49,20 +49,19 @@ def _note_pod(draft: Draft, record: NodeRecord) -> None:
             )
         return
     record.pod_uid = pod.uid
-    if pod.machine is not None and record.machine is None:
-        machine = (draft.seen.machines or {}).get(pod.machine)
-        if machine is not None:
-            record.machine = Machine(name=machine.name, uid=machine.uid, boot_id=machine.boot_id)
-        elif draft.seen.machines is None:
-            record.machine = Machine(name=pod.machine)
+    _note_machine(draft, record, pod)
 
 
-def _note_never_created(draft: Draft, record: NodeRecord) -> None:
-    """A node that was given up before its pod was made has ended; unless the pod turns up after all."""
-    if record.stop is not None and record.ended is None and record.pod_uid is None:
-        record.ended = Ended(evidence=EndEvidence.NEVER_STARTED, at=draft.now, reason=_NEVER_CREATED)
-    elif record.ended is not None and record.ended.reason == _NEVER_CREATED and draft.pod(record) is not None:
-        record.ended, record.released = None, False
+def _note_machine(draft: Draft, record: NodeRecord, pod: PodView) -> None:
+    """Where it runs; the boot id only while it does, for that of a later boot would pass for proof of its disk."""
+    if pod.machine is None:
+        return
+    machine = (draft.seen.machines or {}).get(pod.machine)
+    if record.machine is None and (machine is not None or draft.seen.machines is None):
+        record.machine = Machine(name=pod.machine, uid=machine.uid if machine is not None else None)
+    known = record.machine
+    if known is not None and known.boot_id is None and machine is not None and pod.ccf.running:
+        known.boot_id = machine.boot_id if machine.uid == known.uid else None
 
 
 def _note_identity(draft: Draft, record: NodeRecord) -> None:
@@ -73,6 +72,31 @@ def _note_identity(draft: Draft, record: NodeRecord) -> None:
         record.note = f"whoever answers at its address is not the node that was first met there ({answers.problem})"
     elif answers.reached and answers.node_id is not None and record.node_id is None:
         record.node_id = answers.node_id
+
+
+def _note_never_created(draft: Draft, record: NodeRecord) -> None:
+    """A node that was given up before its pod was made has ended; unless the pod turns up after all."""
+    if record.stop is not None and record.ended is None and record.pod_uid is None:
+        record.ended = Ended(evidence=EndEvidence.NEVER_STARTED, at=draft.now, reason=_NEVER_CREATED)
+    elif record.ended is not None and record.ended.reason == _NEVER_CREATED and draft.pod(record) is not None:
+        record.ended = None
+
+
+def _note_end(draft: Draft, record: NodeRecord) -> None:
+    """Record the proof of a node's end. Somebody's word about its machine does not stand against its own answer."""
+    answers = draft.seen.answers.get(record.name)
+    heard = answers is not None and answers.reached and draft.pod(record) is not None
+    if record.ended is not None:
+        if heard and record.ended.evidence in BY_WORD:
+            draft.report("NodeReturned", f"{record.name} answers: {record.ended.reason} was not so", warning=True)
+            record.ended = None
+        return
+    ended = proof_of_end(record.machine, draft.pod(record), draft.seen.machines, draft.now)
+    if ended is None or (heard and ended.evidence in BY_WORD):
+        return
+    record.ended, record.fit = ended, False
+    code = "" if ended.exit_code is None else f", exit code {ended.exit_code}"
+    draft.report("NodeEnded", f"{record.name} has ended ({ended.evidence.value}{code})", warning=record.stop is None)
 
 
 def _learn_ids_from_rows(draft: Draft) -> None:
@@ -95,14 +119,6 @@ def _of_service(draft: Draft) -> list[NodeAnswers]:
     return [a for a in found if a is not None and a.network is not None and a.network.service_key == key]
 
 
-def _report_end(draft: Draft, record: NodeRecord) -> None:
-    assert record.ended is not None
-    why = record.ended.evidence.value
-    if record.ended.exit_code is not None:
-        why += f", exit code {record.ended.exit_code}"
-    draft.report("NodeEnded", f"{record.name} has ended ({why})", warning=record.stop is None)
-
-
 def want_pods(draft: Draft) -> None:
     """Ask for the pods that should be, the end of those that should not, and the release of those that have ended."""
     for record in draft.status.nodes:
@@ -110,22 +126,44 @@ def want_pods(draft: Draft) -> None:
         if record.ended is not None:
             if pod is not None and (record.stop is not None or pod.deleting):
                 draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
-            continue
-        if record.stop is not None:
+        elif record.stop is not None:
             if pod is not None and not pod.deleting:
                 draft.do(DeletePod(pod=pod.name, uid=pod.uid))
-            continue
-        if record.pod_uid is None:
-            draft.do(CreateVolume(volume=record.volume))
+        elif record.pod_uid is None:
+            volume = draft.status.volume(record.volume)
+            if volume is not None and volume.uid is None:
+                draft.do(CreateVolume(volume=record.volume))
             draft.do(CreateNode(node=record.name))
-    for record in draft.status.nodes:
-        if record.released and record.name in draft.seen.config_maps:
-            draft.do(DeleteConfigMap(name=record.name))
+    for pod in _strays(draft):
+        if proof_of_end(None, pod, draft.seen.machines, draft.now) is not None:
+            draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+        elif not pod.deleting:
+            draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+    for name in sorted(draft.seen.config_maps):
+        owner = draft.status.node(name)
+        if owner.released if owner is not None else _was_given(draft, name):
+            draft.do(DeleteConfigMap(name=name))
+
+
+def _strays(draft: Draft) -> Iterator[PodView]:
+    """Pods of nodes that are forgotten, or that came after their node's own: a creation that took effect late."""
+    owners = {record.name: record for record in draft.status.nodes}
+    for pod in draft.seen.pods.values():
+        owner = owners.get(pod.name)
+        known = owner is not None and owner.pod_uid in (None, pod.uid)
+        if not known and pod.owner_uid == draft.seen.uid and _was_given(draft, pod.name):
+            yield pod
+
+
+def _was_given(draft: Draft, name: str) -> bool:
+    """Whether a node of this name was once planned."""
+    number = names.node_counter(name, draft.seen.name, draft.seen.uid)
+    return number is not None and number < draft.status.counters.next_node
 
 
 def want_labels(draft: Draft) -> None:
     """Ask for the labels that Services and disruption budgets select by."""
-    trusted = set(draft.status.configuration.nodes) if draft.status.configuration else set()
+    trusted = set(current.nodes) if (current := current_configuration(draft)) is not None else set()
     winner = draft.status.attempt.winner if draft.status.attempt else None
     for record in draft.alive():
         pod = draft.pod(record)
@@ -144,21 +182,57 @@ def want_labels(draft: Draft) -> None:
             draft.do(LabelPod(pod=pod.name, uid=pod.uid, labels=changes))
 
 
-def forget_released(draft: Draft) -> None:
-    """Drop the records of nodes that are gone and that nothing depends on any more."""
-    matters: set[str | None] = set()
-    if (configuration := draft.status.configuration) is not None:
-        matters |= set(configuration.nodes).union(*configuration.pending)
+def current_configuration(draft: Draft) -> Configuration | None:
+    """The consensus configuration of the service, or of the one that is being recovered once there is one."""
     attempt = draft.status.attempt
-    if attempt is not None:
-        matters |= set(attempt.configuration).union(*attempt.pending)
-        if attempt.network is not None:
-            matters |= set(attempt.network.nodes).union(*attempt.network.pending)
+    return attempt.network if attempt is not None and attempt.network is not None else draft.status.configuration
+
+
+def forget_released(draft: Draft, view: ServiceView) -> None:
+    """Drop the records of nodes that are gone and that nothing depends on any more.
+
+    `view` is of the service, or of the one that is being recovered once a winner is chosen.
+    """
+    matters, needed = _ids_that_matter(draft), _names_needed(draft)
     draft.status.nodes = [
         record
         for record in draft.status.nodes
         if not record.released
         or record.name in draft.seen.config_maps
         or record.node_id in matters
-        or (attempt is not None and record.attempt == attempt.number)
+        or record.name in needed
+        or _may_be_trusted(draft, record, led=view.primary is not None)
     ]
+
+
+def _ids_that_matter(draft: Draft) -> set[str | None]:
+    status = draft.status
+    attempt, unsettled = status.attempt, status.unsettled
+    configurations = [
+        status.configuration,
+        attempt.network if attempt is not None else None,
+        unsettled.configuration if unsettled is not None else None,
+    ]
+    matters: set[str | None] = set()
+    for configuration in configurations:
+        if configuration is not None:
+            matters |= set(configuration.nodes).union(*configuration.pending)
+    if attempt is not None:
+        matters |= set(attempt.configuration).union(*attempt.pending)
+    return matters
+
+
+def _names_needed(draft: Draft) -> set[str | None]:
+    attempt = draft.status.attempt
+    return {candidate.node for candidate in attempt.candidates} if attempt is not None else set()
+
+
+def _may_be_trusted(draft: Draft, record: NodeRecord, *, led: bool) -> bool:
+    """A joiner that ran may be in a configuration that no primary has told of yet; its end then counts."""
+    ran = record.ended is not None and record.ended.evidence is not EndEvidence.NEVER_STARTED
+    if record.command is not Command.JOIN or not ran:
+        return False
+    attempt = draft.status.attempt
+    if record.attempt is None:
+        return attempt is not None or not led
+    return attempt is not None and record.attempt == attempt.number and not led

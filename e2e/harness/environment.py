@@ -124,7 +124,11 @@ def _install(environment: Environment, say: Say) -> None:
         command, capture_output=True, text=True, env=environment.setting.kubectl.environment(), check=False
     )
     if done.returncode != 0:
-        raise NotReady(f"the chart could not be installed: {done.stderr.strip()}")
+        hint = ""
+        if "another operation" in done.stderr:
+            helm = environment.helm if os.environ.get("CLUSTER") == "existing" else f"{CLUSTER} helm"
+            hint = f". Wait for it; if it was killed: {helm} rollback ccf-operator --namespace {OPERATOR_NAMESPACE}"
+        raise NotReady(f"the chart could not be installed: {done.stderr.strip()}{hint}")
 
 
 def _image_content(image: str) -> str:

@@ -9,10 +9,11 @@ from ccf_operator.api.status import Attempt, Candidate, NetworkStatus, NodeRecor
 
 @dataclass(frozen=True)
 class Board:
-    """A table: its headings and its rows, all text."""
+    """A table, all text: its headings, its rows, and in a line what in it is not done yet (empty: nothing)."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    unfinished: str = ""
 
 
 def draw(status: NetworkStatus) -> Board:
@@ -23,16 +24,8 @@ def draw(status: NetworkStatus) -> Board:
     return Board(
         ("node", "started to", "volume", "is"),
         tuple((r.name, r.command.value, r.volume, _state(r)) for r in alive),
+        ", ".join(f"{r.name} {_state(r)}" for r in alive if r.joined_at is None),
     )
-
-
-def unfinished(status: NetworkStatus) -> str:
-    """What is not done yet, in a line: `bank-1 starting, bank-2 planned`; empty if nothing."""
-    if status.attempt is not None and status.attempt.winner is None:
-        open_ones = [f"{c.volume} {_progress(c)}" for c in status.attempt.candidates if c.result is None]
-    else:
-        open_ones = [f"{r.name} {_state(r)}" for r in status.nodes if r.ended is None and r.joined_at is None]
-    return ", ".join(open_ones)
 
 
 def candidates(attempt: Attempt) -> Board:
@@ -42,7 +35,8 @@ def candidates(attempt: Attempt) -> Board:
         (c.volume, c.node or "–", c.tx_id or "–", "winner" if c.volume == chosen else _progress(c))
         for c in attempt.candidates
     )
-    return Board(("volume", "candidate", "TxID", "is"), rows)
+    unfinished = ", ".join(f"{c.volume} {_progress(c)}" for c in attempt.candidates if c.result is None)
+    return Board(("volume", "candidate", "TxID", "is"), rows, unfinished)
 
 
 def _progress(candidate: Candidate) -> str:

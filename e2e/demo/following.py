@@ -66,7 +66,7 @@ class Follower:
         for item in news.tell(self._seen, status):
             self._screen.say("operator", item.text, item.tone)
         self._seen = status
-        wait.show(board.unfinished(status) or status.message, board.draw(status))
+        wait.show(status.message, board.draw(status))
         return status
 
     def _refuse_to_hang(self, what: str, deadline: float, within: float) -> None:

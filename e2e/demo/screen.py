@@ -177,7 +177,7 @@ class _Heartbeat:
         self._thread.join()
 
     def show(self, detail: str, board: Board | None = None) -> None:
-        self._detail = detail
+        self._detail = (board.unfinished if board is not None else "") or detail
 
     def _beat(self) -> None:
         while not self._over.wait(self._every):

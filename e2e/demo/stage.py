@@ -104,7 +104,9 @@ class Stage:
     def stop(self, why: str) -> None:
         """Say why the story ends before its end, and how to look at what is there."""
         self._screen.say("demo", why, Tone.BAD)
-        if self._kubectl is not None:
+        if self._kubectl is None:
+            self._screen.text("make demo tries again and keeps what is done; make cluster-down removes the cluster.")
+        else:
             self._hint([*farewell.look_around(self._kubectl, Network.name), *farewell.removal(self._kubectl)])
 
     def _prepare(self) -> Environment:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ccf_operator.api.status import CandidateResult, Command, NetworkStatus
-from e2e.demo.board import candidates, draw, unfinished
+from e2e.demo.board import candidates, draw
 from unit.demo.statuses import NOON, attempt, candidate, killed, node, winner
 
 
@@ -23,7 +23,7 @@ def test_nodes_are_shown_until_there_are_candidates() -> None:
         ("bank-3", "planned"),
         ("bank-4", "being stopped"),
     ]
-    assert unfinished(status) == "bank-2 starting, bank-3 planned, bank-4 being stopped"
+    assert draw(status).unfinished == "bank-2 starting, bank-3 planned, bank-4 being stopped"
 
 
 def test_candidates_are_shown_until_one_is_chosen() -> None:
@@ -38,7 +38,7 @@ def test_candidates_are_shown_until_one_is_chosen() -> None:
         ("ledger-1", "bank-4", "–", "Reading 17"),
         ("ledger-2", "–", "–", "Fencing"),
     )
-    assert unfinished(status) == "ledger-1 Reading 17, ledger-2 Fencing"
+    assert draw(status).unfinished == "ledger-1 Reading 17, ledger-2 Fencing"
 
 
 def test_the_winner_is_marked_and_nodes_are_shown_again() -> None:
@@ -50,4 +50,4 @@ def test_the_winner_is_marked_and_nodes_are_shown_again() -> None:
 
 
 def test_nothing_is_unfinished_where_all_have_joined() -> None:
-    assert unfinished(NetworkStatus(nodes=[node("bank-0", joined_at=NOON)])) == ""
+    assert draw(NetworkStatus(nodes=[node("bank-0", joined_at=NOON)])).unfinished == ""

@@ -66,9 +66,19 @@ def go_on(network: Network, entry: Written, certificate: Path, keys: Path) -> li
 def removal(kubectl: Kubectl) -> list[Hint]:
     """How to remove the story's namespace, and the cluster if it is the project's own."""
     commands = [f"make demo-clean     # the namespace {kubectl.namespace}, the network and its volumes"]
-    if os.environ.get("CLUSTER", "own") == "own":
+    if _own_cluster():
         commands.append("make cluster-down   # the cluster, without a trace")
     return [Hint("Remove it:", commands)]
+
+
+def once_more() -> str:
+    """What can be done before there is a cluster to look at."""
+    again = "make demo tries again and keeps what is done"
+    return f"{again}; make cluster-down removes the cluster." if _own_cluster() else f"{again}."
+
+
+def _own_cluster() -> bool:
+    return os.environ.get("CLUSTER", "own") == "own"
 
 
 def _here(path: Path) -> str:

@@ -105,7 +105,7 @@ class Stage:
         """Say why the story ends before its end, and how to look at what is there."""
         self._screen.say("demo", why, Tone.BAD)
         if self._kubectl is None:
-            self._screen.text("make demo tries again and keeps what is done; make cluster-down removes the cluster.")
+            self._screen.text(farewell.once_more())
         else:
             self._hint([*farewell.look_around(self._kubectl, Network.name), *farewell.removal(self._kubectl)])
 

@@ -16,6 +16,7 @@ from simulator.raft import (
 )
 from simulator.raft_messages import (
     AppendEntries,
+    AppendEntriesResponse,
     BadMessage,
     ProposeRequestVote,
     RequestVote,
@@ -264,6 +265,23 @@ class TestLosses:
             m.granted for _, sender, _, m in network.sent if sender == "b" and isinstance(m, RequestVoteResponse)
         ]
         assert answers[-5:] == [False, False, True, False, True]
+
+    def test_what_a_backup_holds_beyond_a_message_is_neither_committed_nor_acknowledged(self) -> None:
+        network = Network()
+        primary = network.service("a", "b", "c")
+        network.run(0.5)
+        network.kill("c")
+        network.cut.add(("b", "a"))
+        shared = primary.raft.last
+        primary.write()
+        primary.sign()
+        network.run(0.3)
+        backup = network.peers["b"].raft
+        assert (backup.last.seqno, backup.committed) == (shared.seqno + 2, shared)
+        # The leader of a later view holds something else after `shared`, and has committed it.
+        backup.receive("c", AppendEntries(9, shared, shared, shared.seqno + 2), network.now)
+        assert backup.committed == shared
+        assert network.sent[-1][1:] == ("b", "c", AppendEntriesResponse(TxID(9, shared.seqno), True))
 
 
 class TestReconfiguration:

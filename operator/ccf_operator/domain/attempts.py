@@ -6,14 +6,22 @@ attempt made outlives it unless it succeeded: a failed attempt never feeds the n
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
 from ccf_operator.api.status import (
     Attempt,
     AttemptPhase,
     AttemptResult,
     AttemptSummary,
     Candidate,
+    Command,
+    Configuration,
+    EndEvidence,
     QuorumStatus,
     Timeline,
+    Unsettled,
     Winner,
 )
 from ccf_operator.domain.draft import Draft
@@ -21,43 +29,34 @@ from ccf_operator.domain.draft import Draft
 HISTORY = 10
 """Past attempts kept in the status."""
 
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=5)
+"""Pause before the attempt after the third in a row that led nowhere; doubled each time, up to the longest."""
+
+
+def next_may_begin_at(draft: Draft) -> datetime:
+    """When the next attempt may begin: at once after one that led nowhere, later after several in a row."""
+    failed = list(takewhile(lambda past: past.result is AttemptResult.SUPERSEDED, draft.status.history))
+    if len(failed) < 3:
+        return draft.now
+    pause: timedelta = min(FIRST_PAUSE * 2 ** (len(failed) - 3), LONGEST_PAUSE)
+    return failed[0].ended_at + pause
+
 
 def begin(draft: Draft) -> Attempt:
     """Write down a new attempt: what is being recovered, on what proof, from which volumes."""
     status = draft.status
-    service, configuration = status.service, status.configuration
-    assert service.public_key is not None
-    assert service.certificate is not None
-    assert configuration is not None
     number = status.counters.next_attempt
     status.counters.next_attempt = number + 1
-    relevant = set(configuration.nodes).union(*configuration.pending)
-    mark = status.high_water_mark
+    what = _from_unsettled(draft, status.unsettled) if status.unsettled is not None else _from_service(draft)
     attempt = Attempt(
         number=number,
         phase=AttemptPhase.FENCING,
-        base_service=service.public_key,
-        base_certificate=service.certificate,
-        base_recovery_count=service.recovery_count,
-        base_high_water_mark=mark.tx_id if mark is not None and mark.service == service.public_key else None,
-        configuration=list(configuration.nodes),
-        configuration_seqno=configuration.seqno,
-        pending=[list(p) for p in configuration.pending],
-        members_of={
-            record.node_id: record.volume
-            for record in status.nodes
-            if record.node_id in relevant and _wrote_last(draft, record.volume, record.generation)
-        },
         evidence=[e.model_copy() for e in status.quorum.evidence],
-        candidates=[
-            Candidate(volume=v.name, claim_uid=draft.seen.claims[v.name].uid, lineage=list(v.lineage))
-            for v in status.volumes
-            if v.lineage and v.service == service.public_key and v.name in draft.seen.claims
-        ],
         timeline=Timeline(suspected_at=status.quorum.unseen_since, proven_at=draft.now),
+        **what,
     )
     status.attempt = attempt
-    service.status = None
+    status.service.status = None
     draft.report(
         "RecoveryStarted",
         f"attempt {number}: the loss of quorum is proven; recovering from {len(attempt.candidates)} volume(s)",
@@ -66,9 +65,106 @@ def begin(draft: Draft) -> Attempt:
     return attempt
 
 
+def _from_service(draft: Draft) -> dict[str, Any]:
+    """What an attempt to recover the last open service starts from."""
+    status = draft.status
+    service, configuration, mark = status.service, status.configuration, status.high_water_mark
+    assert service.public_key is not None
+    assert configuration is not None
+    relevant = set(configuration.nodes).union(*configuration.pending)
+    return {
+        "base_service": service.public_key,
+        "base_certificate": service.certificate,
+        "base_recovery_count": service.recovery_count,
+        "base_high_water_mark": mark.tx_id if mark is not None and mark.service == service.public_key else None,
+        "configuration": list(configuration.nodes),
+        "configuration_seqno": configuration.seqno,
+        "pending": [list(p) for p in configuration.pending],
+        "members_of": {
+            record.node_id: record.volume
+            for record in status.nodes
+            if record.node_id in relevant and _wrote_last(draft, record.volume, record.generation)
+        },
+        "candidates": [
+            Candidate(volume=v.name, claim_uid=v.uid, lineage=list(v.lineage))
+            for v in status.volumes
+            if v.lineage and v.service == service.public_key
+        ],
+    }
+
+
 def _wrote_last(draft: Draft, volume: str, generation: int) -> bool:
     record = draft.status.volume(volume)
     return record is not None and bool(record.lineage) and record.lineage[-1] == generation
+
+
+def _from_unsettled(draft: Draft, unsettled: Unsettled) -> dict[str, Any]:
+    """What an attempt to recover a network starts from of which it is not known whether it had opened."""
+    uid_of = {volume.name: volume.uid for volume in draft.status.volumes}
+    return {
+        "unsettled": unsettled.attempt,
+        "base_service": unsettled.public_key,
+        "base_certificate": unsettled.certificate,
+        "base_recovery_count": unsettled.recovery_count,
+        "configuration": list(unsettled.configuration.nodes),
+        "configuration_seqno": unsettled.configuration.seqno,
+        "pending": [list(p) for p in unsettled.configuration.pending],
+        "members_of": dict(unsettled.members_of),
+        "candidates": [
+            Candidate(volume=volume, claim_uid=uid_of.get(volume), lineage=list(lineage))
+            for volume, lineage in sorted(unsettled.lineages.items())
+        ],
+    }
+
+
+def leave_unsettled(draft: Draft, attempt: Attempt, winner: Winner, network: Configuration) -> None:
+    """Write down a recovered network that is lost and that its members may have opened unseen."""
+    chosen = next(c for c in attempt.candidates if c.volume == winner.volume)
+    wrote = {winner.volume: [*chosen.lineage, *([chosen.generation] if chosen.generation is not None else [])]}
+    members_of: dict[str, str] = {}
+    for record in draft.status.nodes:
+        started = record.ended is None or record.ended.evidence is not EndEvidence.NEVER_STARTED
+        if record.attempt != attempt.number or not started:
+            continue
+        if record.command is Command.JOIN:
+            wrote[record.volume] = [record.generation]
+        if record.node_id is not None and (record.command is Command.JOIN or record.name == winner.node):
+            members_of = {node: volume for node, volume in members_of.items() if volume != record.volume}
+            members_of[record.node_id] = record.volume
+    draft.status.unsettled = Unsettled(
+        attempt=attempt.number,
+        public_key=winner.public_key,
+        certificate=winner.service_certificate,
+        recovery_count=winner.recovery_count,
+        configuration=network,
+        lineages=wrote,
+        members_of=members_of,
+    )
+
+
+def adopt_unsettled(draft: Draft) -> None:
+    """The unsettled network had been opened, its ledger shows: it is the last open service."""
+    status, found = draft.status, draft.status.unsettled
+    if found is None:
+        return
+    _replace_service(draft, found.public_key, found.certificate, found.recovery_count)
+    status.configuration = found.configuration
+    for name, lineage in found.lineages.items():
+        volume = status.volume(name)
+        if volume is not None:
+            volume.lineage, volume.service = list(lineage), found.public_key
+    status.unsettled = None
+    status.recoveries += 1
+    draft.report("RecoverySettled", f"the members had opened the network of attempt {found.attempt} before it was lost")
+
+
+def _replace_service(draft: Draft, key: str, certificate: str, recovery_count: int) -> None:
+    service = draft.status.service
+    service.previous_certificate, service.certificate = service.certificate, certificate
+    service.public_key, service.recovery_count = key, recovery_count
+    service.create_tx_id, service.status = None, None
+    service.opened_at = draft.now
+    draft.status.high_water_mark = None
 
 
 def abandon(draft: Draft, attempt: Attempt, why: str) -> None:
@@ -87,17 +183,12 @@ def succeed(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     """The recovered service is open: it is the service now, and its volumes' ledgers are the ones that count."""
     status = draft.status
     attempt.timeline.open_at = draft.now
-    service = status.service
-    service.previous_certificate = attempt.base_certificate
-    service.certificate = winner.service_certificate
-    service.public_key = winner.public_key
-    service.recovery_count = winner.recovery_count
-    service.create_tx_id = winner.create_tx_id
-    service.status = "Open"
-    service.opened_at = draft.now
+    _replace_service(draft, winner.public_key, winner.service_certificate, winner.recovery_count)
+    status.service.previous_certificate = attempt.base_certificate
+    status.service.create_tx_id, status.service.status = winner.create_tx_id, "Open"
     status.configuration = attempt.network
     status.quorum = QuorumStatus()
-    status.high_water_mark = None
+    status.join_failures = None
     status.recoveries += 1
     candidate = next(c for c in attempt.candidates if c.volume == winner.volume)
     volume = status.volume(winner.volume)

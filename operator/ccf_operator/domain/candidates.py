@@ -11,28 +11,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
+from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Ended, EndEvidence, Survey
 from ccf_operator.ccf.answers import NodeAnswers, StateAnswer
+from ccf_operator.domain.ends import STAGE_FAILED
 from ccf_operator.domain.observation import PodView, Terminated
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 
 STAGE_MISSING, STAGE_EMPTY = 4, 5
 """Exit codes of `stage` that speak of the ledger: a generation is missing, there is no ledger at all."""
 
-READING = "ReadingPublicLedger"
+PROGRESS_INTERVAL = timedelta(seconds=5)
+"""Least time between two notes of progress: what climbs all the time is not written at every look."""
+
+_ENDED_FROM_OUTSIDE = frozenset({0, 130, 137, 143, 255})
+"""Exit codes of a node that was asked to end, was killed, or went down with its machine (CCF facts §10)."""
 _RECOVERED_STATES = frozenset({"PartOfPublicNetwork", "ReadingPrivateLedger", "PartOfNetwork"})
 _SURVEY_LIMIT = 4
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A candidate's result, and for `Recovered` what it recovered."""
+    """A candidate's result, and for `Recovered` what it recovered.
+
+    `again`: what happened says nothing about the ledger, so another node may do better.
+    """
 
     result: CandidateResult
     detail: str = ""
     tx_id: TxID | None = None
     create_tx_id: TxID | None = None
     service_certificate: str | None = None
+    service_key: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def read_stage_report(terminated: Terminated | None) -> StageReport | None:
         return None
     try:
         found = json.loads(terminated.message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     survey = found.get("survey") if isinstance(found, dict) else None
     if not isinstance(survey, dict):
@@ -69,7 +79,7 @@ def read_stage_report(terminated: Terminated | None) -> StageReport | None:
             committed_end=int(survey.get("committedEnd") or 0),
             service_key=survey.get("serviceKey") or None,
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):
         return None
 
 
@@ -81,6 +91,7 @@ def _survey(found: dict[str, Any]) -> Survey:
         problems=[str(problem)[:200] for problem in found.get("problems") or []][:_SURVEY_LIMIT],
         configurations=[[str(node) for node in nodes] for nodes in found.get("configurations") or []],
         configuration_seqnos=[int(seqno) for seqno in found.get("configurationSeqnos") or []],
+        opened=bool(found.get("opened", False)),
     )
 
 
@@ -100,21 +111,24 @@ def follow(candidate: Candidate, pod: PodView | None, answers: NodeAnswers | Non
         candidate.started_at = pod.ccf.started_at or now
         candidate.progress_at = now
     state = answers.state if answers is not None else None
-    if state is not None and state.last_signed_seqno > candidate.progress:
+    if state is None or state.last_signed_seqno <= candidate.progress:
+        return
+    if candidate.progress == 0 or now - (candidate.progress_at or now) >= PROGRESS_INTERVAL:
         candidate.progress, candidate.progress_at = state.last_signed_seqno, now
 
 
 def judge(
     candidate: Candidate,
     attempt: Attempt,
+    ended: Ended | None,
     pod: PodView | None,
     answers: NodeAnswers | None,
     deadlines: Deadlines,
     now: datetime,
 ) -> Judgement | None:
-    """The candidate's result, or None while there is none yet."""
-    if pod is not None and (ended := _judge_end(pod)) is not None:
-        return ended
+    """The candidate's result, or None while there is none yet. `ended` is the proof of its node's end, if there is."""
+    if ended is not None:
+        return _judge_end(ended)
     report = read_stage_report(pod.stage.terminated) if pod is not None else None
     if answers is not None and answers.state is not None and answers.state.state in _RECOVERED_STATES:
         recovered = _judge_recovered(attempt, answers, report)
@@ -123,19 +137,39 @@ def judge(
     return _judge_time(candidate, answers.state if answers is not None else None, deadlines, now)
 
 
-def _judge_end(pod: PodView) -> Judgement | None:
-    staged = pod.stage.terminated
-    if staged is not None and staged.exit_code != 0:
-        if staged.exit_code == STAGE_EMPTY:
-            return Judgement(CandidateResult.EMPTY, "the volume holds no ledger")
-        said = f": {staged.message[:200]}" if staged.message else ""
-        if staged.exit_code == STAGE_MISSING:
-            return Judgement(CandidateResult.DAMAGED, f"a generation of its ledger is missing{said}")
-        return Judgement(CandidateResult.UNREACHABLE, f"stage gave up with exit code {staged.exit_code}{said}")
-    if (ended := pod.ccf.terminated) is not None:
-        said = f": {ended.message[-200:]}" if ended.message else ""
-        return Judgement(CandidateResult.DAMAGED, f"CCF ended with exit code {ended.exit_code}{said}")
+def judge_recovered_since(
+    candidate: Candidate, ended: Ended | None, answers: NodeAnswers | None, deadlines: Deadlines, now: datetime
+) -> Judgement | None:
+    """What has become of a candidate that had recovered: it must still be there to be chosen."""
+    if ended is not None:
+        found = _judge_end(ended)
+        return _tried(f"it had recovered {candidate.tx_id}, then {found.detail}")
+    if answers is not None:
+        candidate.silent_since = None
+        return None
+    candidate.silent_since = candidate.silent_since or now
+    if now - candidate.silent_since > deadlines.progress:
+        return Judgement(CandidateResult.TIMED_OUT, f"it had recovered {candidate.tx_id}, then fell silent")
     return None
+
+
+def _judge_end(ended: Ended) -> Judgement:
+    said = f": {ended.message[-200:]}" if ended.message else ""
+    if ended.evidence is EndEvidence.NEVER_STARTED and ended.reason == STAGE_FAILED:
+        if ended.exit_code == STAGE_EMPTY:
+            return Judgement(CandidateResult.EMPTY, "the volume holds no ledger")
+        if ended.exit_code == STAGE_MISSING:
+            return Judgement(CandidateResult.DAMAGED, f"a generation of its ledger is missing{said}")
+        return _tried(f"stage gave up with exit code {ended.exit_code}{said}")
+    if ended.evidence is EndEvidence.CONTAINER_TERMINATED:
+        if ended.exit_code not in _ENDED_FROM_OUTSIDE:
+            return Judgement(CandidateResult.DAMAGED, f"CCF gave up with exit code {ended.exit_code}{said}")
+        return _tried(f"CCF was ended from outside (exit code {ended.exit_code})")
+    return _tried(f"its node ended: {ended.reason or ended.evidence.value}")
+
+
+def _tried(detail: str) -> Judgement:
+    return Judgement(CandidateResult.UNREACHABLE, detail, again=True)
 
 
 def _judge_recovered(attempt: Attempt, answers: NodeAnswers, report: StageReport | None) -> Judgement | None:
@@ -151,6 +185,8 @@ def _judge_recovered(attempt: Attempt, answers: NodeAnswers, report: StageReport
         return None
     if answers.previous_identity_key != attempt.base_service:
         return Judgement(CandidateResult.WRONG_SERVICE, "its ledger belongs to a service with another key")
+    if report is not None and report.service_key not in (None, attempt.base_service):
+        return Judgement(CandidateResult.WRONG_SERVICE, "its ledger was written by a service with another key")
     try:
         found = recovered_tx_id(network.create_tx_id)
     except ValueError:
@@ -160,14 +196,20 @@ def _judge_recovered(attempt: Attempt, answers: NodeAnswers, report: StageReport
     problem = _shortfall(found, report)
     if problem is not None:
         return Judgement(CandidateResult.DAMAGED, problem)
-    return Judgement(CandidateResult.RECOVERED, "", found, network.create_tx_id, network.service_certificate)
+    return Judgement(
+        CandidateResult.RECOVERED,
+        tx_id=found,
+        create_tx_id=network.create_tx_id,
+        service_certificate=network.service_certificate,
+        service_key=network.service_key,
+    )
 
 
 def _shortfall(found: TxID, report: StageReport) -> str | None:
     if not report.survey.sound:
         return f"it recovered {found} from a ledger that is not whole: {'; '.join(report.survey.problems) or 'unsound'}"
-    if report.survey.last_signed is not None and found < TxID.parse(report.survey.last_signed):
-        return f"it recovered only {found} of a ledger signed up to {report.survey.last_signed}"
+    if report.survey.last_signed is None or found != TxID.parse(report.survey.last_signed):
+        return f"it says that it recovered {found}; its ledger is signed up to {report.survey.last_signed}"
     if found.seqno < report.committed_end:
         return f"it recovered only {found} of a ledger committed up to seqno {report.committed_end}"
     return None

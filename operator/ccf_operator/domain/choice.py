@@ -7,10 +7,10 @@ have been in force that each of its majorities is represented: then one of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ccf_operator.api.status import Attempt, Candidate, CandidateResult
+from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
 from ccf_operator.domain.quorum import Members, deciding_minority
 from ccf_operator.domain.txid import TxID
 
@@ -35,14 +35,18 @@ def configurations_to_cover(attempt: Attempt) -> list[tuple[str, Members]]:
     found: dict[Members, str] = {frozenset(attempt.configuration): "the last committed configuration"}
     for pending in attempt.pending:
         found.setdefault(frozenset(pending), "a configuration that was under way")
-    for candidate in recovered(attempt.candidates):
-        if candidate.survey is None:
-            continue
-        numbered = zip(candidate.survey.configuration_seqnos, candidate.survey.configurations, strict=False)
-        for seqno, nodes in numbered:
+    for candidate, survey in _sound_surveys(attempt):
+        for seqno, nodes in zip(survey.configuration_seqnos, survey.configurations, strict=False):
             if seqno > attempt.configuration_seqno and nodes:
                 found.setdefault(frozenset(nodes), f"the configuration at seqno {seqno} on {candidate.volume}")
     return [(name, nodes) for nodes, name in found.items()]
+
+
+def _sound_surveys(attempt: Attempt) -> Iterator[tuple[Candidate, Survey]]:
+    for candidate in attempt.candidates:
+        ours = candidate.result is not CandidateResult.WRONG_SERVICE
+        if ours and candidate.survey is not None and candidate.survey.sound:
+            yield candidate, candidate.survey
 
 
 def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callable[[str], bool]) -> Choice:
@@ -55,21 +59,45 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
     ranking = recovered(attempt.candidates)
     if not ranking:
         return Choice(None, ("no candidate recovered a ledger of this service",))
-    best = ranking[0]
     held = {candidate.volume for candidate in ranking}
     losses: list[str] = []
     for name, nodes in configurations_to_cover(attempt):
-        covered = {node for node in nodes if volume_of.get(node) in held and disk_is_proof(node)}
-        need = deciding_minority(len(nodes))
-        if len(covered) < need:
-            losses.append(
-                f"{name} has {len(nodes)} node(s); the ledgers of {need} of them would prove that nothing committed is "
-                f"missing, {len(covered)} could be recovered"
-            )
-    best_tx_id = TxID.parse(best.tx_id or "")
-    if attempt.base_high_water_mark is not None and best_tx_id < (mark := TxID.parse(attempt.base_high_water_mark)):
-        losses.append(f"{mark} was seen committed; the best ledger ends at {best_tx_id}")
-    return Choice(best, tuple(losses), tuple(_forks(ranking)))
+        at_hand = {node for node in nodes if volume_of.get(node) in held}
+        losses.extend(_shortage(name, len(nodes), len(at_hand), sum(map(disk_is_proof, at_hand))))
+    losses.extend(_untold(attempt))
+    losses.extend(_below_the_mark(attempt, ranking[0]))
+    return Choice(ranking[0], tuple(losses), tuple(_forks(ranking)))
+
+
+def _shortage(name: str, size: int, at_hand: int, proven: int) -> Iterator[str]:
+    need = deciding_minority(size)
+    if proven >= need:
+        return
+    doubtful = (
+        f"; {at_hand - proven} of these may lack what was written last, for the machine went down with the node"
+        if at_hand > proven
+        else ""
+    )
+    yield (
+        f"{name} has {size} node(s): only the whole ledgers of {need} of them show that nothing committed is missing, "
+        f"{at_hand} could be recovered{doubtful}"
+    )
+
+
+def _untold(attempt: Attempt) -> Iterator[str]:
+    """A survey tells of the last few configurations only: one that begins after the known one leaves some out."""
+    for candidate, survey in _sound_surveys(attempt):
+        if min(survey.configuration_seqnos, default=attempt.configuration_seqno + 1) > attempt.configuration_seqno:
+            yield f"{candidate.volume} records more changes of the configuration than its survey tells"
+
+
+def _below_the_mark(attempt: Attempt, best: Candidate) -> Iterator[str]:
+    """What was committed stays in every later view: a ledger that lacks its place, or its view, lacks it."""
+    if attempt.base_high_water_mark is None:
+        return
+    mark, end = TxID.parse(attempt.base_high_water_mark), TxID.parse(best.tx_id or "")
+    if end < mark or end.seqno < mark.seqno:
+        yield f"{mark} was seen committed; the best ledger ends at {end}"
 
 
 def _forks(ranking: list[Candidate]) -> Iterable[str]:

@@ -1,90 +1,120 @@
 """Fencing: a candidate starts on a volume only when every node that ever used it has provably ended.
 
-Only a node of the old service that answered, and so had its chance to contradict the loss, is stopped. One that is
-silent is left alone: silence proves nothing, and its volume is done without.
+Only a node of the old service that has said who leads, and so had its chance to contradict the loss, is stopped. One
+that is silent is left alone: silence proves nothing, and its volume is done without.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Command, NodeRecord
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.quorum import Loss
+from ccf_operator.domain.service import ServiceView
 from ccf_operator.render.labels import VOLUME
 
 FENCED = "Fenced"
 
+STOPPING = timedelta(seconds=60)
+"""How long a node that was told to stop is waited for beyond the quorum-loss window; its grace period is 30 s."""
 
-def fence(draft: Draft, attempt: Attempt, loss: Loss) -> None:
-    """Fence each candidate's volume as far as this look allows, and plan the node of each that is fenced."""
+TRIES = 4
+"""Nodes that are started for one candidate, where something else than its ledger ends them."""
+
+
+def fence(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> None:
+    """Fence each candidate's volume as far as this look allows, and plan the node of each that is fenced.
+
+    `view` and `loss` are of the service being recovered.
+    """
     for candidate in attempt.candidates:
-        if candidate.node is not None:
-            continue
-        claim = draft.seen.claims.get(candidate.volume)
-        if claim is None or claim.uid != candidate.claim_uid:
-            _give_up(draft, candidate, "its claim is not there any more")
-            continue
-        for record in draft.on_volume(candidate.volume):
-            if record.ended is not None and record.stop is None:
-                record.stop = FENCED
-        running = [record for record in draft.on_volume(candidate.volume) if record.ended is None]
-        if strangers := _unknown_pods(draft, candidate.volume):
-            candidate.detail = f"pods that are not on record hold it: {', '.join(strangers)}"
-        elif not running:
-            _plan_candidate(draft, attempt, candidate)
-        elif loss.proven:
-            for record in running:
-                _stop(draft, attempt, candidate, record)
+        if candidate.node is None and not _waits(draft, candidate):
+            _fence_one(draft, attempt, candidate, view, loss)
     if loss.proven:
         _stop_bystanders(draft, attempt)
 
 
-def _unknown_pods(draft: Draft, volume: str) -> list[str]:
-    """Pods of this volume that the status knows nothing of and whose end is not seen."""
+def _waits(draft: Draft, candidate: Candidate) -> bool:
+    """Whether another try is not due yet, or none is left."""
+    if candidate.retry_at is not None:
+        return draft.now < candidate.retry_at
+    return candidate.tries >= TRIES
+
+
+def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: ServiceView, loss: Loss) -> None:
+    claim = draft.seen.claims.get(candidate.volume)
+    if claim is None or claim.uid != candidate.claim_uid:
+        _give_up(draft, candidate, "its claim is not there" if claim is None else "another claim of its name is there")
+        return
+    users = list(draft.on_volume(candidate.volume))
+    for record in users:
+        if record.ended is not None and record.stop is None:
+            record.stop = FENCED
+    running = [record for record in users if record.ended is None]
+    strangers = _strangers(draft, candidate.volume)
+    if not running and not strangers:
+        _plan_candidate(draft, attempt, candidate)
+        return
+    if loss.proven:
+        for record in running:
+            _stop(draft, attempt, candidate, record, view)
+    hopeless = [r for r in running if _is_hopeless(draft, attempt, r)]
+    if strangers and _waited(draft, attempt) > _window(draft) + STOPPING:
+        _give_up(draft, candidate, f"pods that are not on record may write to it: {', '.join(strangers)}")
+    elif loss.proven and hopeless:
+        _give_up(draft, candidate, f"{hopeless[0].name} may still run: its end is not proven")
+
+
+def _strangers(draft: Draft, volume: str) -> list[str]:
+    """Pods of this volume that the status knows nothing of and whose end is not proven."""
     known = {record.name for record in draft.status.nodes}
     return sorted(
         pod.name
         for pod in draft.seen.pods.values()
-        if pod.labels.get(VOLUME) == volume and pod.name not in known and pod.ccf.terminated is None
+        if pod.labels.get(VOLUME) == volume
+        and pod.name not in known
+        and proof_of_end(None, pod, draft.seen.machines, draft.now) is None
     )
 
 
 def _plan_candidate(draft: Draft, attempt: Attempt, candidate: Candidate) -> None:
     volume = draft.status.volume(candidate.volume)
-    assert volume is not None
+    if volume is None:
+        return
     record = draft.plan_node(
         volume, Command.RECOVER, attempt=attempt.number, service_certificate=attempt.base_certificate
     )
     candidate.node, candidate.generation = record.name, record.generation
-    candidate.created_at = draft.now
+    candidate.created_at, candidate.retry_at = draft.now, None
     candidate.stage = "Unscheduled"
     candidate.result, candidate.detail = None, None
 
 
-def _stop(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord) -> None:
-    made_by_an_attempt = record.attempt is not None
-    if record.stop is None and (made_by_an_attempt or draft.answers(record) is not None):
+def _stop(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord, view: ServiceView) -> None:
+    if record.stop is None and (record.attempt is not None or _has_testified(record, view)):
         record.stop, record.fit = FENCED, False
         draft.report("Fencing", f"attempt {attempt.number}: stopping {record.name} to free {candidate.volume}")
-    elif _waited(attempt, draft.now) > _patience(draft) or _machine_is_down(draft, record):
-        _give_up(draft, candidate, f"{record.name} may still run: it is silent and its end is not proven")
 
 
-def _stop_bystanders(draft: Draft, attempt: Attempt) -> None:
-    """Joiners of the lost service, on volumes that hold none of its ledger, only keep machines from others."""
-    volumes = {candidate.volume for candidate in attempt.candidates}
-    for record in draft.alive():
-        if record.attempt is None and record.volume not in volumes and draft.answers(record) is not None:
-            record.stop = record.stop or FENCED
+def _has_testified(record: NodeRecord, view: ServiceView) -> bool:
+    answers = view.members.get(record.name)
+    return answers is not None and answers.consensus is not None
 
 
-def _waited(attempt: Attempt, now: datetime) -> timedelta:
-    return now - (attempt.timeline.proven_at or now)
+def _is_hopeless(draft: Draft, attempt: Attempt, record: NodeRecord) -> bool:
+    """Whether a node's end is not waited for any longer; should it come, its volume is fenced after all."""
+    patience = _window(draft) + (STOPPING if record.stop is not None else timedelta())
+    return _waited(draft, attempt) > patience or _machine_is_down(draft, record)
 
 
-def _patience(draft: Draft) -> timedelta:
+def _waited(draft: Draft, attempt: Attempt) -> timedelta:
+    return draft.now - (attempt.timeline.proven_at or draft.now)
+
+
+def _window(draft: Draft) -> timedelta:
     return timedelta(seconds=seconds(draft.seen.spec.recovery.quorum_loss_window))
 
 
@@ -99,3 +129,11 @@ def _give_up(draft: Draft, candidate: Candidate, why: str) -> None:
     if candidate.result is None:
         draft.report("CandidateResult", f"{candidate.volume}: Unreachable: {why}", warning=True)
     candidate.result, candidate.detail, candidate.stage = CandidateResult.UNREACHABLE, why, "Done"
+
+
+def _stop_bystanders(draft: Draft, attempt: Attempt) -> None:
+    """Joiners of the lost service, on volumes that hold none of its ledger, only keep machines from others."""
+    volumes = {candidate.volume for candidate in attempt.candidates}
+    for record in draft.alive():
+        if record.attempt is None and record.volume not in volumes and draft.answers(record) is not None:
+            record.stop = record.stop or FENCED

@@ -35,7 +35,7 @@ def _joins(record: NodeRecord) -> bool:
     return record.command is Command.JOIN
 
 
-def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner) -> ServiceView:
+def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView) -> ServiceView:
     """Take an attempt whose winner is chosen one look further; the recovering network as seen."""
     view = recovering_view(draft, attempt, winner)
     attempt.network = keep_configuration(attempt.network, draft, view)

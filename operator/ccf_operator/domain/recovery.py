@@ -8,16 +8,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ccf_operator.api.spec import RecoveryMode, seconds
-from ccf_operator.api.status import Attempt, AttemptPhase, Candidate, CandidateResult, EndEvidence, Winner
-from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.api.status import Attempt, AttemptPhase, Candidate, CandidateResult, EndEvidence, NodeRecord, Winner
 from ccf_operator.domain import attempts
-from ccf_operator.domain.candidates import Deadlines, follow, judge
-from ccf_operator.domain.choice import Choice, choose
+from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
+from ccf_operator.domain.choice import Choice, choose, recovered
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import fence
+from ccf_operator.domain.fencing import TRIES, fence
 from ccf_operator.domain.joining import conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
+
+RETRY_AFTER = timedelta(seconds=15)
+"""How long the second try of a candidate waits; the third twice as long, and so on."""
+
+_OF_THE_LEDGER = frozenset({CandidateResult.EMPTY, CandidateResult.DAMAGED, CandidateResult.WRONG_SERVICE})
+"""Results that are about the ledger: no other node would find anything else."""
 
 
 def may_begin(draft: Draft, loss: Loss) -> bool:
@@ -29,6 +34,7 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
         and status.service.opened_at is not None
         and status.service.certificate is not None
         and draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED
+        and draft.now >= attempts.next_may_begin_at(draft)
     )
 
 
@@ -38,25 +44,35 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
     `view` and `loss` are of the service being recovered, from this very look.
     """
     if attempt.winner is not None:
-        return conduct_joining(draft, attempt, attempt.winner)
+        return conduct_joining(draft, attempt, attempt.winner, view)
     if view.primary is not None:
         attempts.abandon(draft, attempt, f"the quorum came back: {loss.why}")
-        return None
-    fence(draft, attempt, loss)
-    if all(c.node is not None or c.result is not None for c in attempt.candidates):
-        attempt.timeline.fenced_at = attempt.timeline.fenced_at or draft.now
-        if attempt.phase is AttemptPhase.FENCING:
-            attempt.phase = AttemptPhase.RECOVERING
-    _gather_results(draft, attempt)
-    if draft.status.attempt is not attempt:
-        return None
-    if any(c.result is None for c in attempt.candidates):
-        if attempt.phase is AttemptPhase.AWAITING_APPROVAL:
-            attempt.phase, attempt.reason, attempt.message = AttemptPhase.RECOVERING, "", ""
+    elif draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
+        attempts.abandon(draft, attempt, "recovery was disabled")
     else:
-        attempt.timeline.recovered_at = attempt.timeline.recovered_at or draft.now
-        _choose(draft, attempt)
+        fence(draft, attempt, view, loss)
+        _gather_results(draft, attempt)
+        _go_on(draft, attempt, loss)
     return None
+
+
+def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
+    if any(c.node is None and c.result is None for c in attempt.candidates):
+        _say(attempt, AttemptPhase.FENCING)
+        return
+    attempt.timeline.fenced_at = attempt.timeline.fenced_at or draft.now
+    if any(c.result is None for c in attempt.candidates):
+        _say(attempt, AttemptPhase.RECOVERING)
+        return
+    attempt.timeline.recovered_at = attempt.timeline.recovered_at or draft.now
+    if loss.proven:
+        _choose(draft, attempt)
+    else:
+        _say(attempt, AttemptPhase.RECOVERING, "LossDoubted", f"nothing more is done while {loss.why}")
+
+
+def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:
+    attempt.phase, attempt.reason, attempt.message = phase, reason, message
 
 
 def _gather_results(draft: Draft, attempt: Attempt) -> None:
@@ -67,27 +83,37 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
     )
     for candidate in attempt.candidates:
         record = draft.status.node(candidate.node) if candidate.node is not None else None
-        if record is None:
+        if record is None or candidate.result in _OF_THE_LEDGER:
             continue
-        if candidate.result is CandidateResult.RECOVERED and record.ended is not None:
-            attempts.supersede(draft, attempt, f"{record.name} ended after it had recovered {candidate.tx_id}")
-            return
-        if candidate.result is not None:
-            continue
-        pod = draft.pod(record)
-        answers: NodeAnswers | None = draft.answers(record)
-        follow(candidate, pod, answers, draft.now)
-        found = judge(candidate, attempt, pod, answers, deadlines, draft.now)
-        if found is None and record.ended is not None and pod is None:
-            candidate.result, candidate.detail = CandidateResult.UNREACHABLE, "its machine is gone"
-        elif found is not None:
-            candidate.result, candidate.detail = found.result, found.detail or None
-            candidate.tx_id = str(found.tx_id) if found.tx_id is not None else None
-            candidate.create_tx_id = str(found.create_tx_id) if found.create_tx_id is not None else None
-            candidate.service_certificate = found.service_certificate
-        if candidate.result is not None:
-            candidate.stage = "Done"
-            _report_result(draft, attempt, candidate)
+        answers = draft.answers(record)
+        if candidate.result is CandidateResult.RECOVERED:
+            found = judge_recovered_since(candidate, record.ended, answers, deadlines, draft.now)
+        else:
+            pod = draft.pod(record)
+            follow(candidate, pod, answers, draft.now)
+            found = judge(candidate, attempt, record.ended, pod, answers, deadlines, draft.now)
+        if found is not None and (found.again or found.result is not candidate.result):
+            _note_result(draft, attempt, candidate, found)
+            if found.again:
+                _try_again(draft, candidate, record)
+
+
+def _note_result(draft: Draft, attempt: Attempt, candidate: Candidate, found: Judgement) -> None:
+    candidate.result, candidate.detail, candidate.stage = found.result, found.detail or None, "Done"
+    candidate.tx_id = str(found.tx_id) if found.tx_id is not None else None
+    candidate.create_tx_id = str(found.create_tx_id) if found.create_tx_id is not None else None
+    candidate.service_certificate, candidate.service_key = found.service_certificate, found.service_key
+    _report_result(draft, attempt, candidate)
+
+
+def _try_again(draft: Draft, candidate: Candidate, record: NodeRecord) -> None:
+    """Let go of a node that something else than its ledger has ended; another follows, later each time."""
+    record.stop = record.stop or "Ended"
+    candidate.tries += 1
+    candidate.retry_at = draft.now + candidate.tries * RETRY_AFTER if candidate.tries < TRIES else None
+    candidate.node = candidate.generation = None
+    candidate.started_at = candidate.progress_at = candidate.silent_since = None
+    candidate.progress = 0
 
 
 def _report_result(draft: Draft, attempt: Attempt, candidate: Candidate) -> None:
@@ -112,33 +138,57 @@ def disk_is_proof(draft: Draft, node_id: str) -> bool:
 
 def _choose(draft: Draft, attempt: Attempt) -> None:
     choice = choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
-    attempt.possible_loss = [*choice.possible_loss, *choice.forks]
-    if choice.best is None:
+    attempt.possible_loss = list(choice.possible_loss)
+    if list(choice.forks) != attempt.forks:
+        attempt.forks = list(choice.forks)
+        for fork in choice.forks:
+            draft.report("Fork", f"attempt {attempt.number}: {fork}", warning=True)
+    waiting = [c.volume for c in attempt.candidates if c.retry_at is not None]
+    if choice.possible_loss and waiting:
+        _say(attempt, AttemptPhase.RECOVERING, "TryingAgain", f"{', '.join(waiting)} will be tried again")
+    elif attempt.unsettled is not None and not _has_opened(attempt):
+        _settle(draft, attempt, choice)
+    elif choice.best is None:
         _wait(draft, attempt, "NothingRecovered", "no candidate recovered a ledger of this service")
     elif choice.possible_loss:
         _wait(draft, attempt, "ApprovalRequired", "; ".join(choice.possible_loss))
     elif draft.seen.spec.recovery.mode is RecoveryMode.MANUAL:
         _wait(draft, attempt, "ApprovalRequired", f"ready to recover {choice.best.tx_id} from {choice.best.volume}")
     else:
-        _crown(draft, attempt, choice)
+        _crown(draft, attempt, choice.best)
+
+
+def _has_opened(attempt: Attempt) -> bool:
+    return any(c.survey is not None and c.survey.opened for c in recovered(attempt.candidates))
+
+
+def _settle(draft: Draft, attempt: Attempt, choice: Choice) -> None:
+    """No ledger of the unsettled network shows that it opened: it did not, if they would be sure to show it."""
+    if choice.possible_loss:
+        _wait(draft, attempt, "MayHaveOpened", "; ".join(choice.possible_loss))
+    else:
+        draft.status.unsettled = None
+        attempts.supersede(draft, attempt, f"the network of attempt {attempt.unsettled} had not been opened")
 
 
 def _wait(draft: Draft, attempt: Attempt, reason: str, message: str) -> None:
-    if attempt.phase is not AttemptPhase.AWAITING_APPROVAL:
+    if (attempt.phase, attempt.reason) != (AttemptPhase.AWAITING_APPROVAL, reason):
         draft.report(reason, f"attempt {attempt.number}: {message}", warning=True)
-    attempt.phase, attempt.reason, attempt.message = AttemptPhase.AWAITING_APPROVAL, reason, message
+    _say(attempt, AttemptPhase.AWAITING_APPROVAL, reason, message)
 
 
-def _crown(draft: Draft, attempt: Attempt, choice: Choice) -> None:
-    best = choice.best
-    assert best is not None
+def _crown(draft: Draft, attempt: Attempt, best: Candidate) -> None:
+    record = draft.status.node(best.node or "")
+    if record is None or draft.answers(record) is None:
+        _say(attempt, AttemptPhase.RECOVERING, "BestIsSilent", f"waiting for {best.node} to answer once more")
+        return
     assert best.node is not None
     assert best.tx_id is not None
     assert best.create_tx_id is not None
     assert best.service_certificate is not None
-    answers = draft.seen.answers.get(best.node)
-    if answers is None or answers.network is None:
-        return
+    assert best.service_key is not None
+    if attempt.unsettled is not None:
+        attempts.adopt_unsettled(draft)
     attempt.winner = Winner(
         node=best.node,
         volume=best.volume,
@@ -146,9 +196,9 @@ def _crown(draft: Draft, attempt: Attempt, choice: Choice) -> None:
         create_tx_id=best.create_tx_id,
         recovery_count=attempt.base_recovery_count + 1,
         service_certificate=best.service_certificate,
-        public_key=answers.network.service_key,
+        public_key=best.service_key,
         chosen_at=draft.now,
     )
-    attempt.phase, attempt.reason, attempt.message = AttemptPhase.JOINING, "", ""
+    _say(attempt, AttemptPhase.JOINING)
     attempt.timeline.chosen_at = draft.now
     draft.report("WinnerChosen", f"attempt {attempt.number}: {best.volume} with {best.tx_id}")

@@ -6,64 +6,103 @@ quorum is provably lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
+from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import FENCED
-from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
-from ccf_operator.domain.service import ServiceView, ended_nodes, keep_configuration, view_service
-from ccf_operator.domain.topology import has_caught_up, has_target, plan_joiner
+from ccf_operator.domain.joiners import may_plan, note_joined, plan_joiner, stop_failed
+from ccf_operator.domain.quorum import Loss, cannot_form_again, judge_loss, possible_configurations
+from ccf_operator.domain.service import (
+    ServiceView,
+    ended_nodes,
+    keep_configuration,
+    keep_high_water_mark,
+    view_service,
+)
 
 JOINER_PATIENCE = timedelta(seconds=60)
 """How long members are kept waiting for a joiner whose container has not started."""
 
-JOINER_BACKOFF = timedelta(seconds=5)
-"""Least time between the end of a joiner and the start of the next during a recovery."""
+DEAD_END_PATIENCE = timedelta(seconds=10)
+"""How long the state that CCF cannot leave must have been seen: a node passes through it when it opens the service."""
 
 LOSER = "Loser"
+RECOVERING, WAITING_FOR_SHARES = "Recovering", "WaitingForRecoveryShares"
+
+
+def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView) -> ServiceView:
+    """Take an attempt whose winner is chosen one look further; the recovering network as seen.
+
+    `base` is the service being recovered, on this very look.
+    """
+    view = recovering_view(draft, attempt, winner)
+    attempt.network = keep_configuration(attempt.network, draft, view)
+    _note_acceptance(draft, attempt, view)
+    if base.primary is not None and attempt.timeline.accepted_at is None:
+        attempts.abandon(draft, attempt, f"the quorum came back: {base.primary} leads")
+    elif view.is_open():
+        attempts.succeed(draft, attempt, winner)
+        keep_high_water_mark(draft, view)
+    elif not _give_up(draft, attempt, winner, view):
+        _go_on(draft, attempt, winner, view)
+    return view
 
 
 def recovering_view(draft: Draft, attempt: Attempt, winner: Winner) -> ServiceView:
     """The recovering network, as the winner and its joiners show it."""
-    mine = [r for r in draft.status.nodes if r.attempt == attempt.number]
-    return view_service(draft, winner.public_key, [r for r in mine if r.name == winner.node or _joins(r)])
-
-
-def _joins(record: NodeRecord) -> bool:
-    return record.command is Command.JOIN
-
-
-def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView) -> ServiceView:
-    """Take an attempt whose winner is chosen one look further; the recovering network as seen."""
-    view = recovering_view(draft, attempt, winner)
-    attempt.network = keep_configuration(attempt.network, draft, view)
-    if (loss := judge_recovering_loss(draft, attempt, winner, view)).proven:
-        attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
-        return view
-    _stop_losers(draft, attempt, winner)
-    _stop_the_old(draft)
-    _note_joined(draft, attempt, view)
-    _want_joiners(draft, attempt, winner, view)
-    if _losers_gone(draft, attempt, winner):
-        attempt.timeline.losers_gone_at = attempt.timeline.losers_gone_at or draft.now
-        if view.is_open():
-            attempts.succeed(draft, attempt, winner)
-            return view
-        if attempt.phase is AttemptPhase.JOINING and _joiners_settled(draft, attempt):
-            attempt.phase = AttemptPhase.AWAITING_MEMBERS
-            attempt.timeline.joined_at = draft.now
-            draft.report("AwaitingMembers", f"attempt {attempt.number}: the members must accept the recovered service")
-    draft.status.service.status = service_status(view) or draft.status.service.status
-    if attempt.timeline.accepted_at is None and service_status(view) in ("WaitingForRecoveryShares", "Open"):
-        attempt.timeline.accepted_at = draft.now
-    return view
+    return view_service(draft, winner.public_key, list(_network(draft, attempt, winner)))
 
 
 def service_status(view: ServiceView) -> str | None:
     """The recovering service's status as its primary says it."""
     return view.leader.network.service_status if view.leader is not None and view.leader.network is not None else None
+
+
+def losers(draft: Draft, attempt: Attempt, winner: Winner) -> list[NodeRecord]:
+    """The candidates of the attempt that were not chosen."""
+    return [
+        r
+        for r in draft.status.nodes
+        if r.attempt == attempt.number and r.command is Command.RECOVER and r.name != winner.node
+    ]
+
+
+def joiners(draft: Draft, attempt: Attempt) -> list[NodeRecord]:
+    """The joiners of the attempt."""
+    return [r for r in draft.status.nodes if r.attempt == attempt.number and r.command is Command.JOIN]
+
+
+def _network(draft: Draft, attempt: Attempt, winner: Winner) -> Iterator[NodeRecord]:
+    yield from (r for r in draft.status.nodes if r.name == winner.node)
+    yield from joiners(draft, attempt)
+
+
+def _note_acceptance(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
+    draft.status.service.status = service_status(view) or draft.status.service.status
+    said = {a.network.service_status for a in view.members.values() if a.network is not None}
+    if said - {RECOVERING}:
+        attempt.timeline.accepted_at = attempt.timeline.accepted_at or draft.now
+
+
+def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> bool:
+    """End the attempt if its network can never be opened any more; whether it did."""
+    loss = judge_recovering_loss(draft, attempt, winner, view)
+    if loss.proven:
+        asked = attempt.phase is AttemptPhase.AWAITING_MEMBERS or attempt.timeline.accepted_at is not None
+        if asked and attempt.network is not None:
+            attempts.leave_unsettled(draft, attempt, winner, attempt.network)
+        attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
+    elif _waits_for_the_dead(draft, attempt, winner, view):
+        attempts.supersede(draft, attempt, "a joiner ended once it was trusted, and no quorum can form without it")
+    elif _is_in_the_dead_end(draft, attempt, view):
+        attempts.supersede(
+            draft, attempt, "its members' shares are submitted, but no node can open it any more (CCF facts §8.8)"
+        )
+    return draft.status.attempt is not attempt
 
 
 def judge_recovering_loss(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> Loss:
@@ -74,27 +113,66 @@ def judge_recovering_loss(draft: Draft, attempt: Attempt, winner: Winner, view: 
     known = attempt.network
     alone = {record.node_id or f"name:{winner.node}"} if record is not None else set()
     committed = set(known.nodes) if known is not None else alone
-    joiners = {
-        r.node_id or f"name:{r.name}"
-        for r in draft.status.nodes
-        if r.attempt == attempt.number and _joins(r) and r.pod_uid is not None and r.node_id not in committed
-    }
-    possible = possible_configurations(committed, [set(p) for p in known.pending] if known else [], joiners)
+    maybe = {r.node_id or f"name:{r.name}" for r in joiners(draft, attempt) if r.pod_uid is not None and not r.ended}
+    possible = possible_configurations(committed, [set(p) for p in known.pending] if known else [], maybe - committed)
     return judge_loss(possible, ended_nodes(draft), view.testimonies())
 
 
-def _losers(draft: Draft, attempt: Attempt, winner: Winner) -> list[NodeRecord]:
-    return [
-        r
-        for r in draft.status.nodes
-        if r.attempt == attempt.number and r.command is Command.RECOVER and r.name != winner.node
-    ]
+def _waits_for_the_dead(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> bool:
+    """Whether all that live of the network say that they wait for nodes that have ended, and that it never opened.
+
+    A quorum is needed in every active configuration, and one that was set is not taken back (CCF facts §0.9). That the
+    committed one could still form a majority makes their word good: one of them would know of an opening.
+    """
+    living = [r for r in _network(draft, attempt, winner) if r.ended is None and r.stop is None]
+    said = [view.members.get(r.name) for r in living if r.node_id in _named(attempt) or r.name == winner.node]
+    ended = ended_nodes(draft)
+    return bool(said) and all(
+        answers is not None
+        and answers.network is not None
+        and answers.network.service_status == RECOVERING
+        and answers.consensus is not None
+        and any(cannot_form_again(config.nodes, ended) for config in answers.consensus.configs)
+        for answers in said
+    )
 
 
-def _stop_losers(draft: Draft, attempt: Attempt, winner: Winner) -> None:
-    for record in _losers(draft, attempt, winner):
-        if record.stop is None:
-            record.stop = LOSER
+def _named(attempt: Attempt) -> set[str]:
+    return set(attempt.network.nodes).union(*attempt.network.pending) if attempt.network is not None else set()
+
+
+def _is_in_the_dead_end(draft: Draft, attempt: Attempt, view: ServiceView) -> bool:
+    """Whether the network has long been where only a node could open it that was primary when its own reading ended.
+
+    Its primary has committed in its own view, so that no earlier opening can still come to light.
+    """
+    leader = view.leader
+    stuck = (
+        leader is not None
+        and leader.state is not None
+        and leader.state.state == "PartOfNetwork"
+        and service_status(view) == WAITING_FOR_SHARES
+        and leader.consensus is not None
+        and leader.commit is not None
+        and leader.commit.view == leader.consensus.view
+    )
+    attempt.stuck_since = (attempt.stuck_since or draft.now) if stuck else None
+    return attempt.stuck_since is not None and draft.now - attempt.stuck_since > DEAD_END_PATIENCE
+
+
+def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
+    for record in losers(draft, attempt, winner):
+        record.stop = record.stop or LOSER
+    _stop_the_old(draft)
+    _note_joined(draft, attempt, view)
+    _want_joiners(draft, attempt, winner, view)
+    if any(record.ended is None for record in losers(draft, attempt, winner)):
+        return
+    attempt.timeline.losers_gone_at = attempt.timeline.losers_gone_at or draft.now
+    if attempt.phase is AttemptPhase.JOINING and view.leader is not None and _joiners_settled(draft, attempt):
+        attempt.phase = AttemptPhase.AWAITING_MEMBERS
+        attempt.timeline.joined_at = draft.now
+        draft.report("AwaitingMembers", f"attempt {attempt.number}: the members must accept the recovered service")
 
 
 def _stop_the_old(draft: Draft) -> None:
@@ -104,47 +182,34 @@ def _stop_the_old(draft: Draft) -> None:
             record.stop, record.fit = FENCED, False
 
 
-def _losers_gone(draft: Draft, attempt: Attempt, winner: Winner) -> bool:
-    return all(record.ended is not None for record in _losers(draft, attempt, winner))
-
-
 def _note_joined(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
-    leader = view.leader
-    if leader is None or not view.configs:
+    if view.leader is None or not view.configs:
         return
     for record in draft.alive():
         mine = record.attempt == attempt.number and record.name in view.members
-        if mine and record.joined_at is None and record.node_id in view.configs[-1].nodes:
-            record.joined_at = draft.now if has_caught_up(record, leader) else None
+        if mine and record.node_id in view.configs[-1].nodes:
+            note_joined(draft, record, view.leader)
 
 
 def _want_joiners(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
     """Joiners before the members vote: CCF trusts them at once then, and not after (CCF facts §7.1)."""
-    target = draft.status.node(view.primary or "")
-    if target is None or service_status(view) != "Recovering":
+    target, leader = draft.status.node(view.primary or ""), view.leader
+    if target is None or leader is None or leader.network is None or service_status(view) != RECOVERING:
         return
-    trusted = set(attempt.network.nodes).union(*attempt.network.pending) if attempt.network else set()
-    for record in draft.status.nodes:
-        hopeless = record.ended is not None or not has_target(draft, record)
-        failed = _joins(record) and hopeless and record.node_id not in trusted
-        if record.attempt == attempt.number and failed and record.stop is None:
-            record.stop = "NotJoined"
-    mine = [r for r in draft.status.nodes if r.attempt == attempt.number and _joins(r)]
-    if any(r.ended is not None and draft.now - r.ended.at < JOINER_BACKOFF for r in mine):
+    stop_failed(draft, joiners(draft, attempt), _named(attempt))
+    there = sum(r.ended is None and r.stop is None for r in joiners(draft, attempt))
+    missing = draft.seen.spec.nodes - 1 - there - _volumes_losers_free(draft, attempt, winner)
+    if not may_plan(draft):
         return
-    missing = draft.seen.spec.nodes - 1 - sum(r.ended is None and r.stop is None for r in mine)
-    reserved = _volumes_losers_free(draft, attempt, winner)
-    certificate = view.leader.network.service_certificate if view.leader and view.leader.network else None
-    for _ in range(missing - reserved if missing > 0 else 0):
-        if certificate is not None:
-            plan_joiner(draft, target, certificate, attempt.number)
+    for _ in range(missing):
+        plan_joiner(draft, target, leader.network.service_certificate, attempt.number)
 
 
 def _volumes_losers_free(draft: Draft, attempt: Attempt, winner: Winner) -> int:
     """Losers that are about to end: joiners take over their volumes, so that volumes do not multiply."""
     return sum(
         record.ended is None and record.name in draft.seen.pods and not _silent(draft, record)
-        for record in _losers(draft, attempt, winner)
+        for record in losers(draft, attempt, winner)
     )
 
 
@@ -154,14 +219,25 @@ def _silent(draft: Draft, record: NodeRecord) -> bool:
 
 
 def _joiners_settled(draft: Draft, attempt: Attempt) -> bool:
-    joiners = [r for r in draft.alive() if r.attempt == attempt.number and _joins(r) and r.stop is None]
-    waited_for = [r for r in joiners if r.joined_at is None and not _has_long_not_started(draft, r)]
-    short = len(joiners) < draft.seen.spec.nodes - 1
+    living = [r for r in joiners(draft, attempt) if r.ended is None and r.stop is None]
+    short = len(living) < draft.seen.spec.nodes - 1
     chosen = attempt.timeline.chosen_at or draft.now
-    return not waited_for and (not short or draft.now - chosen > JOINER_PATIENCE)
+    return not awaited(draft, attempt) and (not short or draft.now - chosen > JOINER_PATIENCE)
 
 
-def _has_long_not_started(draft: Draft, record: NodeRecord) -> bool:
+def awaited(draft: Draft, attempt: Attempt) -> list[NodeRecord]:
+    """The joiners that members are kept waiting for: that have not caught up, and may still do so soon."""
+    deadline = timedelta(seconds=seconds(draft.seen.spec.recovery.candidate_deadline))
+    return [
+        r
+        for r in joiners(draft, attempt)
+        if r.ended is None
+        and r.stop is None
+        and r.joined_at is None
+        and draft.now - r.planned_at <= (deadline if _has_started(draft, r) else JOINER_PATIENCE)
+    ]
+
+
+def _has_started(draft: Draft, record: NodeRecord) -> bool:
     pod = draft.pod(record)
-    started = pod is not None and pod.ccf.running
-    return not started and draft.now - record.planned_at > JOINER_PATIENCE
+    return pod is not None and pod.ccf.running

@@ -6,20 +6,16 @@ CCF lists it as removable (CCF facts §7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
 from dataclasses import dataclass
-from datetime import timedelta
 
-from ccf_operator.api.status import CandidateResult, Command, NodeRecord, Verdict, VolumeRecord
+from ccf_operator.api.status import Command, NodeRecord, Verdict
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
+from ccf_operator.domain.joiners import may_plan, note_joined, plan_joiner, stop_failed
 from ccf_operator.domain.service import ServiceView
-from ccf_operator.render import names
-from ccf_operator.render.labels import NETWORK_UID
-
-JOINER_BACKOFF = timedelta(seconds=15)
-"""Least time between the end of a joiner and the start of the next: a refused one aborts at once (CCF facts §7.1)."""
 
 
 @dataclass(frozen=True)
@@ -38,91 +34,55 @@ def foreign_claims(draft: Draft) -> tuple[str, ...]:
 
 def begin(draft: Draft) -> None:
     """Plan the first node of a new service."""
-    for claim in draft.seen.claims.values():
-        if claim.labels.get(NETWORK_UID) == draft.seen.uid:
-            number = names.volume_counter(claim.name, draft.seen.name, draft.seen.uid)
-            draft.status.counters.next_volume = max(draft.status.counters.next_volume, (number or -1) + 1)
-    draft.plan_node(draft.plan_volume(), Command.START)
+    _plan_start(draft)
     draft.report("Creating", f"starting a service of {draft.seen.spec.nodes} node(s)")
 
 
+def _plan_start(draft: Draft) -> None:
+    draft.plan_node(draft.plan_volume(), Command.START).started_from = _ingredients(draft)
+
+
+def _ingredients(draft: Draft) -> str:
+    """Digest of all that a first node is made of; how many follow it and how they are recovered does not matter."""
+    inputs = draft.seen.inputs
+    spec = draft.seen.spec.model_dump(mode="json", exclude={"nodes", "recovery"})
+    members = [[m.name, m.certificate, m.encryption_public_key, m.data, m.recovery_role] for m in inputs.members]
+    made_of = json.dumps([spec, inputs.constitution, members], sort_keys=True)
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def first_node(draft: Draft) -> NodeRecord | None:
+    """The last node that was started to make the service."""
+    return next((record for record in reversed(draft.status.nodes) if record.command is Command.START), None)
+
+
 def meet_service(draft: Draft) -> None:
-    """Take the service's identity from its first node, at the first contact."""
-    service = draft.status.service
-    if service.public_key is not None:
+    """Take the service's identity from its first node, once that leads it."""
+    service, first = draft.status.service, first_node(draft)
+    answers = draft.answers(first) if first is not None and first.stop is None else None
+    if service.public_key is not None or answers is None or answers.network is None or answers.consensus is None:
         return
-    for record in draft.status.nodes:
-        answers = draft.answers(record) if record.command is Command.START else None
-        if answers is None or answers.network is None or answers.state is None:
-            continue
-        service.public_key = answers.network.service_key
-        service.certificate = answers.network.service_certificate
-        service.status = answers.network.service_status
-        service.recovery_count = answers.network.recovery_count
-        service.create_tx_id = str(answers.network.create_tx_id) if answers.network.create_tx_id else None
+    if answers.consensus.primary_id != answers.node_id:
         return
+    service.public_key = answers.network.service_key
+    service.certificate = answers.network.service_certificate
+    service.status = answers.network.service_status
+    service.recovery_count = answers.network.recovery_count
+    service.create_tx_id = str(answers.network.create_tx_id) if answers.network.create_tx_id else None
 
 
-def retry_start(draft: Draft) -> bool:
-    """Plan another first node if the last one ended before it made a service and the spec has changed since."""
-    starts = [record for record in draft.status.nodes if record.command is Command.START]
-    if not starts or draft.status.service.public_key is not None or draft.status.observed_generation is None:
-        return False
-    if draft.status.observed_generation == draft.seen.generation:
-        return False
-    last = starts[-1]
-    if last.stop is None and (pod := draft.pod(last)) is not None and pod.ccf.running:
-        return False
-    last.stop = "Replaced"
-    draft.plan_node(draft.plan_volume(), Command.START)
-    return True
-
-
-def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
-    """Volumes a joiner can write on: every node that ever used them has ended, on a machine that was seen to work.
-
-    The ledger of a dead node that is still part of the configuration is left alone: a recovery may need it. So is a
-    volume last used on a machine that another node holds: it may be bound to that machine.
-    """
-    attempt = draft.status.attempt
-    unreachable = {
-        candidate.volume
-        for candidate in (attempt.candidates if attempt else [])
-        if candidate.result in (CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT)
-    }
-    needed = set(draft.status.configuration.nodes) if draft.status.configuration and attempt is None else set()
-    held = {record.volume for record in draft.alive()}
-    taken = {volume.machine for volume in draft.status.volumes if volume.name in held and volume.machine is not None}
-    for volume in draft.status.volumes:
-        claim = draft.seen.claims.get(volume.name)
-        if volume.machine in taken:
-            continue
-        if claim is None or claim.deleting or volume.name in unreachable:
-            continue
-        users = list(draft.on_volume(volume.name))
-        if any(record.node_id in needed for record in users):
-            continue
-        if any(record.ended is None for record in users):
-            continue
-        if any(record.ended and record.ended.evidence.value.startswith("Machine") for record in users):
-            continue
-        yield volume
-
-
-def plan_joiner(draft: Draft, target: NodeRecord, certificate: str, attempt: int | None) -> NodeRecord:
-    """A joiner of the service with this certificate, on a volume that is free or a new one, in an empty generation."""
-    volume = next(free_volumes(draft), None) or draft.plan_volume()
-    address = names.address(
-        target.name, draft.seen.name, draft.seen.namespace, draft.seen.cluster_domain, names.CLIENT_PORT
-    )
-    return draft.plan_node(
-        volume,
-        Command.JOIN,
-        attempt=attempt,
-        join_target=target.name,
-        join_address=address,
-        service_certificate=certificate,
-    )
+def retry_start(draft: Draft) -> None:
+    """Plan another first node if the last one has made no service, and what it was made of has changed since."""
+    last = first_node(draft)
+    if last is None or draft.status.service.public_key is not None or draft.seen.inputs.problems:
+        return
+    if last.started_from is None or last.started_from == _ingredients(draft):
+        return
+    pod = draft.pod(last)
+    if last.ended is None and pod is not None and pod.ccf.running:
+        return
+    last.stop = last.stop or "Replaced"
+    _plan_start(draft)
 
 
 def want_nodes(draft: Draft, view: ServiceView) -> Governance:
@@ -131,14 +91,15 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
     leader = view.leader
     if target is None or leader is None or draft.status.service.certificate is None:
         return Governance()
+    active = frozenset[str]().union(*(config.nodes for config in view.configs))
     _stop_removable(draft, leader, target)
-    _stop_refused(draft)
+    stop_failed(draft, [r for r in draft.status.nodes if r.command is Command.JOIN and r.attempt is None], active)
+    _let_go_of_the_gone(draft, active)
     trusted = view.configs[-1].nodes if view.configs else frozenset()
     living = [node for node in trusted if (r := draft.by_node_id(node)) is None or r.ended is None]
     joiners = [r for r in draft.alive() if r.command is Command.JOIN and r.stop is None and r.node_id not in trusted]
-    wanted = draft.seen.spec.nodes
-    missing = wanted - len(living) - len(joiners)
-    if missing > 0 and not _backs_off(draft):
+    missing = draft.seen.spec.nodes - len(living) - len(joiners)
+    if missing > 0 and may_plan(draft):
         for _ in range(missing):
             plan_joiner(draft, target, draft.status.service.certificate, None)
     elif missing < 0:
@@ -148,44 +109,21 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
 
 
 def _stop_removable(draft: Draft, leader: NodeAnswers, target: NodeRecord) -> None:
-    for record in draft.status.nodes:
-        if record.node_id is None or record.node_id not in leader.removable:
-            continue
-        if record.stop is None:
+    """End nodes that are completely retired, then have their rows deleted; some may be forgotten already."""
+    for node in sorted(leader.removable):
+        record = draft.by_node_id(node)
+        if record is None or record.ended is not None:
+            draft.do(RemoveNodeRow(through=target.name, node_id=node))
+        elif record.stop is None:
             record.stop = "Retired"
             draft.report("NodeRetired", f"the members have removed {record.name}; stopping it")
-        elif record.ended is not None:
-            draft.do(RemoveNodeRow(through=target.name, node_id=record.node_id))
 
 
-def _stop_refused(draft: Draft) -> None:
-    """A joiner that ended before members trusted it leaves; another takes its place."""
-    trusted = set(draft.status.configuration.nodes) if draft.status.configuration else set()
+def _let_go_of_the_gone(draft: Draft, active: frozenset[str]) -> None:
+    """The pod of a node that has ended is kept as long as it is part of the service, and no longer."""
     for record in draft.status.nodes:
-        if record.command is not Command.JOIN or record.stop is not None or record.node_id in trusted:
-            continue
-        if record.ended is None and record.joined_at is None and not has_target(draft, record):
-            record.stop = "TargetGone"
-        elif record.ended is not None and record.joined_at is None:
-            record.stop = "NotJoined"
-            code = "" if record.ended.exit_code is None else f" (exit code {record.ended.exit_code})"
-            draft.report("JoinFailed", f"{record.name} could not join{code}; another takes its place", warning=True)
-
-
-def has_target(draft: Draft, record: NodeRecord) -> bool:
-    """Whether the node it joins through may still be there; a joiner asks no other (CCF facts §7.1)."""
-    target = draft.status.node(record.join_target or "")
-    return target is not None and target.ended is None
-
-
-def _backs_off(draft: Draft) -> bool:
-    return any(
-        record.command is Command.JOIN
-        and record.stop == "NotJoined"
-        and record.ended is not None
-        and draft.now - record.ended.at < JOINER_BACKOFF
-        for record in draft.status.nodes
-    )
+        if record.ended is not None and record.stop is None and record.node_id not in active:
+            record.stop = "Gone"
 
 
 def _governance(draft: Draft, leader: NodeAnswers, trusted: frozenset[str], joiners: list[NodeRecord]) -> Governance:
@@ -204,31 +142,27 @@ def _governance(draft: Draft, leader: NodeAnswers, trusted: frozenset[str], join
 def keep_fitness(draft: Draft, view: ServiceView) -> None:
     """Which nodes may serve clients, and which have joined: part of an agreed quorum, caught up, application open.
 
-    While no quorum is seen and no loss is announced, nothing changes: the doubt may be the operator's own.
+    A node that is silent while no quorum is seen stays as it was until the loss is proven: the doubt may be the
+    operator's own, and its clients' the harm.
     """
     leader = view.leader
     trusted = view.configs[-1].nodes if view.configs else frozenset()
     for record in draft.alive():
         answers = view.members.get(record.name)
         if leader is None:
-            record.fit = record.fit and draft.status.quorum.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+            record.fit = record.fit and not _is_unfit_without_leader(draft, answers)
             continue
         if answers is None or answers.consensus is None:
             record.fit = False
             continue
         follows = answers.consensus.primary_id == leader.node_id and answers.consensus.membership == "Active"
         member = record.node_id in trusted and follows
-        if member and record.joined_at is None and has_caught_up(record, leader):
-            record.joined_at = draft.now
+        if member:
+            note_joined(draft, record, leader)
         service_open = answers.network is not None and answers.network.service_status == "Open"
         record.fit = bool(member and answers.ready_app and service_open)
 
 
-def has_caught_up(record: NodeRecord, leader: NodeAnswers) -> bool:
-    """Whether a node has all that its primary has committed (CCF facts §8.8: its state does not tell)."""
-    if record.node_id is None or leader.consensus is None or leader.commit is None:
-        return False
-    if record.node_id == leader.node_id:
-        return True
-    ack = leader.consensus.acks.get(record.node_id)
-    return ack is not None and ack.seqno >= leader.commit.seqno
+def _is_unfit_without_leader(draft: Draft, answers: NodeAnswers | None) -> bool:
+    verdict = draft.status.quorum.verdict
+    return verdict is Verdict.LOST or (verdict is Verdict.SUSPECTED and answers is not None)

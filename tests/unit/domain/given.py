@@ -330,7 +330,8 @@ def attempt(*candidates: Candidate, members: Iterable[str] = ("a", "b", "c"), **
 
 def status(*nodes: NodeRecord, **fields: Any) -> NetworkStatus:
     """The status of a network whose service is open and whose nodes have these records."""
-    volumes = {r.volume: volume(r.volume) for r in nodes}
+    written = {name: max(r.generation for r in nodes if r.volume == name) for name in {r.volume for r in nodes}}
+    volumes = {r.volume: volume(r.volume, next_generation=written[r.volume] + 1) for r in nodes}
     known: dict[str, Any] = {
         "service": service(),
         "nodes": list(nodes),

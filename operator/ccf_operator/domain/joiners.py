@@ -1,0 +1,136 @@
+"""Joiners, in an open service and in one that is being recovered alike: on which volume, through whom, when again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from datetime import timedelta
+
+from ccf_operator.api.spec import seconds
+from ccf_operator.api.status import CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.draft import Draft
+from ccf_operator.render import names
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
+"""Time between the end of a joiner and the start of the next: doubled with each that fails, up to the longest."""
+
+
+def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
+    """Volumes a joiner can write on: every node that ever used them has ended, on a machine that works.
+
+    The ledger of a dead node that is still part of the configuration is left alone: a recovery may need it. So is a
+    volume last used on a machine that another node holds: it may be bound to that machine.
+    """
+    attempt = draft.status.attempt
+    unreachable = {
+        candidate.volume
+        for candidate in (attempt.candidates if attempt else [])
+        if candidate.result in (CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT)
+    }
+    needed = set(draft.status.configuration.nodes) if draft.status.configuration and attempt is None else set()
+    held = {record.volume for record in draft.alive()}
+    taken = {volume.machine for volume in draft.status.volumes if volume.name in held and volume.machine is not None}
+    for volume in draft.status.volumes:
+        claim = draft.claim(volume.name)
+        if claim is None or claim.deleting or claim.phase != "Bound":
+            continue
+        if volume.name in unreachable or volume.name in held or volume.set_aside is not None:
+            continue
+        if volume.machine is not None and (volume.machine in taken or not _works(draft, volume.machine)):
+            continue
+        if any(record.node_id in needed for record in draft.on_volume(volume.name)):
+            continue
+        yield volume
+
+
+def _works(draft: Draft, machine: str) -> bool:
+    if draft.seen.machines is None:
+        return True
+    found = draft.seen.machines.get(machine)
+    return found is not None and found.ready and not found.out_of_service
+
+
+def plan_joiner(draft: Draft, target: NodeRecord, certificate: str, attempt: int | None) -> NodeRecord:
+    """A joiner of the service with this certificate, on a volume that is free or a new one, in an empty generation."""
+    volume = next(free_volumes(draft), None) or draft.plan_volume()
+    address = names.address(
+        target.name, draft.seen.name, draft.seen.namespace, draft.seen.cluster_domain, names.CLIENT_PORT
+    )
+    return draft.plan_node(
+        volume,
+        Command.JOIN,
+        attempt=attempt,
+        join_target=target.name,
+        join_address=address,
+        service_certificate=certificate,
+    )
+
+
+def may_plan(draft: Draft) -> bool:
+    """Whether enough time has passed since the last joiner that failed."""
+    failures = draft.status.join_failures
+    if failures is None:
+        return True
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(failures.count - 1, 10), LONGEST_WAIT)
+    return draft.now - failures.last_at >= wait
+
+
+def note_joined(draft: Draft, record: NodeRecord, leader: NodeAnswers) -> None:
+    """Note that a trusted node has caught up with its primary, once it has."""
+    if record.joined_at is None and has_caught_up(record, leader):
+        record.joined_at = draft.now
+        if record.command is Command.JOIN:
+            draft.status.join_failures = None
+
+
+def has_caught_up(record: NodeRecord, leader: NodeAnswers) -> bool:
+    """Whether a node has all that its primary has committed (CCF facts §8.8: its state does not tell)."""
+    if record.node_id is None or leader.consensus is None or leader.commit is None:
+        return False
+    if record.node_id == leader.node_id:
+        return True
+    ack = leader.consensus.acks.get(record.node_id)
+    return ack is not None and ack.seqno >= leader.commit.seqno
+
+
+def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) -> None:
+    """Let go of joiners that ended, or can never join; one that is trusted is the members' to remove."""
+    for record in joiners:
+        if record.stop is not None or record.joined_at is not None or record.node_id in trusted:
+            continue
+        if record.ended is not None:
+            code = "" if record.ended.exit_code is None else f", exit code {record.ended.exit_code}"
+            _let_go(draft, record, "NotJoined", f"it ended ({record.ended.evidence.value}{code})")
+        elif not has_target(draft, record):
+            record.stop = "TargetGone"
+        elif record.pod_uid is not None and draft.claim(record.volume) is None:
+            _let_go(draft, record, "VolumeGone", f"its claim {record.volume} is gone")
+        elif _cannot_start_there(draft, record):
+            _let_go(draft, record, "NotStarted", f"it could not start on {record.volume}")
+            volume = draft.status.volume(record.volume)
+            if volume is not None:
+                volume.set_aside = f"{record.name} could not start on it"
+
+
+def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:
+    record.stop = stop
+    failures = draft.status.join_failures
+    at = record.ended.at if record.ended is not None else draft.now
+    draft.status.join_failures = JoinFailures(
+        count=failures.count + 1 if failures is not None else 1, last_at=at, message=f"{record.name}: {why}"
+    )
+    draft.report("JoinFailed", f"{record.name} did not join: {why}; another takes its place", warning=True)
+
+
+def has_target(draft: Draft, record: NodeRecord) -> bool:
+    """Whether the node it joins through may still be there; a joiner asks no other (CCF facts §7.1)."""
+    target = draft.status.node(record.join_target or "")
+    return target is not None and target.ended is None
+
+
+def _cannot_start_there(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a volume that was used before keeps a joiner from starting: it may be bound to a machine that is full."""
+    pod = draft.pod(record)
+    started = pod is None or pod.ccf.running or pod.ccf.started_at is not None
+    limit = timedelta(seconds=seconds(draft.seen.spec.recovery.start_deadline))
+    return not started and record.generation > 0 and draft.now - record.planned_at > limit

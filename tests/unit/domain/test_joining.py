@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ccf_operator.api.status import (
+    Attempt,
+    AttemptPhase,
+    AttemptResult,
+    Command,
+    Ended,
+    EndEvidence,
+    JoinFailures,
+    NodeRecord,
+    Timeline,
+    Winner,
+)
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.joining import conduct_joining
+from unit.domain.given import (
+    NEW,
+    OLD,
+    answers,
+    at,
+    attempt,
+    config,
+    configuration,
+    draft,
+    end,
+    machine,
+    node_id,
+    pod,
+    quorum,
+    record,
+    recovered,
+    spec,
+    status,
+    view,
+    volume,
+)
+
+CHOSEN = Winner(
+    node="r-a",
+    volume="v-a",
+    tx_id="2.20",
+    create_tx_id="4.21",
+    recovery_count=1,
+    service_certificate=f"PEM {NEW}",
+    public_key=NEW,
+    chosen_at=at(0),
+)
+
+
+def old(name: str, **fields: Any) -> NodeRecord:
+    return record(name, ended=end(), released=True, stop="Fenced", **fields)
+
+
+def winner(**fields: Any) -> NodeRecord:
+    return record("r-a", volume="v-a", generation=1, command=Command.RECOVER, attempt=1, **fields)
+
+
+def loser(**fields: Any) -> NodeRecord:
+    return record("r-b", volume="v-b", generation=1, command=Command.RECOVER, attempt=1, **fields)
+
+
+def joiner(name: str, **fields: Any) -> NodeRecord:
+    known: dict[str, Any] = {"join_target": "r-a", "attempt": 1}
+    return record(name, **{**known, **fields})
+
+
+def running(**fields: Any) -> Attempt:
+    known: dict[str, Any] = {
+        "winner": CHOSEN,
+        "phase": AttemptPhase.JOINING,
+        "timeline": Timeline(proven_at=at(0), chosen_at=at(0)),
+        "network": configuration("r-a").model_copy(update={"service": NEW}),
+    }
+    return attempt(recovered("a", "2.20"), recovered("b", "2.20"), **{**known, **fields})
+
+
+def led(*names: str, status: str = "Recovering", **fields: Any) -> dict[str, NodeAnswers]:
+    """The recovering network of these nodes, led by the first."""
+    state = "PartOfPublicNetwork" if status == "Recovering" else "PartOfNetwork"
+    known: dict[str, Any] = {"key": NEW, "status": status, "state": state, "recovery_count": 1, "created": "4.21"}
+    return quorum(*names, **{**known, **fields})
+
+
+def look(*nodes: NodeRecord, of: Attempt | None = None, after: float = 0, base: Any = None, **seen: Any) -> Draft:
+    members = (old("a"), old("b"), old("c"))
+    work = draft(
+        status(*members, *nodes, configuration=configuration("a", "b", "c"), attempt=of or running()),
+        after=after,
+        **seen,
+    )
+    assert work.status.attempt is not None
+    conduct_joining(work, work.status.attempt, CHOSEN, base or view(work))
+    return work
+
+
+def current(work: Draft) -> Attempt:
+    assert work.status.attempt is not None
+    return work.status.attempt
+
+
+def node(work: Draft, name: str) -> NodeRecord:
+    found = work.status.node(name)
+    assert found is not None
+    return found
+
+
+def new_joiners(work: Draft) -> list[NodeRecord]:
+    return [r for r in work.status.nodes if r.name.startswith("bank-")]
+
+
+def past(work: Draft) -> AttemptResult:
+    assert work.status.attempt is None
+    return work.status.history[0].result
+
+
+# Losers and joiners
+
+
+def test_losers_go_and_joiners_come_side_by_side() -> None:
+    # One machine is silent: its loser may not end for long, and its volume is not waited for.
+    down = {"m1": machine(), "m2": machine("m2", ready=False)}
+    far = loser(machine=winner().machine and winner().machine.model_copy(update={"name": "m2", "uid": "uid-m2"}))  # type: ignore[union-attr]
+    work = look(winner(), far, answers=led("r-a"), machines=down)
+    assert node(work, "r-b").stop == "Loser"
+    assert len(new_joiners(work)) == 2
+    assert {r.service_certificate for r in new_joiners(work)} == {f"PEM {NEW}"}
+    assert {r.join_target for r in new_joiners(work)} == {"r-a"}
+
+
+def test_a_loser_about_to_end_leaves_its_volume_to_a_joiner() -> None:
+    assert len(new_joiners(look(winner(), loser(), answers=led("r-a")))) == 1
+
+
+def test_joiners_write_to_generations_that_nobody_wrote() -> None:
+    work = look(winner(), loser(ended=end(), released=True), answers=led("r-a"))
+    for found in new_joiners(work):
+        assert all(
+            found.generation != other.generation
+            for other in work.status.nodes
+            if other.volume == found.volume and other is not found
+        )
+
+
+@pytest.mark.parametrize("status", ["WaitingForRecoveryShares"])
+def test_no_joiner_starts_once_the_members_have_accepted(status: str) -> None:
+    # CCF facts §0.18: from then on it would be Pending.
+    assert not new_joiners(look(winner(), answers=led("r-a", status=status)))
+
+
+def test_no_joiner_starts_without_a_primary_to_join() -> None:
+    assert not new_joiners(look(winner(), answers={}))
+
+
+def test_members_are_asked_only_when_every_other_candidate_has_provably_ended() -> None:
+    joined = [joiner("j1", joined_at=at(1)), joiner("j2", joined_at=at(1))]
+    waiting = look(winner(), loser(stop="Loser"), *joined, answers=led("r-a", "j1", "j2"), after=500)
+    assert current(waiting).phase is AttemptPhase.JOINING
+    asked = look(winner(), loser(stop="Loser", ended=end()), *joined, answers=led("r-a", "j1", "j2"))
+    assert current(asked).phase is AttemptPhase.AWAITING_MEMBERS
+
+
+def test_they_are_not_asked_while_the_recovering_network_has_no_primary() -> None:
+    joined = [joiner("j1", joined_at=at(1)), joiner("j2", joined_at=at(1))]
+    assert current(look(winner(), *joined, answers={}, after=500)).phase is AttemptPhase.JOINING
+
+
+def test_a_joiner_counts_when_it_has_caught_up() -> None:
+    lagging = led("r-a", "j1", "j2", commit="4.500")
+    work = look(winner(), joiner("j1"), joiner("j2"), answers=lagging)
+    assert node(work, "j1").joined_at is None
+    assert current(work).phase is AttemptPhase.JOINING
+    work = look(winner(), joiner("j1"), joiner("j2"), answers=led("r-a", "j1", "j2"))
+    assert node(work, "j1").joined_at is not None
+    assert current(work).phase is AttemptPhase.AWAITING_MEMBERS
+
+
+def test_a_joiner_that_hangs_keeps_the_members_waiting_no_longer_than_its_deadline() -> None:
+    nodes = [winner(), joiner("j1", joined_at=at(1)), joiner("j2")]
+    said = led("r-a", "j1")
+    assert current(look(*nodes, answers=said, after=599)).phase is AttemptPhase.JOINING
+    assert current(look(*nodes, answers=said, after=601)).phase is AttemptPhase.AWAITING_MEMBERS
+
+
+def test_one_that_does_not_start_a_minute() -> None:
+    nodes = [winner(), joiner("j1", joined_at=at(1)), joiner("j2")]
+    pods = {"r-a": pod("r-a"), "j1": pod("j1"), "j2": pod("j2", ccf=pod("x").stage)}
+    assert current(look(*nodes, answers=led("r-a", "j1"), pods=pods, after=59)).phase is AttemptPhase.JOINING
+    assert current(look(*nodes, answers=led("r-a", "j1"), pods=pods, after=61)).phase is AttemptPhase.AWAITING_MEMBERS
+
+
+def test_a_joiner_that_died_is_replaced_and_later_each_time() -> None:
+    dead = joiner("j1", ended=end(after=100))
+    first = look(winner(), dead, joiner("j2"), answers=led("r-a", "j2"), after=100)
+    assert node(first, "j1").stop is not None
+    assert not new_joiners(first)
+    assert first.status.join_failures is not None
+    assert first.status.join_failures.count == 1
+    second = draft(first.status, answers=led("r-a", "j2"), after=106)
+    conduct_joining(second, current(second), CHOSEN, view(second))
+    assert len(new_joiners(second)) == 1
+    second.status.join_failures = JoinFailures(count=6, last_at=at(100))
+    third = draft(first.status.model_copy(update={"join_failures": second.status.join_failures}), after=200)
+    conduct_joining(third, current(third), CHOSEN, view(third))
+    assert not new_joiners(third)
+
+
+def test_nodes_of_the_old_service_that_are_left_go() -> None:
+    assert node(look(winner(), record("s", volume="v-c"), answers=led("r-a")), "s").stop is not None
+
+
+def test_fewer_nodes_wanted_in_the_middle_means_fewer_joiners() -> None:
+    assert not new_joiners(look(winner(), answers=led("r-a"), spec=spec(nodes=1)))
+
+
+# Ends of the recovering network
+
+
+def test_the_death_of_the_winner_alone_before_the_members_were_asked_starts_anew() -> None:
+    work = look(winner(ended=end()))
+    assert past(work) is AttemptResult.SUPERSEDED
+    assert work.status.unsettled is None
+
+
+def test_the_death_of_the_winner_among_its_joiners_is_no_loss() -> None:
+    network = configuration("r-a", "j1", "j2").model_copy(update={"service": NEW})
+    work = look(winner(ended=end()), joiner("j1"), joiner("j2"), of=running(network=network), answers={})
+    assert current(work).number == 1
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        running(phase=AttemptPhase.AWAITING_MEMBERS),
+        running(timeline=Timeline(chosen_at=at(0), accepted_at=at(5))),
+    ],
+    ids=["the members were asked", "the members had accepted it"],
+)
+def test_a_network_that_may_have_opened_unseen_is_not_simply_given_up(of: Attempt) -> None:
+    # Clients may have written to it: what it committed must not be lost for an operator that was away.
+    work = look(winner(ended=end()), joiner("j1", ended=end()), of=of)
+    assert past(work) is AttemptResult.SUPERSEDED
+    unsettled = work.status.unsettled
+    assert unsettled is not None
+    assert (unsettled.attempt, unsettled.public_key, unsettled.recovery_count) == (1, NEW, 1)
+    assert unsettled.lineages == {"v-a": [0, 1], "v-j1": [0]}
+    assert unsettled.members_of == {node_id("r-a"): "v-a", node_id("j1"): "v-j1"}
+
+
+def test_a_winner_that_waits_for_a_dead_joiner_for_ever_is_given_up() -> None:
+    # CCF facts §0.9: a node trusted and dead on a one-node service kills it for good.
+    stuck = answers(
+        "r-a",
+        configs=[config("r-a"), config("r-a", "j1", seqno=30)],
+        key=NEW,
+        status="Recovering",
+        state="PartOfPublicNetwork",
+    )
+    work = look(winner(), joiner("j1", ended=end()), answers={"r-a": stuck})
+    assert past(work) is AttemptResult.SUPERSEDED
+    assert work.status.unsettled is None, "whoever leads it last says that it has not been opened"
+    silent = look(winner(), joiner("j1", ended=end()), answers={})
+    assert silent.status.attempt is not None
+
+
+def dead_end(work: Attempt | None = None, after: float = 0, **fields: Any) -> Draft:
+    """Two joiners after the winner died between private recovery and the commit of the opening (CCF facts §8.8)."""
+    network = configuration("r-a", "j1", "j2").model_copy(update={"service": NEW})
+    known: dict[str, Any] = {"status": "WaitingForRecoveryShares", "view": 5, "commit": "5.40"}
+    said = led("j1", "j2", members=("r-a", "j1", "j2"), **{**known, **fields})
+    of = work or running(network=network, phase=AttemptPhase.AWAITING_MEMBERS)
+    return look(winner(ended=end()), joiner("j1"), joiner("j2"), of=of, answers=said, after=after)
+
+
+def test_the_state_that_ccf_cannot_leave_is_left_by_a_new_attempt() -> None:
+    work = dead_end(after=0)
+    assert current(work).stuck_since == at(0)
+    work = dead_end(current(work), after=11)
+    assert past(work) is AttemptResult.SUPERSEDED
+    assert work.status.unsettled is None, "its primary says that it has not been opened"
+    assert node(work, "j1").stop is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"state": "PartOfPublicNetwork"}, {"state": "ReadingPrivateLedger"}, {"commit": "4.40"}, {"status": "Opening"}],
+    ids=["shares can be submitted again", "it is being read", "nothing committed since the election", "it opens"],
+)
+def test_states_that_only_look_like_it_are_waited_out(other: dict[str, Any]) -> None:
+    assert current(dead_end(**other)).stuck_since is None
+
+
+def test_a_state_that_passes_is_no_dead_end() -> None:
+    work = dead_end(after=0)
+    work = dead_end(current(work), after=5, state="ReadingPrivateLedger")
+    assert current(work).stuck_since is None
+
+
+# Success
+
+
+def test_open_is_success_and_the_recovered_service_is_the_service() -> None:
+    nodes = [winner(joined_at=at(1)), joiner("j1", joined_at=at(1)), joiner("j2", stop="NotJoined")]
+    work = look(*nodes, answers=led("r-a", "j1", status="Open", commit="4.50"), after=9)
+    assert past(work) is AttemptResult.SUCCEEDED
+    service = work.status.service
+    assert (service.public_key, service.recovery_count, service.create_tx_id) == (NEW, 1, "4.21")
+    assert service.previous_certificate == f"PEM {OLD}"
+    assert work.status.configuration is not None
+    assert set(work.status.configuration.nodes) == {node_id("r-a"), node_id("j1")}
+    assert [r.attempt for r in work.status.nodes if r.name in ("r-a", "j1", "j2")] == [None, None, 1]
+    won = work.status.volume("v-a")
+    assert won is not None
+    assert (won.lineage, won.service) == ([0, 1], NEW)
+    assert work.status.high_water_mark is not None
+    assert (work.status.high_water_mark.tx_id, work.status.high_water_mark.service) == ("4.50", NEW)
+
+
+def test_members_that_open_it_before_all_have_joined_have_opened_it() -> None:
+    # A loser that has not ended cannot be opened any more; and what commits from now on must not be lost again.
+    work = look(winner(), loser(stop="Loser"), answers=led("r-a", status="Open"))
+    assert past(work) is AttemptResult.SUCCEEDED
+    assert node(work, "r-b").stop == "Loser"
+
+
+def test_one_node_that_says_so_does_not_make_it_open() -> None:
+    said = led("r-a", "j1", "j2", status="Open", ready_app=False)
+    nodes = [winner(), joiner("j1", joined_at=at(1)), joiner("j2", joined_at=at(1))]
+    assert look(*nodes, answers=said).status.attempt is not None
+
+
+def test_the_old_quorum_back_before_the_members_accepted_abandons_it_all() -> None:
+    # Only a wrong word about machines can lead here.
+    survivors = [record("s", volume="v-s"), record("t", volume="v-t")]
+    said = {**led("r-a"), **quorum("s", "t")}
+    probe = draft(status(*survivors, winner(), attempt=running()), answers=said)
+    work = look(winner(), *survivors, answers=said, base=view(probe))
+    assert past(work) is AttemptResult.ABANDONED
+    assert node(work, "r-a").stop is not None
+    assert node(work, "s").stop is None
+
+
+def test_the_machine_of_the_winner_lost_is_its_end() -> None:
+    gone: Ended = end(EndEvidence.OUT_OF_SERVICE)
+    assert past(look(winner(ended=gone))) is AttemptResult.SUPERSEDED
+    assert volume("v-a").lineage == [0]

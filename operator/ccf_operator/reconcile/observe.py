@@ -153,6 +153,7 @@ class Observer:
     async def _machines(self, pods: Mapping[str, PodView], status: NetworkStatus) -> dict[str, MachineView] | None:
         wanted = {pod.machine for pod in pods.values() if pod.machine is not None}
         wanted |= {record.machine.name for record in status.nodes if record.machine is not None and not record.ended}
+        wanted |= {volume.machine for volume in status.volumes if volume.machine is not None}
         try:
             found = await self._gateway.get_machines(wanted)
         except Forbidden:

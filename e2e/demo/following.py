@@ -19,7 +19,11 @@ BLOCKED_FOR = 5.0
 
 
 class NeedsPerson(Exception):
-    """The operator waits for a decision that no story can make. The message says why, and what to do."""
+    """The operator waits for a decision that no story can make. The message says why, `next_step` what to do."""
+
+    def __init__(self, why: str, next_step: str) -> None:
+        super().__init__(why)
+        self.next_step = next_step
 
 
 class Stuck(Exception):
@@ -76,7 +80,7 @@ class Follower:
         else:
             self._blocked_since = self._blocked_since or now
             if now - self._blocked_since > self._blocked_for:
-                raise NeedsPerson(f"Blocked/{seen.reason}: {seen.message}. What to do: {seen.next_step}")
+                raise NeedsPerson(f"the operator needs a person: {seen.reason}: {seen.message}", seen.next_step)
         if now > deadline:
             last = f"{seen.phase.value}/{seen.reason}: {seen.message}"
             raise Stuck(f"{what}: not within {within:g} s; the operator says {last}")

@@ -31,7 +31,7 @@ PREPARING = 30.0
 """Seconds between two signs of life while others, who tell more, make the cluster ready."""
 BUILD = ROOT / "build" / "demo"
 
-STOPS = (NotReady, NeedsPerson, Stuck, Lost, NeverHappened, KubectlFailed, SubprocessError, RuntimeError, OSError)
+STOPS = (NotReady, Stuck, Lost, NeverHappened, KubectlFailed, SubprocessError, RuntimeError, OSError)
 """What ends the story early, with a message that says why."""
 
 
@@ -101,9 +101,10 @@ class Stage:
         clean(self._kubectl, self._screen)
         self._screen.text(f"Nothing is left of namespace {NAMESPACE}.")
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str, *remedies: Hint) -> None:
         """Say why the story ends before its end, and how to look at what is there."""
         self._screen.say("demo", why, Tone.BAD)
+        self._hint(remedies)
         if self._kubectl is None:
             self._screen.text(farewell.once_more())
         else:

@@ -46,17 +46,10 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         stage.stop("stopped by you; what is there stays as it is")
         return 130
-    except (
-        NotReady,
-        NeedsPerson,
-        Stuck,
-        Lost,
-        NeverHappened,
-        KubectlFailed,
-        SubprocessError,
-        RuntimeError,
-        OSError,
-    ) as problem:
+    except NeedsPerson as need:
+        stage.stop(f"the story stops here: {need}", Hint("What to do:", [need.next_step]))
+        return 1
+    except STOPS as problem:
         stage.stop(f"the story stops here: {problem}")
         return 1
     return 0

@@ -17,6 +17,7 @@ from ccf_operator.domain.fencing import TRIES, fence
 from ccf_operator.domain.joining import conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.transitions import move
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long the second try of a candidate waits; the third twice as long, and so on."""
@@ -61,10 +62,14 @@ def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
         _say(attempt, AttemptPhase.FENCING)
         return
     attempt.timeline.fenced_at = attempt.timeline.fenced_at or draft.now
+    if attempt.phase is AttemptPhase.FENCING:
+        move(attempt, AttemptPhase.RECOVERING)
     if any(c.result is None for c in attempt.candidates):
         _say(attempt, AttemptPhase.RECOVERING)
         return
     attempt.timeline.recovered_at = attempt.timeline.recovered_at or draft.now
+    if attempt.phase is AttemptPhase.FENCING:
+        _say(attempt, AttemptPhase.RECOVERING)
     if loss.proven:
         _choose(draft, attempt)
     else:
@@ -72,7 +77,8 @@ def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
 
 
 def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:
-    attempt.phase, attempt.reason, attempt.message = phase, reason, message
+    move(attempt, phase)
+    attempt.reason, attempt.message = reason, message
 
 
 def _gather_results(draft: Draft, attempt: Attempt) -> None:
@@ -151,11 +157,18 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
     elif choice.best is None:
         _wait(draft, attempt, "NothingRecovered", "no candidate recovered a ledger of this service")
     elif choice.possible_loss:
-        _wait(draft, attempt, "ApprovalRequired", "; ".join(choice.possible_loss))
+        _wait(draft, attempt, "ApprovalRequired", "; ".join([*choice.possible_loss, *_if_disks_are_trusted(attempt)]))
     elif draft.seen.spec.recovery.mode is RecoveryMode.MANUAL:
         _wait(draft, attempt, "ApprovalRequired", f"ready to recover {choice.best.tx_id} from {choice.best.volume}")
     else:
         _crown(draft, attempt, choice.best)
+
+
+def _if_disks_are_trusted(attempt: Attempt) -> list[str]:
+    """What to add to a possible loss that only power cuts make possible."""
+    if choose(attempt, attempt.members_of, lambda _node: True).possible_loss:
+        return []
+    return ["if these disks keep all they were given through a power cut, set spec.recovery.trustMachineDisks to true"]
 
 
 def _has_opened(attempt: Attempt) -> bool:

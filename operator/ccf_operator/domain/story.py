@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccf_operator.api.spec import RecoveryMode
-from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Phase, Verdict
+from ccf_operator.api.status import Attempt, AttemptPhase, NodeRecord, Phase, Verdict, Winner
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.joining import service_status
-from ccf_operator.domain.service import ServiceView
-from ccf_operator.domain.topology import Governance, foreign_claims
+from ccf_operator.domain.joining import WAITING_FOR_SHARES, awaited, joiners, losers, service_status
+from ccf_operator.domain.quorum import cannot_form_again
+from ccf_operator.domain.service import ServiceView, ended_nodes
+from ccf_operator.domain.topology import Governance, first_node, foreign_claims
 from ccf_operator.render import names
 
 
@@ -29,7 +30,7 @@ def tell(draft: Draft, view: ServiceView, recovering: ServiceView | None, govern
         _obstacle(draft)
         or (_recovering(draft, draft.status.attempt, recovering) if draft.status.attempt is not None else None)
         or (_created(draft) if draft.status.service.opened_at is None else None)
-        or _open(draft, governance)
+        or _open(draft, view, governance)
     )
 
 
@@ -43,9 +44,9 @@ def _obstacle(draft: Draft) -> Story | None:
             f"objects of these names exist and belong to someone else: {taken}",
             f"delete or rename {taken}, or give the network another name",
         )
-    if draft.status.nodes or draft.status.service.public_key is not None:
+    if draft.status.service.public_key is not None:
         return None
-    if claims := foreign_claims(draft):
+    if not draft.status.nodes and (claims := foreign_claims(draft)):
         listed = " ".join(claims)
         return Story(
             Phase.BLOCKED,
@@ -55,7 +56,8 @@ def _obstacle(draft: Draft) -> Story | None:
             "if they are not needed: "
             f"kubectl -n {seen.namespace} label pvc {listed} ccf.dev/network- (keeps them) or delete them",
         )
-    if seen.inputs.problems:
+    first = first_node(draft)
+    if seen.inputs.problems and (first is None or first.pod_uid is None or first.ended is not None):
         return Story(
             Phase.CREATING,
             "InputsMissing",
@@ -67,33 +69,34 @@ def _obstacle(draft: Draft) -> Story | None:
 
 def _created(draft: Draft) -> Story:
     status = draft.status
-    starts = [record for record in status.nodes if record.command is Command.START]
     if status.service.public_key is None:
-        last = starts[-1] if starts else None
-        if last is not None and last.ended is not None:
+        first = first_node(draft)
+        if first is not None and first.ended is not None:
             return Story(
                 Phase.BLOCKED,
                 "StartFailed",
-                f"{last.name} ended before it had made a service{_how(last)}",
-                "correct the spec (image, command, members, constitution): the operator then starts anew",
+                f"{first.name} ended before it had made a service{_how(first)}",
+                "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with it: "
+                + _begin_again(draft),
             )
-        return Story(Phase.CREATING, "Starting", _waits_for(draft, last))
+        return Story(Phase.CREATING, "Starting", _waits_for(draft, first))
     if status.quorum.verdict is Verdict.LOST:
         return Story(
             Phase.BLOCKED,
             "LostBeforeOpen",
             "the majority ended before the members opened the service: there are no recovery shares and nothing to "
             "recover",
-            f"delete the network, its volumes too, and create it again: kubectl -n {draft.seen.namespace} delete ccf "
-            f"{draft.seen.name}",
+            _begin_again(draft),
         )
     joined = sum(1 for record in draft.alive() if record.joined_at is not None)
+    if status.quorum.verdict is Verdict.SUSPECTED:
+        return Story(status.phase, "QuorumSuspected", status.quorum.message, _begin_again(draft))
     if joined < draft.seen.spec.nodes:
         waiting = next((r for r in draft.alive() if r.joined_at is None and r.stop is None), None)
         return Story(
             Phase.CREATING,
             "Joining",
-            f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}",
+            f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}{_failures(draft)}",
         )
     return Story(
         Phase.AWAITING_OPEN,
@@ -104,9 +107,22 @@ def _created(draft: Draft) -> Story:
     )
 
 
+def _begin_again(draft: Draft) -> str:
+    kubectl = f"kubectl -n {draft.seen.namespace} delete"
+    return (
+        f"{kubectl} ccf {draft.seen.name}; {kubectl} pvc -l ccf.dev/network={draft.seen.name} "
+        "(nothing was ever opened, so nothing is lost); then create it again"
+    )
+
+
+def _failures(draft: Draft) -> str:
+    failures = draft.status.join_failures
+    return f"; {failures.count} in a row could not, last {failures.message}" if failures is not None else ""
+
+
 def _waits_for(draft: Draft, record: NodeRecord | None) -> str:
     if record is None:
-        return "waiting for a node to be planned"
+        return "the next node is planned"
     pod = draft.pod(record)
     if pod is None:
         return f"{record.name} is being created"
@@ -127,60 +143,115 @@ def _how(record: NodeRecord) -> str:
 
 def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) -> Story:
     number = f"attempt {attempt.number}"
-    if attempt.phase is AttemptPhase.AWAITING_APPROVAL:
-        return Story(
-            Phase.BLOCKED,
-            attempt.reason,
-            f"{number}: {attempt.message}",
-            "bring back a volume or a machine that is missing: the operator looks again by itself. Nothing is lost by "
-            "waiting",
-        )
-    if attempt.phase is AttemptPhase.FENCING:
-        left = [c.volume for c in attempt.candidates if c.node is None and c.result is None]
-        return Story(Phase.RECOVERING, "Fencing", f"{number}: making sure that nothing writes to {', '.join(left)}")
-    if attempt.phase is AttemptPhase.RECOVERING:
-        done = sum(c.result is not None for c in attempt.candidates)
-        return Story(
-            Phase.RECOVERING, "Candidates", f"{number}: {done} of {len(attempt.candidates)} candidates have a result"
-        )
+    match attempt.phase:
+        case AttemptPhase.AWAITING_APPROVAL:
+            return Story(Phase.BLOCKED, attempt.reason, f"{number}: {attempt.message}", _door(draft, attempt))
+        case AttemptPhase.FENCING:
+            left = [c.volume for c in attempt.candidates if c.node is None and c.result is None]
+            return Story(Phase.RECOVERING, "Fencing", f"{number}: making sure that nothing writes to {', '.join(left)}")
+        case AttemptPhase.RECOVERING:
+            done = sum(c.result is not None for c in attempt.candidates)
+            counted = f"{number}: {done} of {len(attempt.candidates)} candidates have a result"
+            waits = f"; {attempt.message}" if attempt.message else ""
+            return Story(Phase.RECOVERING, attempt.reason or "Candidates", counted + waits)
     assert attempt.winner is not None
-    winner = attempt.winner
+    if recovering is None or recovering.primary is None:
+        return _leaderless(draft, attempt, attempt.winner)
     if attempt.phase is AttemptPhase.JOINING:
-        return Story(
-            Phase.RECOVERING,
-            "Joining",
-            f"{number}: {winner.volume} with {winner.tx_id} was chosen; nodes are joining it",
-        )
-    return _awaiting_members(draft, attempt, recovering)
+        chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
+        return _joining(draft, attempt, attempt.winner, chosen)
+    return _awaiting_members(draft, attempt.winner, recovering)
 
 
-def _awaiting_members(draft: Draft, attempt: Attempt, recovering: ServiceView | None) -> Story:
-    assert attempt.winner is not None
-    winner = attempt.winner
-    status = service_status(recovering) if recovering is not None else None
-    through = recovering.primary if recovering is not None and recovering.primary is not None else winner.node
-    where = f"{through}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
-    if status == "WaitingForRecoveryShares":
-        return Story(
-            Phase.AWAITING_MEMBERS,
-            "RecoveryShares",
-            "the members have accepted the recovered service; their recovery shares are needed to decrypt its ledger",
-            f"recovery members: submit recovery shares at {where}",
-        )
-    return Story(
-        Phase.AWAITING_MEMBERS,
-        "AcceptService",
-        f"recovered {winner.tx_id}; the members must accept the new service",
-        "members: propose and vote transition_service_to_open with next_service_identity = the certificate in "
-        f"/node/network and previous_service_identity = the one in /node/service/previous_identity, at {where}; then "
-        "submit recovery shares",
+def _door(draft: Draft, attempt: Attempt) -> str:
+    """What a person can do about an attempt that waits for one."""
+    patch = f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge -p "
+    if not attempt.possible_loss:
+        return patch + """'{"spec":{"recovery":{"mode":"Automatic"}}}'"""
+    return (
+        "bring back a volume or a machine that is missing: the operator looks again by itself, and nothing is lost by "
+        "waiting. To try all volumes anew, set spec.recovery.mode to Disabled and back"
     )
 
 
-def _open(draft: Draft, governance: Governance) -> Story:
+def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
+    living = [r.name for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
+    return Story(
+        Phase.RECOVERING,
+        "NoPrimary",
+        f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary",
+        f"if it stays so, end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} "
+        f"delete pod {' '.join(living)}",
+    )
+
+
+def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Story:
+    if waiting := [r.name for r in awaited(draft, attempt)]:
+        return Story(Phase.RECOVERING, "Joining", f"{chosen}; {', '.join(waiting)} join it{_failures(draft)}")
+    left = [r.name for r in losers(draft, attempt, winner) if r.ended is None]
+    if left:
+        return Story(
+            Phase.RECOVERING,
+            "LosersRemain",
+            f"{chosen}; {', '.join(left)} must have ended before the members are asked, so that no two are offered",
+            _about_machines("for one whose machine is down for good"),
+        )
+    return Story(Phase.RECOVERING, "Joining", f"{chosen}; nodes are joining it{_failures(draft)}")
+
+
+def _awaiting_members(draft: Draft, winner: Winner, recovering: ServiceView) -> Story:
+    where = f"{recovering.primary}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
+    leader = recovering.leader
+    if service_status(recovering) != WAITING_FOR_SHARES:
+        return Story(
+            Phase.AWAITING_MEMBERS,
+            "AcceptService",
+            f"recovered {winner.tx_id}; the members must accept the new service",
+            "members: propose and vote transition_service_to_open with next_service_identity = the certificate in "
+            "/node/network and previous_service_identity = the one in /node/service/previous_identity, at "
+            f"{where}; then submit recovery shares",
+        )
+    if leader is not None and leader.state is not None and leader.state.state != "PartOfPublicNetwork":
+        return Story(
+            Phase.AWAITING_MEMBERS,
+            "Decrypting",
+            "enough recovery shares were submitted; the ledger is being decrypted and the service opens by itself",
+        )
+    return Story(
+        Phase.AWAITING_MEMBERS,
+        "RecoveryShares",
+        "the members have accepted the recovered service; their recovery shares are needed to decrypt its ledger",
+        f"recovery members: submit recovery shares at {where}, again if the primary has changed since",
+    )
+
+
+def _about_machines(which: str) -> str:
+    return (
+        f"find out whether the silent nodes' machines still run; {which}: kubectl taint node "
+        "NAME node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete the Kubernetes Node"
+    )
+
+
+def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
     status = draft.status
     verdict, message = status.quorum.verdict, status.quorum.message
-    if verdict is Verdict.LOST and draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
+    if verdict is Verdict.LOST:
+        return _lost(draft, message)
+    if verdict is Verdict.SUSPECTED:
+        return Story(Phase.DEGRADED, "QuorumSuspected", message, _about_suspicion(draft, view))
+    if status.quorum.unseen_since is not None and status.phase is not Phase.CREATING:
+        return Story(status.phase, status.reason, status.message, status.next_step)
+    ended = _ended_members(draft)
+    if ended:
+        return Story(Phase.DEGRADED, "NodesEnded", f"{', '.join(ended)} ended; quorum holds", ask(draft, governance))
+    if verdict is Verdict.DEGRADED:
+        return Story(Phase.DEGRADED, "NodesSilent", message)
+    serves = "the service is open" + (f"; {message}" if message else "")
+    return Story(Phase.RUNNING, "Running", serves + _failures(draft), ask(draft, governance))
+
+
+def _lost(draft: Draft, message: str) -> Story:
+    if draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
         return Story(
             Phase.BLOCKED,
             "RecoveryDisabled",
@@ -188,22 +259,26 @@ def _open(draft: Draft, governance: Governance) -> Story:
             f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge "
             """-p '{"spec":{"recovery":{"mode":"Automatic"}}}'""",
         )
-    if verdict in (Verdict.SUSPECTED, Verdict.LOST):
-        return Story(
-            Phase.DEGRADED,
-            "QuorumSuspected",
-            message,
-            "find out whether the silent nodes' machines still run; for one that is down for good: kubectl taint node "
-            "NAME node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete the Kubernetes Node",
+    past = draft.status.history[0].message if draft.status.history else message
+    return Story(
+        Phase.RECOVERING, "BetweenAttempts", f"quorum is lost for good; a new attempt follows shortly ({past})"
+    )
+
+
+def _about_suspicion(draft: Draft, view: ServiceView) -> str:
+    """Whoever waits for nodes that have ended says that it can never go on, but only its own end proves it."""
+    ended = ended_nodes(draft)
+    waiting = [
+        name
+        for name, answers in view.members.items()
+        if answers.consensus is not None and any(cannot_form_again(c.nodes, ended) for c in answers.consensus.configs)
+    ]
+    if waiting:
+        return (
+            f"{', '.join(waiting)} can never have a quorum again, by their own word: to have the service recovered, "
+            f"kubectl -n {draft.seen.namespace} delete pod {' '.join(waiting)}"
         )
-    ended = _ended_members(draft)
-    if ended:
-        return Story(Phase.DEGRADED, "NodesEnded", f"{', '.join(ended)} ended; quorum holds", ask(draft, governance))
-    if verdict is Verdict.DEGRADED:
-        return Story(Phase.DEGRADED, "NodesSilent", message)
-    if status.quorum.unseen_since is not None:
-        return Story(status.phase, status.reason, status.message, status.next_step)
-    return Story(Phase.RUNNING, "Running", f"the service is open; {message}", ask(draft, governance))
+    return _about_machines("for one that is down for good")
 
 
 def _ended_members(draft: Draft) -> list[str]:

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ccf_operator.api.status import (
+    Attempt,
+    AttemptPhase,
+    Candidate,
+    Command,
+    JoinFailures,
+    NetworkStatus,
+    Phase,
+    QuorumStatus,
+    ServiceStatus,
+    Verdict,
+    Winner,
+)
+from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.service import view_service
+from ccf_operator.domain.story import Story, tell
+from ccf_operator.domain.topology import Governance
+from unit.domain.given import (
+    NEW,
+    OLD,
+    answers,
+    at,
+    attempt,
+    claim,
+    config,
+    configuration,
+    draft,
+    end,
+    inputs,
+    node_id,
+    pod,
+    quorum,
+    record,
+    recovered,
+    spec,
+    status,
+    view,
+)
+
+FIRST = record("a", command=Command.START, volume="v-a")
+UNOPENED = ServiceStatus(public_key=OLD, certificate="PEM")
+
+
+def told(of: NetworkStatus, *, governance: Governance | None = None, **seen: Any) -> Story:
+    work = draft(of, **seen)
+    running = of.attempt
+    key = running.winner.public_key if running is not None and running.winner is not None else None
+    recovering = view_service(work, key, work.status.nodes) if key is not None else None
+    return tell(work, view(work), recovering, governance or Governance())
+
+
+def verdict(which: Verdict, **fields: Any) -> QuorumStatus:
+    return QuorumStatus(verdict=which, message="what was seen", **fields)
+
+
+# Before the opening
+
+
+def test_names_taken_by_others_block() -> None:
+    story = told(status(FIRST), name_taken=("Service bank",))
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "NameTaken")
+    assert "Service bank" in story.next_step
+
+
+def test_volumes_of_an_earlier_life_block_with_the_command_that_unblocks() -> None:
+    story = told(status(service=ServiceStatus()), claims={"bank-ledger-x-0": claim("bank-ledger-x-0")})
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "VolumesFound")
+    assert "kubectl -n default label pvc bank-ledger-x-0 ccf.dev/network-" in story.next_step
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (),
+        (FIRST.model_copy(update={"pod_uid": None}),),
+        (FIRST.model_copy(update={"ended": end()}),),
+    ],
+    ids=["nothing planned", "planned, and cannot be made", "the last try has ended"],
+)
+def test_missing_inputs_are_told_as_long_as_they_matter(nodes: Any) -> None:
+    of = status(*nodes, service=ServiceStatus())
+    story = told(of, inputs=inputs("ConfigMap constitution does not exist"), claims={})
+    assert (story.phase, story.reason) == (Phase.CREATING, "InputsMissing")
+    assert "constitution" in story.message
+
+
+def test_a_first_node_that_failed_says_how_and_names_two_doors() -> None:
+    gone = FIRST.model_copy(update={"ended": end().model_copy(update={"message": "bad threshold", "exit_code": 105})})
+    story = told(status(gone, service=ServiceStatus()))
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "StartFailed")
+    assert "105" in story.message
+    assert "bad threshold" in story.message
+    assert "correct the spec" in story.next_step
+    assert "delete pvc" in story.next_step
+
+
+def test_what_a_first_node_waits_for() -> None:
+    of = status(FIRST, service=ServiceStatus())
+    assert "cannot be placed: no machine" in told(of, pods={"a": pod("a", unschedulable="no machine")}).message
+    stuck = pod("a", stage=ContainerView(waiting_reason="ImagePullBackOff", waiting_message="no such image"))
+    assert "ImagePullBackOff no such image" in told(of, pods={"a": stuck}).message
+
+
+def test_joiners_that_fail_are_told_of() -> None:
+    failures = JoinFailures(count=3, last_at=at(0), message="j: it ended (exit code 134)")
+    of = status(FIRST.model_copy(update={"joined_at": at(0)}), service=UNOPENED, join_failures=failures)
+    story = told(of)
+    assert (story.phase, story.reason) == (Phase.CREATING, "Joining")
+    assert "1 of 3" in story.message
+    assert "3 in a row" in story.message
+    assert "134" in story.message
+
+
+def test_lost_before_the_opening_says_that_nothing_is_lost_and_how_to_begin_again() -> None:
+    story = told(status(FIRST, service=UNOPENED, quorum=verdict(Verdict.LOST)))
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "LostBeforeOpen")
+    assert "kubectl -n default delete ccf bank" in story.next_step
+    assert "pvc" in story.next_step, "what is left would keep the next network from being created"
+
+
+def test_silence_before_the_opening_is_not_told_as_waiting_for_members() -> None:
+    nodes = [record(n, joined_at=at(0)) for n in "abc"]
+    assert told(status(*nodes, service=UNOPENED)).phase is Phase.AWAITING_OPEN
+    of = status(*nodes, service=UNOPENED, quorum=verdict(Verdict.SUSPECTED))
+    assert told(of).reason == "QuorumSuspected"
+
+
+# Open
+
+
+def test_the_doors_of_a_loss_that_nobody_recovers() -> None:
+    of = status(record("a"), quorum=verdict(Verdict.LOST))
+    disabled = told(of, spec=spec(recovery={"mode": "Disabled"}))
+    assert (disabled.phase, disabled.reason) == (Phase.BLOCKED, "RecoveryDisabled")
+    assert '"mode":"Automatic"' in disabled.next_step
+    between = told(of)
+    assert (between.phase, between.reason) == (Phase.RECOVERING, "BetweenAttempts")
+
+
+def test_a_suspicion_says_how_to_make_it_a_proof() -> None:
+    story = told(status(record("a"), quorum=verdict(Verdict.SUSPECTED), configuration=configuration("a")))
+    assert (story.phase, story.reason) == (Phase.DEGRADED, "QuorumSuspected")
+    assert "out-of-service" in story.next_step
+
+
+def test_a_node_that_waits_for_the_dead_is_not_told_as_a_machine_that_is_down() -> None:
+    # CCF facts §0.9. Its own word proves nothing, but tells a person what would.
+    of = status(record("a"), record("j", ended=end()), quorum=verdict(Verdict.SUSPECTED))
+    said = {"a": answers("a", configs=[config("a"), config("a", "j", seqno=30)])}
+    assert "kubectl -n default delete pod a" in told(of, answers=said).next_step
+
+
+def test_a_missed_look_changes_no_story() -> None:
+    before = status(
+        record("a"),
+        phase=Phase.RUNNING,
+        reason="Running",
+        message="as before",
+        quorum=verdict(Verdict.HEALTHY, unseen_since=at(0)),
+    )
+    assert told(before) == Story(Phase.RUNNING, "Running", "as before")
+
+
+def test_ended_silent_and_whole() -> None:
+    abc = configuration("a", "b", "c")
+    nodes = [record("a"), record("b"), record("c", ended=end())]
+    dead = told(
+        status(*nodes, configuration=abc, quorum=verdict(Verdict.DEGRADED)), governance=Governance(remove=("x",))
+    )
+    assert (dead.phase, dead.reason) == (Phase.DEGRADED, "NodesEnded")
+    assert "remove_node x" in dead.next_step
+    silent = told(status(*nodes[:2], record("c"), configuration=abc, quorum=verdict(Verdict.DEGRADED)))
+    assert (silent.phase, silent.reason, silent.message) == (Phase.DEGRADED, "NodesSilent", "what was seen")
+    whole = told(status(*nodes[:2], record("c"), configuration=abc, quorum=verdict(Verdict.HEALTHY)))
+    assert (whole.phase, whole.next_step) == (Phase.RUNNING, "")
+
+
+def test_actions_that_belong_together_are_asked_for_in_one_proposal() -> None:
+    asked = Governance(trust=(record("n"),), remove=(node_id("c"),))
+    story = told(status(record("a"), record("c"), quorum=verdict(Verdict.HEALTHY)), governance=asked)
+    assert story.next_step.startswith("members: propose and vote in one proposal: transition_node_to_trusted ")
+    assert f"remove_node {node_id('c')} (c)" in story.next_step
+
+
+# Recovering
+
+
+def recovering(phase: AttemptPhase, *candidates: Candidate, **fields: Any) -> Attempt:
+    return attempt(*(candidates or (recovered("a", "2.20"),)), phase=phase, **fields)
+
+
+def chosen(phase: AttemptPhase) -> Attempt:
+    winner = Winner(
+        node="r-a",
+        volume="v-a",
+        tx_id="2.20",
+        create_tx_id="4.21",
+        recovery_count=1,
+        service_certificate="PEM",
+        public_key=NEW,
+        chosen_at=at(0),
+    )
+    return recovering(phase, winner=winner, network=configuration("r-a"))
+
+
+CROWNED = record("r-a", volume="v-a", command=Command.RECOVER, attempt=1)
+
+
+def test_what_an_attempt_waits_for() -> None:
+    of = recovering(AttemptPhase.RECOVERING, reason="TryingAgain", message="v-a will be tried again")
+    story = told(status(attempt=of))
+    assert (story.phase, story.reason) == (Phase.RECOVERING, "TryingAgain")
+    assert "1 of 1" in story.message
+    assert "v-a will be tried again" in story.message
+
+
+def test_the_doors_of_an_attempt_that_waits_for_a_person() -> None:
+    lost = recovering(AttemptPhase.AWAITING_APPROVAL, reason="ApprovalRequired", message="m", possible_loss=["l"])
+    assert "bring back" in told(status(attempt=lost)).next_step
+    ready = recovering(AttemptPhase.AWAITING_APPROVAL, reason="ApprovalRequired", message="ready")
+    assert '"mode":"Automatic"' in told(status(attempt=ready)).next_step
+
+
+def test_after_the_choice_it_is_said_who_is_waited_for() -> None:
+    of = chosen(AttemptPhase.JOINING)
+    said = quorum("r-a", key=NEW, status="Recovering")
+    j = record("j", attempt=1, planned_at=at(0))
+    assert "j join it" in told(status(CROWNED, j, attempt=of), answers=said).message
+    left = record("r-b", volume="v-b", command=Command.RECOVER, attempt=1, stop="Loser")
+    story = told(status(CROWNED, left, attempt=of), answers=said)
+    assert story.reason == "LosersRemain"
+    assert "r-b" in story.message
+    assert "out-of-service" in story.next_step
+
+
+def test_a_recovering_network_without_a_primary_has_a_door() -> None:
+    story = told(status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS)))
+    assert (story.phase, story.reason) == (Phase.RECOVERING, "NoPrimary")
+    assert "kubectl -n default delete pod r-a" in story.next_step
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "reason"),
+    [
+        ("Recovering", "PartOfPublicNetwork", "AcceptService"),
+        ("WaitingForRecoveryShares", "PartOfPublicNetwork", "RecoveryShares"),
+        ("WaitingForRecoveryShares", "ReadingPrivateLedger", "Decrypting"),
+    ],
+)
+def test_what_members_must_do_next(said: str, state: str, reason: str) -> None:
+    of = status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS))
+    story = told(of, answers=quorum("r-a", key=NEW, status=said, state=state))
+    assert (story.phase, story.reason) == (Phase.AWAITING_MEMBERS, reason)
+    assert bool(story.next_step) == (reason != "Decrypting")

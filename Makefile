@@ -1,7 +1,7 @@
 # The project's commands. `make demo` and `make test` need a Debian or Ubuntu machine with Python 3.11, Go and root.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help test lint types unit contract integration e2e demo demo-clean cluster cluster-down images crd clean
+.PHONY: help test lint types unit contract integration e2e demo demo-clean cluster cluster-down images crd docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ cluster-down: ## Remove the test cluster without a trace
 
 crd: $(STAMP) ## Generate the CRD from the models
 	$(BIN)/python -m ccf_operator.api.crd crds/ccf.dev_ccfnetworks.yaml charts/ccf-operator/files/ccf.dev_ccfnetworks.yaml
+
+docs: $(STAMP) ## Make the diagram in docs/recovery.md from the code's own table
+	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -25,6 +25,7 @@ from ccf_operator.api.status import (
     Winner,
 )
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.transitions import check
 
 HISTORY = 10
 """Past attempts kept in the status."""
@@ -210,6 +211,7 @@ def _end(draft: Draft, attempt: Attempt, result: AttemptResult, why: str) -> Non
 
 
 def _remember(draft: Draft, attempt: Attempt, result: AttemptResult, message: str) -> None:
+    check(attempt.phase, result)
     winner = attempt.winner
     summary = AttemptSummary(
         number=attempt.number,

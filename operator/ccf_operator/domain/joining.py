@@ -23,6 +23,7 @@ from ccf_operator.domain.service import (
     keep_high_water_mark,
     view_service,
 )
+from ccf_operator.domain.transitions import move
 
 JOINER_PATIENCE = timedelta(seconds=60)
 """How long members are kept waiting for a joiner whose container has not started."""
@@ -170,7 +171,7 @@ def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) ->
         return
     attempt.timeline.losers_gone_at = attempt.timeline.losers_gone_at or draft.now
     if attempt.phase is AttemptPhase.JOINING and view.leader is not None and _joiners_settled(draft, attempt):
-        attempt.phase = AttemptPhase.AWAITING_MEMBERS
+        move(attempt, AttemptPhase.AWAITING_MEMBERS)
         attempt.timeline.joined_at = draft.now
         draft.report("AwaitingMembers", f"attempt {attempt.number}: the members must accept the recovered service")
 

@@ -50,8 +50,8 @@ cluster: ## Bring up the test cluster and leave it up
 cluster-down: ## Remove the test cluster without a trace
 	e2e/cluster/cluster down
 
-crd: $(STAMP) ## Generate the CRD from the models
-	$(BIN)/python -m ccf_operator.api.crd crds/ccf.dev_ccfnetworks.yaml charts/ccf-operator/files/ccf.dev_ccfnetworks.yaml
+crd: $(STAMP) ## Generate the CRDs from the models
+	$(BIN)/python -m ccf_operator.api.crd crds charts/ccf-operator/files
 
 docs: $(STAMP) ## Make the diagram in docs/recovery.md from the code's own table
 	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from ccf_operator.kube.gateway import Gateway
+from ccf_operator.render import labels
 from integration.control_plane import ControlPlane, running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,11 +77,12 @@ def create_network(control_plane: ControlPlane, namespace: str) -> Callable[...,
 
 
 def _wait_served(control_plane: ControlPlane) -> None:
-    """Until CCFNetworks are served (`kubectl wait` fails on a definition that has no conditions yet)."""
+    """Until our kinds are served (`kubectl wait` fails on a definition that has no conditions yet)."""
     deadline = time.monotonic() + 60
-    while (asked := control_plane.kubectl("get", "--raw", "/apis/ccf.dev/v1alpha1/ccfnetworks")).returncode != 0:
-        assert time.monotonic() < deadline, asked.stderr
-        time.sleep(0.1)
+    for plural in (labels.PLURAL, labels.DECISION_PLURAL):
+        while (asked := control_plane.kubectl("get", "--raw", f"/apis/{labels.API_VERSION}/{plural}")).returncode != 0:
+            assert time.monotonic() < deadline, asked.stderr
+            time.sleep(0.1)
 
 
 def _must(done: subprocess.CompletedProcess[str]) -> None:

@@ -60,11 +60,13 @@ def test_helm_finds_nothing_wrong(helm: Helm) -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
 
 
-def test_the_charts_crd_is_the_models_and_is_kept(helm: Helm) -> None:
-    rendered = _one(_render(helm), "CustomResourceDefinition")
-    assert rendered["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    assert rendered["spec"] == crd.definition()["spec"]
-    assert rendered["metadata"]["name"] == crd.definition()["metadata"]["name"]
+def test_the_charts_crds_are_the_models_and_are_kept(helm: Helm) -> None:
+    rendered = [document for document in _render(helm) if document["kind"] == "CustomResourceDefinition"]
+    assert all(one["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for one in rendered)
+    made = [crd.definition(), crd.decision_definition()]
+    assert {one["metadata"]["name"]: one["spec"] for one in rendered} == {
+        one["metadata"]["name"]: one["spec"] for one in made
+    }
     without = _render(helm, "--set", "crd.install=false")
     assert all(document["kind"] != "CustomResourceDefinition" for document in without)
 

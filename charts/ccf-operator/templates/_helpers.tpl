@@ -68,6 +68,13 @@ capabilities:
 - apiGroups: [ccf.dev]
   resources: [ccfnetworks/status]
   verbs: [get, patch, update]
+# People's decisions about recoveries: read, and answered in their status. Making one is a person's right alone.
+- apiGroups: [ccf.dev]
+  resources: [ccfrecoverydecisions]
+  verbs: [get, list, watch]
+- apiGroups: [ccf.dev]
+  resources: [ccfrecoverydecisions/status]
+  verbs: [patch]
 # Owner references that block the owner's deletion (admission plugin OwnerReferencesPermissionEnforcement).
 - apiGroups: [ccf.dev]
   resources: [ccfnetworks/finalizers]

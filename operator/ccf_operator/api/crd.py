@@ -1,11 +1,12 @@
-"""The CustomResourceDefinition, made from the models.
+"""The CustomResourceDefinitions, made from the models.
 
-`python -m ccf_operator.api.crd` prints it; given file names, it writes it there.
+`python -m ccf_operator.api.crd` prints them; given directories, it writes them there, each in a file of its own.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, NoDefault
 from pydantic_core import core_schema
 
-from ccf_operator.api.rules import RULES, matching
+from ccf_operator.api.decision import CCFRecoveryDecisionSpec, CCFRecoveryDecisionStatus
+from ccf_operator.api.decision_rules import DECISION_RULES
+from ccf_operator.api.rules import RULES, Rule, matching
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.render import labels
@@ -53,6 +56,17 @@ PRINTER_COLUMNS: tuple[Schema, ...] = (
 )
 """What `kubectl get ccf` shows; those with priority 1 only with `-o wide`."""
 
+DECISION_COLUMNS: tuple[Schema, ...] = (
+    _column("Network", ".spec.network", "The network it is about."),
+    _column("Action", ".spec.action", "What is decided."),
+    _column("Volume", ".spec.volume", "The volume it is about, if any."),
+    _column("State", ".status.state", "What became of it."),
+    _column("Age", ".metadata.creationTimestamp", "Time since it was made.", kind="date"),
+    _column("Message", ".status.message", "What was done, or why it was refused.", priority=1),
+    _column("Reason", ".spec.reason", "Why it was made.", priority=1),
+)
+"""What `kubectl get ccfrecoverydecisions` shows."""
+
 
 class _WithFactoryDefaults(GenerateJsonSchema):
     """Shows also the defaults that a factory makes, where they are more than an empty list or object."""
@@ -73,10 +87,10 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in ([], {})}
 
 
-def structural(model: type[BaseModel], path: str = "") -> Schema:
-    """The structural schema of a model that stands at `path` (`.spec`), with the rules of `api.rules`."""
+def structural(model: type[BaseModel], path: str = "", rules: Mapping[str, tuple[Rule, ...]] = RULES) -> Schema:
+    """The structural schema of a model that stands at `path` (`.spec`), with the rules of those places."""
     document = model.model_json_schema(by_alias=True, mode="validation", schema_generator=_WithFactoryDefaults)
-    return _structural(document, document.get("$defs", {}), path)
+    return _structural(document, document.get("$defs", {}), path, rules)
 
 
 def without_defaults(schema: Schema) -> Schema:
@@ -107,7 +121,7 @@ def _resolve(node: Schema, definitions: Schema) -> Schema:
     raise TypeError(f"a structural schema has no choice between {choices}")
 
 
-def _structural(node: Schema, definitions: Schema, path: str) -> Schema:
+def _structural(node: Schema, definitions: Schema, path: str, places: Mapping[str, tuple[Rule, ...]]) -> Schema:
     node = _resolve(node, definitions)
     schema: Schema = {}
     if "description" in node:
@@ -119,22 +133,23 @@ def _structural(node: Schema, definitions: Schema, path: str) -> Schema:
     if "default" in node:
         schema["default"] = node["default"]
     if node.get("type") == "array":
-        schema["items"] = _structural(node["items"], definitions, f"{path}[]")
+        schema["items"] = _structural(node["items"], definitions, f"{path}[]", places)
         schema.setdefault("x-kubernetes-list-type", "atomic")
     if "properties" in node:
         schema["properties"] = {
-            name: _structural(field, definitions, f"{path}.{name}") for name, field in node["properties"].items()
+            name: _structural(field, definitions, f"{path}.{name}", places)
+            for name, field in node["properties"].items()
         }
         if node.get("required"):
             schema["required"] = sorted(node["required"])
     elif node.get("type") == "object":
         values = node.get("additionalProperties", True)
         if isinstance(values, dict):
-            schema["additionalProperties"] = _structural(values, definitions, f"{path}[]")
+            schema["additionalProperties"] = _structural(values, definitions, f"{path}[]", places)
         else:
             schema["x-kubernetes-preserve-unknown-fields"] = True
     rules = [matching(node["pattern"])] if "pattern" in node else []
-    rules += RULES.get(path, ())
+    rules += places.get(path, ())
     if rules:
         schema["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return schema
@@ -142,68 +157,116 @@ def _structural(node: Schema, definitions: Schema, path: str) -> Schema:
 
 def definition() -> Schema:
     """The CustomResourceDefinition of CCFNetwork."""
-    root: Schema = {
-        "description": "A CCF network: one CCF service over its whole life, disaster recoveries included.",
+    return _definition(
+        kind=labels.KIND,
+        plural=labels.PLURAL,
+        short_names=["ccf"],
+        categories=["all"],
+        columns=PRINTER_COLUMNS,
+        root={
+            "description": "A CCF network: one CCF service over its whole life, disaster recoveries included.",
+            **_object(
+                labels.KIND,
+                structural(CCFNetworkSpec, ".spec"),
+                without_defaults(structural(NetworkStatus, ".status")),
+            ),
+            "x-kubernetes-validations": [rule.to_schema() for rule in RULES[""]],
+        },
+        scale={
+            "specReplicasPath": ".spec.nodes",
+            "statusReplicasPath": ".status.nodesTotal",
+            "labelSelectorPath": ".status.selector",
+        },
+    )
+
+
+def decision_definition() -> Schema:
+    """The CustomResourceDefinition of CCFRecoveryDecision."""
+    return _definition(
+        kind=labels.DECISION_KIND,
+        plural=labels.DECISION_PLURAL,
+        short_names=["ccfrd"],
+        categories=[],
+        columns=DECISION_COLUMNS,
+        root={
+            "description": "A person's decision about a disaster recovery of a CCF network: made once, kept as a record.",
+            **_object(
+                labels.DECISION_KIND,
+                structural(CCFRecoveryDecisionSpec, ".spec", DECISION_RULES),
+                without_defaults(structural(CCFRecoveryDecisionStatus, ".status", DECISION_RULES)),
+            ),
+        },
+    )
+
+
+def _object(kind: str, spec: Schema, status: Schema) -> Schema:
+    return {
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": "Version of this API."},
-            "kind": {"type": "string", "description": labels.KIND},
+            "kind": {"type": "string", "description": kind},
             "metadata": {"type": "object"},
-            "spec": structural(CCFNetworkSpec, ".spec"),
-            "status": without_defaults(structural(NetworkStatus, ".status")),
+            "spec": spec,
+            "status": status,
         },
-        "x-kubernetes-validations": [rule.to_schema() for rule in RULES[""]],
+    }
+
+
+def _definition(
+    *,
+    kind: str,
+    plural: str,
+    short_names: list[str],
+    categories: list[str],
+    columns: tuple[Schema, ...],
+    root: Schema,
+    scale: Schema | None = None,
+) -> Schema:
+    names = {
+        "kind": kind,
+        "listKind": f"{kind}List",
+        "plural": plural,
+        "singular": kind.lower(),
+        "shortNames": short_names,
+        **({"categories": categories} if categories else {}),
+    }
+    version = {
+        "name": labels.API_VERSION.partition("/")[2],
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": list(columns),
+        "schema": {"openAPIV3Schema": root},
+        "subresources": {"status": {}, **({"scale": scale} if scale is not None else {})},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{labels.PLURAL}.{labels.GROUP}"},
-        "spec": {
-            "group": labels.GROUP,
-            "names": {
-                "kind": labels.KIND,
-                "listKind": f"{labels.KIND}List",
-                "plural": labels.PLURAL,
-                "singular": labels.KIND.lower(),
-                "shortNames": ["ccf"],
-                "categories": ["all"],
-            },
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": labels.API_VERSION.partition("/")[2],
-                    "served": True,
-                    "storage": True,
-                    "additionalPrinterColumns": list(PRINTER_COLUMNS),
-                    "schema": {"openAPIV3Schema": root},
-                    "subresources": {
-                        "status": {},
-                        "scale": {
-                            "specReplicasPath": ".spec.nodes",
-                            "statusReplicasPath": ".status.nodesTotal",
-                            "labelSelectorPath": ".status.selector",
-                        },
-                    },
-                }
-            ],
-        },
+        "metadata": {"name": f"{plural}.{labels.GROUP}"},
+        "spec": {"group": labels.GROUP, "names": names, "scope": "Namespaced", "versions": [version]},
     }
 
 
-def to_yaml() -> str:
-    """The definition as it stands in `crds/`."""
-    body: str = yaml.safe_dump(definition(), sort_keys=False, width=120, allow_unicode=True)
+def files() -> dict[str, str]:
+    """Each definition as it stands in `crds/`, by the name of its file."""
+    return {
+        f"{labels.GROUP}_{made['spec']['names']['plural']}.yaml": _to_yaml(made)
+        for made in (definition(), decision_definition())
+    }
+
+
+def _to_yaml(made: Schema) -> str:
+    body: str = yaml.safe_dump(made, sort_keys=False, width=120, allow_unicode=True)
     return f"# Made by `python -m ccf_operator.api.crd` from ccf_operator/api; do not edit.\n{body}"
 
 
-def main(files: list[str]) -> None:
-    """Write the definition to the files, or print it where none is given."""
-    text = to_yaml()
-    for file in files:
-        Path(file).write_text(text)
-    if not files:
-        sys.stdout.write(text)
+def main(directories: list[str]) -> None:
+    """Write the definitions into the directories, or print them where none is given."""
+    for name, text in files().items():
+        for directory in directories:
+            (Path(directory) / name).write_text(text)
+    if not directories:
+        sys.stdout.write("---\n".join(files().values()))
 
 
 if __name__ == "__main__":

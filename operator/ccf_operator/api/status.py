@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from ccf_operator.api.base import Moment, StatusModel
+from ccf_operator.api.decision import DecisionState
 
 
 class Phase(StrEnum):
@@ -61,6 +62,7 @@ class CandidateResult(StrEnum):
     WRONG_SERVICE = "WrongService"
     UNREACHABLE = "Unreachable"
     TIMED_OUT = "TimedOut"
+    EXCLUDED = "Excluded"
 
 
 class AttemptPhase(StrEnum):
@@ -183,6 +185,11 @@ class ServiceStatus(StatusModel):
     recovery_count: int = Field(default=0, description="CCF's own count of recoveries.")
     create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID the service was created at.")
     opened_at: Moment | None = Field(default=None, description="When it was first seen open.")
+    approved_loss: str | None = Field(
+        default=None,
+        description="What a person has approved to be missing from it, where that is so: views and TxIDs of the lost "
+        "range may then be used again, with other content.",
+    )
 
 
 class HighWaterMark(StatusModel):
@@ -266,6 +273,19 @@ class Candidate(StatusModel):
     survey: Survey | None = Field(default=None, description="What was found on the volume before it started.")
 
 
+class Approval(StatusModel):
+    """A person's word that a ledger may be recovered in spite of what may be missing."""
+
+    decision: str = Field(description="Name of the CCFRecoveryDecision.")
+    uid: str = Field(description="Its UID.")
+    token: str = Field(description="The token it was given for.")
+    at: Moment = Field(description="When it was seen.")
+    reason: str = Field(default="", description="Why, in its author's words.")
+    volume: str | None = Field(default=None, description="The volume that was best then.")
+    tx_id: str | None = Field(default=None, alias="txID", description="What that volume's ledger ended at.")
+    possible_loss: list[str] = Field(default_factory=list, description="What might have been missing, as was shown.")
+
+
 class Winner(StatusModel):
     """The chosen candidate; written once."""
 
@@ -277,6 +297,9 @@ class Winner(StatusModel):
     service_certificate: str = Field(description="PEM of the service it made.")
     public_key: str = Field(description="SHA-256 of that service's public key.")
     chosen_at: Moment = Field(description="When it was chosen.")
+    approved_loss: list[str] = Field(
+        default_factory=list, description="What may be missing from it, as a person has approved."
+    )
 
 
 class Timeline(StatusModel):
@@ -298,6 +321,11 @@ class Attempt(StatusModel):
 
     number: int = Field(description="Number of the attempt.")
     phase: AttemptPhase = Field(description="Step it is in.")
+    token: str = Field(
+        default="",
+        description="What a CCFRecoveryDecision about this attempt must name; while approval is awaited it also stands "
+        "for the best candidate and for what may be missing from it.",
+    )
     reason: str = Field(default="", description="Why it waits, where it does.")
     message: str = Field(default="", description="The same in a sentence.")
     base_service: str = Field(description="Public key of the service being recovered.")
@@ -325,6 +353,9 @@ class Attempt(StatusModel):
     forks: list[str] = Field(
         default_factory=list, description="Ledgers found to be on another branch than the best; one sentence each."
     )
+    excluded: list[str] = Field(default_factory=list, description="Volumes that a person has left out.")
+    pinned: str | None = Field(default=None, description="The volume that a person has chosen.")
+    approval: Approval | None = Field(default=None, description="A person's approval, for what was shown then.")
     winner: Winner | None = Field(default=None, description="The chosen candidate.")
     network: Configuration | None = Field(
         default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
@@ -344,6 +375,7 @@ class AttemptSummary(StatusModel):
     winner_volume: str | None = Field(default=None, description="Volume of the winner.")
     tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID.")
     candidates: dict[str, str] = Field(default_factory=dict, description="Volume: result and TxID.")
+    approval: Approval | None = Field(default=None, description="A person's approval of what might have been missing.")
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
     ended_at: Moment = Field(description="When it ended.")
 
@@ -371,6 +403,30 @@ class JoinFailures(StatusModel):
     count: int = Field(description="How many times in a row.")
     last_at: Moment = Field(description="When the last one was seen to have ended.")
     message: str = Field(default="", description="What is known of its end.")
+
+
+class Paused(StatusModel):
+    """Recovery waits because a person has ended an attempt."""
+
+    token: str = Field(description="What a CCFRecoveryDecision that resumes recovery must name.")
+    attempt: int = Field(description="The attempt that was ended.")
+    decision: str = Field(description="Name of the CCFRecoveryDecision that ended it.")
+    at: Moment = Field(description="When.")
+    reason: str = Field(default="", description="Why, in its author's words.")
+
+
+class DecisionRecord(StatusModel):
+    """A CCFRecoveryDecision and what became of it."""
+
+    name: str = Field(description="Name of the CCFRecoveryDecision.")
+    uid: str = Field(description="Its UID.")
+    action: str = Field(description="What was decided.")
+    volume: str | None = Field(default=None, description="The volume it is about.")
+    manager: str | None = Field(default=None, description="The field manager that created it (kubectl-create, …).")
+    reason: str = Field(default="", description="Why, in its author's words.")
+    state: DecisionState = Field(description="What became of it.")
+    message: str = Field(default="", description="What was done, or why it was refused.")
+    at: Moment = Field(description="When.")
 
 
 class Counters(StatusModel):
@@ -422,6 +478,10 @@ class NetworkStatus(StatusModel):
     join_failures: JoinFailures | None = Field(
         default=None, description="Joiners that failed since the last that joined; the next one waits longer each time."
     )
+    paused: Paused | None = Field(
+        default=None, description="No attempt begins until a person resumes recovery or the quorum comes back."
+    )
+    decisions: list[DecisionRecord] = Field(default_factory=list, description="The last decisions, newest first.")
     history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
 
     def node(self, name: str) -> NodeRecord | None:

@@ -11,6 +11,8 @@ GROUP = "ccf.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
 KIND = "CCFNetwork"
 PLURAL = "ccfnetworks"
+DECISION_KIND = "CCFRecoveryDecision"
+DECISION_PLURAL = "ccfrecoverydecisions"
 FIELD_MANAGER = "ccf-operator"
 
 NAME = "app.kubernetes.io/name"

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
 
-from ccf_operator.api import crd, rules
+from ccf_operator.api import crd, decision_rules, rules
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def _schema(definition: Callable[[], dict[str, Any]] = crd.definition) -> dict[str, Any]:
+    schema: dict[str, Any] = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema
 
 
@@ -26,17 +26,20 @@ def _fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
             yield from _fields(schema[key], f"{path}[]")
 
 
-@pytest.mark.parametrize(
-    "file", ["crds/ccf.dev_ccfnetworks.yaml", "charts/ccf-operator/files/ccf.dev_ccfnetworks.yaml"]
-)
-def test_files_are_those_the_models_make(file: str) -> None:
-    assert (REPOSITORY / file).read_text() == crd.to_yaml(), f"run: python -m ccf_operator.api.crd {file}"
+BOTH = pytest.mark.parametrize("definition", [crd.definition, crd.decision_definition])
 
 
-def test_every_field_is_described() -> None:
+@pytest.mark.parametrize("directory", ["crds", "charts/ccf-operator/files"])
+def test_files_are_those_the_models_make(directory: str) -> None:
+    found = {path.name: path.read_text() for path in (REPOSITORY / directory).glob("*.yaml")}
+    assert found == crd.files(), "run: make crd"
+
+
+@BOTH
+def test_every_field_is_described(definition: Callable[[], dict[str, Any]]) -> None:
     silent = [
         path
-        for path, field in _fields(_schema())
+        for path, field in _fields(_schema(definition))
         if not path.endswith("[]") and path != ".metadata" and not field.get("description")
     ]
     assert silent == []
@@ -44,12 +47,15 @@ def test_every_field_is_described() -> None:
 
 def test_every_rule_has_its_place() -> None:
     assert set(rules.RULES) <= {path for path, _ in _fields(_schema())}
+    places = {path for path, _ in _fields(_schema(crd.decision_definition))}
+    assert set(decision_rules.DECISION_RULES) <= places
 
 
-def test_every_text_and_list_that_a_rule_reads_is_bounded() -> None:
+@BOTH
+def test_every_text_and_list_that_a_rule_reads_is_bounded(definition: Callable[[], dict[str, Any]]) -> None:
     unbounded = [
         path
-        for path, field in _fields(_schema()["properties"]["spec"])
+        for path, field in _fields(_schema(definition)["properties"]["spec"])
         if "x-kubernetes-validations" in field
         and (
             (field["type"] == "string" and "maxLength" not in field)

@@ -6,10 +6,12 @@ Only what such a message needs of CBOR is written here: definite lengths, intege
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 ALGORITHM, KEY_ID = 1, 4
 """Labels of the protected header."""
@@ -24,21 +26,80 @@ _CURVES: dict[str, tuple[int, hashes.HashAlgorithm]] = {
 _SIGN1 = 18
 
 
-def sign1(payload: bytes, key: ec.EllipticCurvePrivateKey, key_id: bytes, header: Mapping[str, Value]) -> bytes:
-    """The signed message. `header` holds the text-labelled protected parameters, in order.
+@dataclass(frozen=True)
+class ToSign:
+    """A message before its signature: what goes into it, and the bytes that the key signs."""
+
+    protected: bytes
+    payload: bytes
+
+    @property
+    def sig_structure(self) -> bytes:
+        """What is signed, by ECDSA with the digest of the key's curve (RFC 9052 §4.4)."""
+        return _array(_value("Signature1"), _value(self.protected), _value(b""), _value(self.payload))
+
+
+def to_sign(payload: bytes, key: ec.EllipticCurvePublicKey, key_id: bytes, header: Mapping[str, Value]) -> ToSign:
+    """The message before its signature by the owner of `key`. `header` holds the text-labelled protected parameters,
+    in order.
 
     Raises ValueError if the key's curve is none that CCF takes (P-256, P-384, P-521)."""
-    if key.curve.name not in _CURVES:
-        raise ValueError(f"CCF takes signatures of P-256, P-384 and P-521, not {key.curve.name}")
-    algorithm, digest = _CURVES[key.curve.name]
+    algorithm, _ = _curve(key)
     labelled: dict[int | str, Value] = {ALGORITHM: algorithm, KEY_ID: key_id}
     labelled.update(header)
-    protected = _map(labelled)
-    to_sign = _array(_value("Signature1"), _value(protected), _value(b""), _value(payload))
-    r, s = decode_dss_signature(key.sign(to_sign, ec.ECDSA(digest)))
-    size = (key.curve.key_size + 7) // 8
-    signature = r.to_bytes(size, "big") + s.to_bytes(size, "big")
-    return _head(6, _SIGN1) + _array(_value(protected), _map({}), _value(payload), _value(signature))
+    return ToSign(_map(labelled), payload)
+
+
+def assemble(message: ToSign, signature: bytes) -> bytes:
+    """The signed message. `signature`: r and s side by side, each as long as the curve's order."""
+    return _head(6, _SIGN1) + _array(_value(message.protected), _map({}), _value(message.payload), _value(signature))
+
+
+def sign1(payload: bytes, key: ec.EllipticCurvePrivateKey, key_id: bytes, header: Mapping[str, Value]) -> bytes:
+    """The message, signed at once. Raises ValueError as `to_sign` does."""
+    message = to_sign(payload, key.public_key(), key_id, header)
+    der = key.sign(message.sig_structure, ec.ECDSA(digest_of(key.public_key())))
+    return assemble(message, side_by_side(der, key.public_key()))
+
+
+def digest_of(key: ec.EllipticCurvePublicKey) -> hashes.HashAlgorithm:
+    """The digest that goes with the key's curve. Raises ValueError as `to_sign` does."""
+    return _curve(key)[1]
+
+
+def side_by_side(signature: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    """A signature by `key` as COSE wants it, given so or in DER (as OpenSSL writes it). Raises ValueError."""
+    size = _half(key)
+    if len(signature) == 2 * size:
+        return signature
+    try:
+        r, s = decode_dss_signature(signature)
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"a signature of this key is DER, or {2 * size} bytes: r and s side by side") from error
+
+
+def is_signed_by(key: ec.EllipticCurvePublicKey, message: ToSign, signature: bytes) -> bool:
+    """Whether `signature` (side by side) is one of `message` by the owner of `key`."""
+    size = _half(key)
+    if len(signature) != 2 * size:
+        return False
+    der = encode_dss_signature(int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"))
+    try:
+        key.verify(der, message.sig_structure, ec.ECDSA(digest_of(key)))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _curve(key: ec.EllipticCurvePublicKey) -> tuple[int, hashes.HashAlgorithm]:
+    if key.curve.name not in _CURVES:
+        raise ValueError(f"CCF takes signatures of P-256, P-384 and P-521, not {key.curve.name}")
+    return _CURVES[key.curve.name]
+
+
+def _half(key: ec.EllipticCurvePublicKey) -> int:
+    return (key.curve.key_size + 7) // 8
 
 
 def _head(major: int, number: int) -> bytes:

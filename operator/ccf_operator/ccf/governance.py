@@ -6,9 +6,6 @@ The operator holds no member's key: this serves those who do (the demo, the test
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import json
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,19 +14,16 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
+import httpcore
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ccf_operator.ccf.cose import Value, sign1
+from ccf_operator.ccf import messages
+from ccf_operator.ccf.cose import sign1
+from ccf_operator.ccf.messages import API_VERSION, NO, YES, Action, Message, Request
 
-API_VERSION = "2024-07-01"
-
-Action = dict[str, Any]
-"""{"name": ..., "args": {...}}, as the constitution's `apply` takes it."""
+__all__ = ["API_VERSION", "NO", "YES", "Action", "Message", "Request"]
 
 
 @dataclass(frozen=True)
@@ -43,53 +37,42 @@ class Member:
     @cached_property
     def member_id(self) -> str:
         """Lower-hex SHA-256 of the certificate's DER. ValueError if the certificate does not parse."""
-        certificate = x509.load_pem_x509_certificate(self.certificate_pem.encode())
-        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+        return messages.member_id(self.certificate_pem)
+
+    def sign(self, request: Request) -> Message:
+        """The signed message. Raises ValueError if the key is none that CCF takes."""
+        key = load_pem_private_key(self.key_pem.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"the signing key of member {self.member_id} is not an elliptic curve key")
+        return Message(request.path, sign1(request.payload, key, self.member_id.encode(), request.header))
 
     def __repr__(self) -> str:
         return f"Member({self.member_id})"
 
 
-@dataclass(frozen=True)
-class Message:
-    """A signed message, ready to be sent: POST `body` as application/cose to `path` (query included)."""
-
-    path: str
-    body: bytes
-
-
 def proposal(member: Member, actions: Sequence[Action], *, created_at: int) -> Message:
-    """Propose `actions`, to be applied together. `created_at`: seconds since 1970; CCF refuses what is older than the
-    median of its recent proposals. Signing the same again makes a *new* proposal."""
-    payload = json.dumps({"actions": list(actions)}).encode()
-    return _message(member, "/members/proposals:create", "proposal", payload, created_at)
+    """Propose `actions`, to be applied together. Signing the same again makes a *new* proposal."""
+    return member.sign(messages.proposal(actions, created_at))
 
 
 def ballot(member: Member, proposal_id: str, source: str, *, created_at: int) -> Message:
     """Cast a ballot: a JavaScript module that exports `vote(proposal, proposerId)`. See `YES` and `NO`."""
-    path = f"/members/proposals/{proposal_id}/ballots/{member.member_id}:submit"
-    return _message(member, path, "ballot", json.dumps({"ballot": source}).encode(), created_at, proposal_id)
-
-
-YES = "export function vote (proposal, proposerId) { return true }"
-NO = "export function vote (proposal, proposerId) { return false }"
+    return member.sign(messages.ballot(member.member_id, proposal_id, source, created_at))
 
 
 def withdrawal(member: Member, proposal_id: str, *, created_at: int) -> Message:
     """Withdraw one's own open proposal."""
-    return _message(member, f"/members/proposals/{proposal_id}:withdraw", "withdrawal", b"", created_at, proposal_id)
+    return member.sign(messages.withdrawal(proposal_id, created_at))
 
 
 def state_digest_update(member: Member, *, created_at: int) -> Message:
     """Ask for the digest of the present state; the reply's `stateDigest` is what `acknowledgement` signs."""
-    path = f"/members/state-digests/{member.member_id}:update"
-    return _message(member, path, "state_digest", b"{}", created_at)
+    return member.sign(messages.state_digest_update(member.member_id, created_at))
 
 
 def acknowledgement(member: Member, state_digest: str, *, created_at: int) -> Message:
     """Acknowledge the state: it makes an accepted member active."""
-    path = f"/members/state-digests/{member.member_id}:ack"
-    return _message(member, path, "ack", json.dumps({"stateDigest": state_digest}).encode(), created_at)
+    return member.sign(messages.acknowledgement(member.member_id, state_digest, created_at))
 
 
 def recovery_share(member: Member, encrypted_share: str, *, created_at: int) -> Message:
@@ -98,27 +81,8 @@ def recovery_share(member: Member, encrypted_share: str, *, created_at: int) -> 
     Raises ValueError if the member has no RSA encryption key, or the share is not for it."""
     if member.encryption_key_pem is None:
         raise ValueError(f"member {member.member_id} has no encryption key")
-    key = load_pem_private_key(member.encryption_key_pem.encode(), None)
-    if not isinstance(key, RSAPrivateKey):
-        raise ValueError(f"the encryption key of member {member.member_id} is not RSA")
-    share = key.decrypt(base64.b64decode(encrypted_share), padding.OAEP(padding.MGF1(_SHA256), _SHA256, None))
-    payload = json.dumps({"share": base64.b64encode(share).decode()}).encode()
-    return _message(member, f"/recovery/members/{member.member_id}:recover", "recovery_share", payload, created_at)
-
-
-_SHA256 = hashes.SHA256()
-
-
-def _message(
-    member: Member, path: str, message_type: str, payload: bytes, created_at: int, proposal_id: str | None = None
-) -> Message:
-    key = load_pem_private_key(member.key_pem.encode(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"the signing key of member {member.member_id} is not an elliptic curve key")
-    header: dict[str, Value] = {"ccf.gov.msg.type": message_type, "ccf.gov.msg.created_at": created_at}
-    if proposal_id is not None:
-        header["ccf.gov.msg.proposal_id"] = proposal_id
-    return Message(f"/gov{path}?api-version={API_VERSION}", sign1(payload, key, member.member_id.encode(), header))
+    share = messages.decrypt_share(member.encryption_key_pem, encrypted_share)
+    return member.sign(messages.recovery_share(member.member_id, share, created_at))
 
 
 def transition_service_to_open(next_identity: str, previous_identity: str | None = None) -> Action:
@@ -259,10 +223,21 @@ class ShareReceipt:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """A request that succeeded: its JSON (None if empty), and the transaction it wrote, if any."""
+
     status: int
     body: Any
     transaction_id: str | None
+
+
+_NO_ANSWER = (
+    httpx.HTTPError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    OSError,
+)
 
 
 class GovernanceClient:
@@ -271,7 +246,8 @@ class GovernanceClient:
     `address` is "host:port"; the node must prove a certificate under `trusted` (PEM: the service certificate for the
     Service-endorsed interface, the node's own certificate for the Node-endorsed one) for `server_name` (by default
     the host of `address`). Every request has its own connection: CCF binds a connection to a view (CCF facts §1).
-    `now` gives the `created_at` of messages, in seconds since 1970.
+    `now` gives the `created_at` of messages, in seconds since 1970. A `transport` of one's own decides by itself whom
+    it trusts (`ccf.proven_connection`), and raises what its admission raises.
     """
 
     def __init__(
@@ -283,12 +259,14 @@ class GovernanceClient:
         timeout: float = 10.0,
         poll_interval: float = 0.1,
         now: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        context = ssl.create_default_context(cadata=trusted)
         self._http = httpx.AsyncClient(
             base_url=f"https://{address}",
-            verify=context,
+            verify=ssl.create_default_context(cadata=trusted),
+            transport=transport,
             timeout=timeout,
+            headers={"connection": "close"},
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
@@ -309,7 +287,12 @@ class GovernanceClient:
 
     async def send(self, message: Message) -> Any:
         """POST any signed message; the reply's JSON (None if empty). Raises GovernanceError."""
-        return (await self._post(message)).body
+        return (await self.post(message)).body
+
+    async def post(self, message: Message) -> Answer:
+        """The same, with the transaction it wrote."""
+        headers = {"content-type": "application/cose"}
+        return await self._ask("POST", message.path, content=message.body, headers=headers)
 
     async def get(self, path: str) -> Any:
         """GET what anyone may read, e.g. "/gov/service/info" or "/node/network"; its JSON. Raises GovernanceError."""
@@ -320,18 +303,18 @@ class GovernanceClient:
         """Acknowledge the present state as `member`, which makes it active, and wait for the commit."""
         reply = await self.send(state_digest_update(member, created_at=self._created_at()))
         message = acknowledgement(member, reply["stateDigest"], created_at=self._created_at())
-        acknowledged = await self._post(message)
+        acknowledged = await self.post(message)
         await self._committed(acknowledged, commit_timeout)
 
     async def propose(self, member: Member, actions: Sequence[Action]) -> Proposal:
-        return _proposal(await self._post(proposal(member, actions, created_at=self._created_at())))
+        return _proposal(await self.post(proposal(member, actions, created_at=self._created_at())))
 
     async def vote(self, member: Member, proposal_id: str, source: str = YES) -> Proposal:
         """Cast a ballot (`YES`, `NO` or any other JavaScript module)."""
-        return _proposal(await self._post(ballot(member, proposal_id, source, created_at=self._created_at())))
+        return _proposal(await self.post(ballot(member, proposal_id, source, created_at=self._created_at())))
 
     async def withdraw(self, member: Member, proposal_id: str) -> None:
-        await self._post(withdrawal(member, proposal_id, created_at=self._created_at()))
+        await self.post(withdrawal(member, proposal_id, created_at=self._created_at()))
 
     async def pass_proposal(
         self, members: Sequence[Member], actions: Sequence[Action], *, commit_timeout: float = 30.0
@@ -358,7 +341,7 @@ class GovernanceClient:
     async def submit_share(self, member: Member) -> ShareReceipt:
         """Fetch, decrypt and hand in the member's recovery share."""
         share = await self.encrypted_share(member)
-        answer = await self._post(recovery_share(member, share, created_at=self._created_at()))
+        answer = await self.post(recovery_share(member, share, created_at=self._created_at()))
         body = answer.body
         submitted, threshold = int(body["submittedCount"]), int(body["recoveryThreshold"])
         complete = submitted >= threshold or body.get("fullKeySubmitted") is True
@@ -389,30 +372,26 @@ class GovernanceClient:
             return f"not known ({error})"
         return str(answer.body["status"])
 
-    async def _committed(self, answer: _Answer, within: float) -> None:
+    async def _committed(self, answer: Answer, within: float) -> None:
         if answer.transaction_id is not None:
             await self.wait_for_commit(answer.transaction_id, timeout=within)
 
     def _created_at(self) -> int:
         return int(self._now())
 
-    async def _post(self, message: Message) -> _Answer:
-        headers = {"content-type": "application/cose"}
-        return await self._ask("POST", message.path, content=message.body, headers=headers)
-
-    async def _ask(self, method: str, path: str, **arguments: Any) -> _Answer:
+    async def _ask(self, method: str, path: str, **arguments: Any) -> Answer:
         request = f"{method} {path.partition('?')[0]}"
         try:
             response = await self._http.request(method, path, extensions=dict(self._extensions), **arguments)
-        except httpx.HTTPError as error:
+        except _NO_ANSWER as error:
             raise GovernanceError(request, 0, type(error).__name__, str(error) or "no answer") from error
         body = _json(response)
         if not response.is_success:
             raise _refusal(request, response.status_code, body)
-        return _Answer(response.status_code, body, response.headers.get("x-ms-ccf-transaction-id"))
+        return Answer(response.status_code, body, response.headers.get("x-ms-ccf-transaction-id"))
 
 
-def _proposal(answer: _Answer) -> Proposal:
+def _proposal(answer: Answer) -> Proposal:
     body = answer.body
     return Proposal(body["proposalId"], body["proposalState"], int(body["ballotCount"]), answer.transaction_id)
 

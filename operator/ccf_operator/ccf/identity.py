@@ -10,6 +10,7 @@ import hashlib
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
@@ -33,6 +34,17 @@ def key_fingerprint(pem: str) -> str:
 def expires_at(pem: str) -> datetime:
     """The moment (UTC) after which the first certificate in a PEM text is not valid. Raises BadCertificate."""
     return _load(pem).not_valid_after_utc
+
+
+def endorsed_by(der: bytes, service_pem: str) -> bool:
+    """Whether the key of the service's certificate (PEM) signed a node's certificate (DER); validity in time is not
+    looked at. Raises BadCertificate."""
+    service = _load(service_pem)
+    try:
+        x509.load_der_x509_certificate(der).verify_directly_issued_by(service)
+    except (InvalidSignature, ValueError, TypeError):  # also: another issuer's name, a key of another kind
+        return False
+    return True
 
 
 def _load(pem: str) -> x509.Certificate:

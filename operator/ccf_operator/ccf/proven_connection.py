@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from typing import cast
+from typing import Protocol, cast
 
 import httpcore
 import httpx
 
-from ccf_operator.ccf.identity import BadCertificate, node_id
+from ccf_operator.ccf.identity import BadCertificate, endorsed_by, node_id
 
 
 class NotTheNode(Exception):
@@ -27,6 +27,17 @@ class NotTheNode(Exception):
         super().__init__(f"expected node {expected[:8]}, found node {found[:8]}")
         self.expected = expected
         self.found = found
+
+
+class NotEndorsed(Exception):
+    """The peer's certificate was not issued by the service."""
+
+
+class Admission(Protocol):
+    """Decides whom a connection may be used with."""
+
+    def admit(self, certificate: bytes | None) -> None:
+        """Check the certificate (DER) of a finished handshake. Raises NotTheNode, NotEndorsed or BadCertificate."""
 
 
 class PeerIdentity:
@@ -48,10 +59,28 @@ class PeerIdentity:
         self.proven = found
 
 
+class EndorsedPeer:
+    """One node, under a certificate that the service whose certificate is given (PEM) has issued to it.
+
+    For the Service-endorsed interface: who is admitted has the node's key, and the service's key has vouched for it.
+    """
+
+    def __init__(self, service_certificate: str, expected_node_id: str) -> None:
+        self._service = service_certificate
+        self._peer = PeerIdentity(expected_node_id)
+
+    def admit(self, certificate: bytes | None) -> None:
+        """Check the certificate (DER) of a finished handshake. Raises NotTheNode, NotEndorsed, BadCertificate."""
+        self._peer.admit(certificate)
+        assert certificate is not None
+        if not endorsed_by(certificate, self._service):
+            raise NotEndorsed(f"node {self._peer.proven} shows a certificate of another service")
+
+
 class ProvenTransport(httpx.AsyncBaseTransport):
     """An httpx transport over one connection at a time, each admitted by `identity` before it is used."""
 
-    def __init__(self, identity: PeerIdentity) -> None:
+    def __init__(self, identity: Admission) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_handshake_only(),
             max_connections=1,
@@ -91,7 +120,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _CheckingBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, identity: PeerIdentity) -> None:
+    def __init__(self, identity: Admission) -> None:
         self._identity = identity
         self._real = httpcore.AnyIOBackend()
 
@@ -114,7 +143,7 @@ class _CheckingBackend(httpcore.AsyncNetworkBackend):
 class _Unproven(httpcore.AsyncNetworkStream):
     """A TCP stream on which nothing can be sent but a TLS handshake."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, identity: PeerIdentity) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, identity: Admission) -> None:
         self._stream = stream
         self._identity = identity
 

@@ -8,7 +8,8 @@ from ccf_operator.api.status import Condition, Phase, Verdict
 from ccf_operator.domain.draft import Draft
 
 _STARTING = frozenset({Phase.CREATING, Phase.RECOVERING, Phase.DELETING})
-_MEMBERS = frozenset({Phase.AWAITING_OPEN, Phase.AWAITING_MEMBERS})
+_MEMBERS = ("members:", "recovery members:")
+"""How a next step begins that is the members'."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def _wanted(draft: Draft) -> list[_Wanted]:
     running = status.phase is Phase.RUNNING
     all_serve = running and fit >= wanted
     reason = status.reason or status.phase.value
+    asked = status.next_step.startswith(_MEMBERS)
     ready_message = f"{fit} of {wanted} nodes serve clients" if running else status.message
     return [
         _Wanted("Ready", all_serve, reason if not running or all_serve else "NodesMissing", ready_message),
@@ -59,9 +61,9 @@ def _wanted(draft: Draft) -> list[_Wanted]:
         ),
         _Wanted(
             "GovernanceRequired",
-            status.phase in _MEMBERS or status.next_step.startswith("members"),
-            reason if status.next_step else "None",
-            status.next_step,
+            asked,
+            reason if asked else "None",
+            status.next_step if asked else "",
         ),
         _Wanted(
             "ServiceIdentityChanged",
@@ -86,10 +88,11 @@ def _recoverable(draft: Draft) -> _Wanted:
         return _Wanted("Recoverable", False, "NotOpenYet", "the service has never been open")
     nodes = status.configuration.nodes if status.configuration is not None else []
     volumes = [r.volume for node in nodes if (r := draft.by_node_id(node)) is not None]
-    lost = sorted(v for v in volumes if v not in draft.seen.claims)
+    claims = {volume: draft.claim(volume) for volume in volumes}
+    lost = sorted(volume for volume, claim in claims.items() if claim is None)
     if lost or len(volumes) < len(nodes):
         return _Wanted("Recoverable", False, "VolumesMissing", f"no claim for {', '.join(lost) or 'unknown nodes'}")
-    dying = sorted(v for v in volumes if draft.seen.claims[v].reclaim_policy == "Delete")
+    dying = sorted(volume for volume, claim in claims.items() if claim and claim.reclaim_policy == "Delete")
     if dying:
         return _Wanted(
             "Recoverable",

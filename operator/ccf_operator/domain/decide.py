@@ -46,6 +46,8 @@ def decide(seen: Observation) -> Plan:
     keep_records(draft)
     if seen.deleting:
         take_down(draft)
+        keep_conditions(draft)
+        _summarise(draft)
         return Plan(draft.status, tuple(draft.effects), BUSY)
     if draft.status.counters.next_node == 0:
         _begin(draft)

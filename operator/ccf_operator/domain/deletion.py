@@ -9,6 +9,7 @@ from __future__ import annotations
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
+from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.observation import PodView
 from ccf_operator.render.labels import POD_FINALIZER
 
@@ -34,10 +35,8 @@ def take_down(draft: Draft) -> None:
 
 
 def _may_go(draft: Draft, pod: PodView) -> bool:
-    if pod.ccf.terminated is not None or pod.machine is None or draft.seen.machines is None:
+    machines = draft.seen.machines
+    if pod.machine is None or machines is None or proof_of_end(None, pod, machines, draft.now) is not None:
         return True
-    staged = pod.stage.terminated
-    if staged is not None and staged.exit_code != 0:
-        return True
-    machine = draft.seen.machines.get(pod.machine)
-    return machine is None or machine.out_of_service or not machine.ready
+    machine = machines.get(pod.machine)
+    return machine is None or not machine.ready

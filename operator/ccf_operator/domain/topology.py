@@ -93,11 +93,11 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
         return Governance()
     active = frozenset[str]().union(*(config.nodes for config in view.configs))
     _stop_removable(draft, leader, target)
-    stop_failed(draft, [r for r in draft.status.nodes if r.command is Command.JOIN and r.attempt is None], active)
+    stop_failed(draft, _joining(draft, leader, active), active)
     _let_go_of_the_gone(draft, active)
     trusted = view.configs[-1].nodes if view.configs else frozenset()
     living = [node for node in trusted if (r := draft.by_node_id(node)) is None or r.ended is None]
-    joiners = [r for r in draft.alive() if r.command is Command.JOIN and r.stop is None and r.node_id not in trusted]
+    joiners = [r for r in _joining(draft, leader, trusted) if r.ended is None and r.stop is None]
     missing = draft.seen.spec.nodes - len(living) - len(joiners)
     if missing > 0 and may_plan(draft):
         for _ in range(missing):
@@ -106,6 +106,20 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
         for record in sorted(joiners, key=lambda r: r.planned_at, reverse=True)[:-missing]:
             record.stop = "NotNeeded"
     return _governance(draft, leader, trusted, joiners)
+
+
+def _joining(draft: Draft, leader: NodeAnswers, trusted: frozenset[str]) -> list[NodeRecord]:
+    """Nodes on their way into the service; one that is on its way out still counts in a quorum (CCF facts §7.2)."""
+    retired = {row.node_id for row in leader.nodes if row.status == "Retired"}
+    return [
+        record
+        for record in draft.status.nodes
+        if record.command is Command.JOIN
+        and record.attempt is None
+        and record.joined_at is None
+        and record.node_id not in trusted
+        and record.node_id not in retired
+    ]
 
 
 def _stop_removable(draft: Draft, leader: NodeAnswers, target: NodeRecord) -> None:

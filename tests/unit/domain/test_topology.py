@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ccf_operator.api.status import Command, Counters, NetworkStatus, NodeRecord, QuorumStatus, ServiceStatus, Verdict
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import RemoveNodeRow
+from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.topology import (
+    Governance,
+    begin,
+    foreign_claims,
+    keep_fitness,
+    meet_service,
+    retry_start,
+    want_nodes,
+)
+from unit.domain.given import (
+    NEW,
+    OLD,
+    answers,
+    claim,
+    config,
+    configuration,
+    draft,
+    end,
+    ended_container,
+    inputs,
+    node_id,
+    pending,
+    pod,
+    quorum,
+    record,
+    spec,
+    status,
+    view,
+    volume,
+)
+
+ABC = [record("a", command=Command.START), record("b"), record("c")]
+EMPTY = NetworkStatus()
+
+
+# The first node
+
+
+def begun(**seen: Any) -> Draft:
+    work = draft(EMPTY, **seen)
+    begin(work)
+    return work
+
+
+def test_the_first_node_starts_a_service_on_a_new_volume() -> None:
+    [first] = begun().status.nodes
+    assert (first.command, first.generation, first.name) == (Command.START, 0, "bank-0f1e2-0")
+
+
+def test_claims_that_are_not_on_record_are_foreign() -> None:
+    assert foreign_claims(draft(status(*ABC))) == ()
+    assert foreign_claims(draft(EMPTY, claims={"v-x": claim("v-x")})) == ("v-x",)
+
+
+def starting(view_of_it: Any = None, **fields: Any) -> NetworkStatus:
+    of = begun().status.model_copy(deep=True)
+    of.nodes[0] = of.nodes[0].model_copy(update={"pod_uid": "u", **fields})
+    return of
+
+
+def tries(of: NetworkStatus, **seen: Any) -> list[NodeRecord]:
+    known: dict[str, Any] = {"pods": {}}
+    work = draft(of, **{**known, **seen})
+    retry_start(work)
+    return work.status.nodes
+
+
+CORRECTED: dict[str, Any] = {"spec": spec(image="ccf:8")}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        CORRECTED,
+        {"inputs": inputs().__class__(constitution=(("actions.js", "// corrected"),), members=inputs().members)},
+        {"spec": spec(storage={"storageClassName": "another"})},
+    ],
+    ids=["the spec", "a file it refers to", "the storage"],
+)
+def test_a_first_node_that_ended_is_tried_again_when_what_it_is_made_of_changes(changed: Any) -> None:
+    failed = starting(ended=end())
+    assert len(tries(failed)) == 1
+    first, second = tries(failed, **changed)
+    assert first.stop is not None
+    assert second.volume != first.volume
+    again = failed.model_copy(update={"nodes": [first, second]})
+    assert len(tries(again, **changed)) == 2, "once for each change"
+
+
+def test_one_that_cannot_start_is_replaced_too() -> None:
+    stuck = pod("bank-0f1e2-0", uid="u", ccf=ContainerView(waiting_reason="ImagePullBackOff"))
+    assert len(tries(starting(), pods={stuck.name: stuck}, **CORRECTED)) == 2
+
+
+def test_one_that_runs_is_left_alone() -> None:
+    running = pod("bank-0f1e2-0", uid="u")
+    assert len(tries(starting(), pods={running.name: running}, **CORRECTED)) == 1
+
+
+def test_how_many_nodes_follow_and_how_they_recover_is_no_reason_for_another_try() -> None:
+    failed = starting(ended=end())
+    assert len(tries(failed, spec=spec(nodes=5, recovery={"mode": "Manual"}))) == 1
+
+
+def test_no_try_is_made_while_something_is_missing_or_once_there_is_a_service() -> None:
+    failed = starting(ended=end())
+    assert len(tries(failed, inputs=inputs("missing"), **CORRECTED)) == 1
+    made = failed.model_copy(update={"service": ServiceStatus(public_key=OLD)})
+    assert len(tries(made, **CORRECTED)) == 1
+
+
+def met(of: list[NodeRecord], said: dict[str, NodeAnswers]) -> str | None:
+    work = draft(status(*of, service=ServiceStatus()), answers=said)
+    meet_service(work)
+    return work.status.service.public_key
+
+
+def test_the_service_is_met_once_its_first_node_leads_it() -> None:
+    assert met(ABC[:1], quorum("a")) == OLD
+    assert met(ABC[:1], {"a": answers("a", configs=None)}) is None
+    assert met(ABC[:1], {"a": answers("a", configs=[config("a")])}) is None
+
+
+def test_a_first_node_that_is_being_replaced_makes_no_service() -> None:
+    # It may still answer; the service it made ends with it.
+    going = record("a", command=Command.START, stop="Replaced")
+    said = {**quorum("a"), **quorum("z", key=NEW)}
+    assert met([going, record("z", command=Command.START)], said) == NEW
+    assert met([going], said) is None
+
+
+# How many nodes
+
+
+def wanted(
+    of: list[NodeRecord], said: dict[str, NodeAnswers], *, nodes: int = 3, known: Any = None, **seen: Any
+) -> tuple[Draft, Governance]:
+    work = draft(status(*of, configuration=known), answers=said, spec=spec(nodes=nodes), **seen)
+    return work, want_nodes(work, view(work))
+
+
+def planned(work: Draft) -> list[str]:
+    return [r.name for r in work.status.nodes if r.name.startswith("bank-")]
+
+
+def stops(work: Draft) -> dict[str, str]:
+    return {r.name: r.stop for r in work.status.nodes if r.stop is not None}
+
+
+def test_missing_nodes_join_all_at_once() -> None:
+    work, _ = wanted(ABC[:1], quorum("a"))
+    assert len(planned(work)) == 2
+    work, _ = wanted(ABC[:1], quorum("a"), nodes=9)
+    assert len(planned(work)) == 8
+
+
+def test_without_a_primary_nothing_is_planned() -> None:
+    work, asked = wanted(ABC[:1], {"a": answers("a", configs=[config("a")])})
+    assert not planned(work)
+    assert asked == Governance()
+
+
+def test_joiners_under_way_are_counted() -> None:
+    work, _ = wanted([ABC[0], record("j", join_target="a")], quorum("a"))
+    assert len(planned(work)) == 1
+
+
+def test_a_dead_member_gets_a_replacement_that_members_must_trust_as_they_remove_it() -> None:
+    dead = [*ABC[:2], record("c", ended=end())]
+    work, _ = wanted(dead, quorum("a", "b", members="abc"), known=configuration("a", "b", "c"))
+    assert len(planned(work)) == 1
+    rows = {"a": "Trusted", "b": "Trusted", "c": "Trusted", "j": "Pending"}
+    said = quorum("a", "b", members="abc", rows=rows)
+    said["j"] = pending("j")
+    work, asked = wanted([*dead, record("j", join_target="a")], said, known=configuration("a", "b", "c"))
+    assert not planned(work)
+    assert [r.name for r in asked.trust] == ["j"]
+    assert asked.remove == (node_id("c"),)
+    assert "c" not in stops(work), "its end is the members' to deal with"
+
+
+def test_fewer_nodes_are_the_members_to_remove_the_newest_first_and_never_the_primary() -> None:
+    of = [ABC[0], record("b"), record("c", planned_at=ABC[0].planned_at.replace(year=2027))]
+    work, asked = wanted(of, quorum("a", "b", "c"), nodes=2)
+    assert asked.remove == (node_id("c"),)
+    assert not stops(work)
+    _, asked = wanted(of, quorum("c", "a", "b"), nodes=1)
+    assert node_id("c") not in asked.remove
+    assert len(asked.remove) == 2
+
+
+def test_joiners_that_are_not_needed_any_more_are_stopped() -> None:
+    work, _ = wanted([*ABC, record("j", join_target="a")], quorum("a", "b", "c"))
+    assert stops(work) == {"j": "NotNeeded"}
+
+
+def test_a_retired_node_is_stopped_when_ccf_lists_it_and_its_row_goes_after_its_end() -> None:
+    said = quorum("a", "b", members="ab", removable=["c"])
+    work, _ = wanted(ABC, said, nodes=2)
+    assert stops(work) == {"c": "Retired"}
+    assert not [e for e in work.effects if isinstance(e, RemoveNodeRow)]
+    work, _ = wanted([*ABC[:2], record("c", stop="Retired", ended=end())], said, nodes=2)
+    assert [e for e in work.effects if isinstance(e, RemoveNodeRow)] == [RemoveNodeRow("a", node_id("c"))]
+
+
+def test_the_row_of_a_node_that_is_forgotten_goes_too() -> None:
+    work, _ = wanted(ABC[:2], quorum("a", "b", removable=["x"]), nodes=2)
+    assert [e for e in work.effects if isinstance(e, RemoveNodeRow)] == [RemoveNodeRow("a", node_id("x"))]
+
+
+def test_a_retired_node_that_is_not_listed_yet_goes_on() -> None:
+    # CCF facts §7.2: until then it counts in the old configuration's quorum. It is no joiner that is not needed.
+    joined = record("c", joined_at=ABC[0].planned_at, join_target="a")
+    work, _ = wanted([*ABC[:2], joined], quorum("a", "b", members="ab"), nodes=2)
+    assert not stops(work)
+    rows = {"a": "Trusted", "b": "Trusted", "c": "Retired"}
+    work, _ = wanted([*ABC[:2], record("c", join_target="a")], quorum("a", "b", members="ab", rows=rows), nodes=2)
+    assert not stops(work)
+    work, _ = wanted([*ABC[:2], joined], quorum("a", "b", members="ab"), nodes=3)
+    assert planned(work), "nor does it stand for the one that is to replace it"
+
+
+def test_the_pod_of_a_node_that_has_ended_and_is_no_part_of_it_any_more_is_let_go() -> None:
+    work, _ = wanted([*ABC[:2], record("c", ended=end(), joined_at=end().at)], quorum("a", "b"), nodes=2)
+    assert stops(work) == {"c": "Gone"}
+
+
+def test_a_joiner_that_keeps_failing_does_not_keep_pods_coming() -> None:
+    work, _ = wanted([ABC[0], record("j", join_target="a", ended=end())], quorum("a"), nodes=2)
+    assert stops(work) == {"j": "NotJoined"}
+    assert not planned(work)
+    again, _ = wanted([ABC[0]], quorum("a"), nodes=2)
+    assert planned(again)
+
+
+# Fitness
+
+
+def fit(said: dict[str, NodeAnswers], verdict: Verdict = Verdict.HEALTHY, **fields: Any) -> set[str]:
+    of = status(*[r.model_copy(update=fields) for r in ABC], quorum=QuorumStatus(verdict=verdict))
+    work = draft(of, answers=said)
+    keep_fitness(work, view(work))
+    return {r.name for r in work.status.nodes if r.fit}
+
+
+def test_fit_is_who_follows_the_primary_of_an_open_service() -> None:
+    assert fit(quorum("a", "b", "c")) == {"a", "b", "c"}
+    assert fit(quorum("a", "b", members="abc"), fit=True) == {"a", "b"}
+    assert fit(quorum("a", "b", "c", ready_app=False)) == set()
+    assert fit(quorum("a", "b", "c", status="Opening", ready_app=True)) == set()
+
+
+def test_a_node_that_is_not_trusted_or_follows_another_serves_nobody() -> None:
+    said = quorum("a", "b")
+    said["c"] = answers("c", configs=[config("a", "b")], primary="a")
+    assert fit(said) == {"a", "b"}
+    said = quorum("a", "b", members="abc")
+    said["c"] = answers("c", configs=[config(*"abc")])
+    assert fit(said) == {"a", "b"}
+
+
+def test_a_doubt_takes_nobody_from_traffic_that_may_be_the_operators_own() -> None:
+    assert fit({}, Verdict.HEALTHY, fit=True) == {"a", "b", "c"}
+    assert fit({}, Verdict.SUSPECTED, fit=True) == {"a", "b", "c"}
+    alone = {"a": answers("a", configs=[config(*"abc")])}
+    assert fit(alone, Verdict.SUSPECTED, fit=True) == {"b", "c"}
+
+
+def test_a_proven_loss_takes_all() -> None:
+    assert fit({}, Verdict.LOST, fit=True) == set()
+    assert Counters().next_node == 0
+    assert ended_container().terminated is not None
+    assert volume("v").name == "v"

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 
 import pytest
 
 from e2e.harness.environment import Environment, NotReady, prepare
+from e2e.harness.kubectl import Kubectl, KubectlFailed
 from e2e.harness.network import Network, Setting
+from e2e.harness.operator import Operator
+from e2e.harness.waiting import eventually
 
 
 def _say(text: str) -> None:
@@ -15,36 +20,56 @@ def _say(text: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def environment() -> Environment:
-    """The cluster with the operator on it."""
+def environment() -> Iterator[Environment]:
+    """The cluster with the operator on it; at the end of the session nothing is left of any scenario."""
     try:
-        return prepare(_say)
+        environment = prepare(_say)
     except NotReady as problem:
         pytest.exit(str(problem), returncode=2)
+    _remove_all(environment.setting.kubectl)
+    yield environment
+    _remove_all(environment.setting.kubectl)
+    environment.setting.faults.recycle_volumes()
 
 
 @pytest.fixture
 def setting(environment: Environment, request: pytest.FixtureRequest) -> Iterator[Setting]:
-    """A namespace of the test's own; afterwards nothing is left of it, faults included."""
+    """A namespace of the test's own. Its removal is begun afterwards, and awaited at the end of the session."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
-    setting = environment.in_namespace(f"e2e-{name}")
+    setting = environment.in_namespace(f"e2e-{name}-{secrets.token_hex(2)}")
     kubectl = setting.kubectl
-    setting.faults.heal()
-    _remove(setting)
+    setting.faults.recycle_volumes()
     kubectl.run("create", "namespace", kubectl.namespace)
+    kubectl.run("label", "namespace", kubectl.namespace, SCENARIO)
     yield setting
-    setting.faults.heal()
     if request.node.stash.get(FAILED, False):
         _tell(setting)
-    _remove(setting)
+    setting.faults.heal()
+    _begin_removal(setting.kubectl)
 
 
 @pytest.fixture
-def network(setting: Setting) -> Callable[..., Network]:
+def network(setting: Setting) -> Iterator[Callable[..., Network]]:
     """Makes networks in the test's namespace: `network(nodes=1)`."""
-    return lambda **changes: Network(setting, **changes)
+    made: list[Network] = []
+
+    def make(**changes: object) -> Network:
+        made.append(Network(setting, **changes))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
 
 
+@pytest.fixture
+def operator(environment: Environment) -> Iterator[Operator]:
+    """The operator, to be handled from outside; one of it runs again afterwards."""
+    yield environment.operator
+    environment.operator.scale(1)
+
+
+SCENARIO = "ccf.dev/e2e=scenario"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -58,12 +83,20 @@ def pytest_runtest_makereport(
     return report
 
 
-def _remove(setting: Setting) -> None:
-    kubectl = setting.kubectl
-    if not kubectl.exists("namespace", kubectl.namespace):
-        return
-    kubectl.delete("ccfnetwork", kubectl.names("ccfnetwork"), "--wait=false")
-    kubectl.delete("namespace", [kubectl.namespace], "--timeout=90s")
+def _begin_removal(kubectl: Kubectl) -> None:
+    with suppress(KubectlFailed):  # somebody else may remove it at the same time
+        kubectl.delete("ccfnetwork", kubectl.names("ccfnetwork"), "--wait=false")
+        kubectl.delete("namespace", [kubectl.namespace], "--wait=false")
+
+
+def _remove_all(kubectl: Kubectl) -> None:
+    """Remove what scenarios left, those of an interrupted session too."""
+    left = kubectl.names("namespaces", SCENARIO)
+    for namespace in left:
+        _begin_removal(kubectl.within(namespace))
+    eventually(
+        "nothing is left of any scenario", lambda: not left & kubectl.names("namespaces", SCENARIO), within=120, every=1
+    )
 
 
 def _tell(setting: Setting) -> None:

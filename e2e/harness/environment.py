@@ -17,6 +17,7 @@ from pathlib import Path
 from e2e.harness.faults import CLUSTER, OtherCluster, OwnCluster
 from e2e.harness.kubectl import Kubectl
 from e2e.harness.network import Setting
+from e2e.harness.operator import Operator
 from e2e.harness.reach import Direct, Forwarded
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +46,9 @@ class Environment:
         return Setting(s.kubectl.within(namespace), s.reach, s.faults, s.image, s.command, s.cluster_domain)
 
     @property
-    def operator(self) -> Kubectl:
-        """kubectl in the operator's namespace."""
-        return self.setting.kubectl.within(OPERATOR_NAMESPACE)
+    def operator(self) -> Operator:
+        """The operator, to be handled from outside."""
+        return Operator(self.setting.kubectl.within(OPERATOR_NAMESPACE), self.setting.faults)
 
 
 def prepare(say: Say) -> Environment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,59 +18,184 @@ CLUSTER = Path(__file__).parents[1] / "cluster" / "cluster"
 class Faults(Protocol):
     """What can be broken; where the cluster gives no way, the scenario is skipped and the summary says why."""
 
-    def kill_process(self, kubectl: Kubectl, pod: str) -> None:
-        """End the CCF process in a pod; the pod stays."""
+    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
+        """End a container's process in an instant; the pod stays."""
+
+    def freeze(self, kubectl: Kubectl, pod: str) -> None:
+        """Stop the CCF process in a pod where it is: it neither answers nor ends."""
+
+    def thaw(self, kubectl: Kubectl, pod: str) -> None:
+        """Let a frozen process go on as if nothing had been."""
 
     def partition(self, kubectl: Kubectl, pods: Sequence[str], others: Sequence[str]) -> None:
         """Let no packet pass between these pods and those."""
 
-    def heal(self) -> None:
-        """Let packets pass again, and machines reach the API server."""
+    def join_up(self) -> None:
+        """Let packets pass between all pods again."""
 
-    def cut_api(self) -> None:
-        """Cut all kubelets off from the API server while their pods go on."""
+    def cut_api(self, machine: str = "all") -> None:
+        """Cut kubelets off from the API server while their pods go on."""
+
+    def restore_api(self) -> None:
+        """Let all kubelets reach the API server again."""
+
+    def power_off(self, machine: str) -> None:
+        """Lose a machine, or `all`, with everything that runs on it, in an instant."""
+
+    def power_on(self, machine: str) -> None:
+        """Boot a machine, or `all`, with the volumes it had."""
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
-        """Where a volume's files are, to look at them."""
+        """Where a volume's files are, to look at them or to put others there."""
 
+    def wipe(self, kubectl: Kubectl, claim: str) -> None:
+        """Lose everything on a volume."""
 
-class OwnCluster:
-    """The project's own cluster: everything can be broken."""
+    def flip(self, kubectl: Kubectl, claim: str, pattern: str, offset: int) -> None:
+        """Invert one byte of each file that matches; a negative offset counts from the end."""
 
-    def kill_process(self, kubectl: Kubectl, pod: str) -> None:
-        _cluster("process", "kill", pod, "--namespace", kubectl.namespace)
+    def truncate(self, kubectl: Kubectl, claim: str, pattern: str, size: int) -> None:
+        """Cut each file that matches to a size; a negative one cuts so many bytes off the end."""
 
-    def partition(self, kubectl: Kubectl, pods: Sequence[str], others: Sequence[str]) -> None:
-        _cluster("partition", ",".join(pods), "--from", ",".join(others), "--namespace", kubectl.namespace)
+    def remove(self, kubectl: Kubectl, claim: str, pattern: str) -> None:
+        """Remove each file that matches."""
 
     def heal(self) -> None:
-        _cluster("heal")
-        _cluster("api", "restore")
+        """Undo whatever is still broken: machines, processes, packets."""
 
-    def cut_api(self) -> None:
-        _cluster("api", "cut", "all")
+    def recycle_volumes(self) -> None:
+        """Offer volumes again whose claims are gone."""
+
+
+@dataclass
+class OwnCluster:
+    """The project's own cluster: everything can be broken. It keeps what is, so that healing costs what it must."""
+
+    _frozen: list[tuple[Kubectl, str]] = field(default_factory=list)
+    _parted: bool = False
+    _cut: bool = False
+    _off: set[str] = field(default_factory=set)
+
+    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
+        _cluster("process", "kill", pod, "--namespace", kubectl.namespace, "--container", container)
+
+    def freeze(self, kubectl: Kubectl, pod: str) -> None:
+        self._frozen.append((kubectl, pod))
+        _cluster("process", "kill", pod, "--namespace", kubectl.namespace, "--signal", "STOP")
+
+    def thaw(self, kubectl: Kubectl, pod: str) -> None:
+        _cluster("process", "kill", pod, "--namespace", kubectl.namespace, "--signal", "CONT")
+        self._frozen.remove((kubectl, pod))
+
+    def partition(self, kubectl: Kubectl, pods: Sequence[str], others: Sequence[str]) -> None:
+        self._parted = True
+        _cluster("partition", ",".join(pods), "--from", ",".join(others), "--namespace", kubectl.namespace)
+
+    def join_up(self) -> None:
+        _cluster("heal")
+        self._parted = False
+
+    def cut_api(self, machine: str = "all") -> None:
+        self._cut = True
+        _cluster("api", "cut", machine)
+
+    def restore_api(self) -> None:
+        _cluster("api", "restore")
+        self._cut = False
+
+    def power_off(self, machine: str) -> None:
+        self._off.add(machine)
+        _cluster("machine", "kill", machine)
+
+    def power_on(self, machine: str) -> None:
+        _cluster("machine", "start", machine)
+        self._off.discard(machine)
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         return Path(_cluster("volume", "path", claim, "--namespace", kubectl.namespace).strip())
+
+    def wipe(self, kubectl: Kubectl, claim: str) -> None:
+        _cluster("volume", "wipe", claim, "--namespace", kubectl.namespace)
+
+    def flip(self, kubectl: Kubectl, claim: str, pattern: str, offset: int) -> None:
+        self._damage(kubectl, claim, pattern, "--flip", str(offset))
+
+    def truncate(self, kubectl: Kubectl, claim: str, pattern: str, size: int) -> None:
+        self._damage(kubectl, claim, pattern, "--truncate", str(size))
+
+    def remove(self, kubectl: Kubectl, claim: str, pattern: str) -> None:
+        self._damage(kubectl, claim, pattern, "--remove")
+
+    def heal(self) -> None:
+        for machine in sorted(self._off):
+            self.power_on(machine)
+        if self._parted:
+            self.join_up()
+        if self._cut:
+            self.restore_api()
+        for kubectl, pod in list(self._frozen):
+            try:
+                self.thaw(kubectl, pod)
+            except RuntimeError:  # its pod, or its process, is gone
+                self._frozen.remove((kubectl, pod))
+
+    def recycle_volumes(self) -> None:
+        _cluster("volume", "recycle")
+
+    def _damage(self, kubectl: Kubectl, claim: str, pattern: str, *how: str) -> None:
+        _cluster("volume", "damage", claim, pattern, "--namespace", kubectl.namespace, *how)
 
 
 class OtherCluster:
     """Any cluster: what kubectl can do."""
 
-    def kill_process(self, kubectl: Kubectl, pod: str) -> None:
-        kubectl.run("exec", pod, "--container", "ccf", "--", "/bin/sh", "-c", "kill -TERM 1")
+    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
+        kubectl.run("exec", pod, "--container", container, "--", "/bin/sh", "-c", "kill -TERM 1")
+
+    def freeze(self, kubectl: Kubectl, pod: str) -> None:
+        pytest.skip("processes cannot be stopped from outside on this cluster")
+
+    def thaw(self, kubectl: Kubectl, pod: str) -> None:
+        pytest.skip("processes cannot be stopped from outside on this cluster")
 
     def partition(self, kubectl: Kubectl, pods: Sequence[str], others: Sequence[str]) -> None:
         pytest.skip("the network between pods cannot be cut on this cluster")
 
+    def join_up(self) -> None:
+        pass
+
+    def cut_api(self, machine: str = "all") -> None:
+        pytest.skip("kubelets cannot be cut off from the API server on this cluster")
+
+    def restore_api(self) -> None:
+        pass
+
+    def power_off(self, machine: str) -> None:
+        pytest.skip("machines cannot be powered off on this cluster")
+
+    def power_on(self, machine: str) -> None:
+        pass
+
+    def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
+        pytest.skip("the files of volumes cannot be reached on this cluster")
+
+    def wipe(self, kubectl: Kubectl, claim: str) -> None:
+        pytest.skip("the files of volumes cannot be reached on this cluster")
+
+    def flip(self, kubectl: Kubectl, claim: str, pattern: str, offset: int) -> None:
+        pytest.skip("the files of volumes cannot be reached on this cluster")
+
+    def truncate(self, kubectl: Kubectl, claim: str, pattern: str, size: int) -> None:
+        pytest.skip("the files of volumes cannot be reached on this cluster")
+
+    def remove(self, kubectl: Kubectl, claim: str, pattern: str) -> None:
+        pytest.skip("the files of volumes cannot be reached on this cluster")
+
     def heal(self) -> None:
         pass
 
-    def cut_api(self) -> None:
-        pytest.skip("kubelets cannot be cut off from the API server on this cluster")
-
-    def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
-        pytest.skip("the files of volumes cannot be looked at on this cluster")
+    def recycle_volumes(self) -> None:
+        pass
 
 
 def _cluster(*arguments: str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2e.harness.client import Client
+from e2e.harness.client import Client, Written, missing
 from e2e.harness.consortium import Consortium, Door, patiently
 from e2e.harness.faults import Faults
 from e2e.harness.kubectl import Kubectl, Object
 from e2e.harness.reach import Reach
 from e2e.harness.waiting import eventually
+from e2e.harness.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Network:
     consortium: Consortium = field(default_factory=Consortium)
     client: Client = field(default_factory=Client)
     spec: dict[str, Any] = field(default_factory=dict)
+    writer: Writer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.doors, f"steady-{self.name}")
 
     @property
     def kubectl(self) -> Kubectl:
@@ -97,6 +102,33 @@ class Network:
             r["name"] for r in self.records() if r.get("joinedAt") and not r.get("ended") and not r.get("stop")
         )
 
+    def record(self, node: str) -> dict[str, Any]:
+        """The record of a node."""
+        return next(record for record in self.records() if record["name"] == node)
+
+    def volume_of(self, node: str) -> str:
+        """The volume that a node writes."""
+        return str(self.record(node)["volume"])
+
+    def machine_of(self, node: str) -> str:
+        """The machine that a node runs on."""
+        return str(self.kubectl.get("pod", node)["spec"]["nodeName"])
+
+    def uids(self) -> set[str]:
+        """UIDs of the network's pods."""
+        return {pod["metadata"]["uid"] for pod in self.pods()}
+
+    def wait_for_winner(self, within: float = 90) -> dict[str, Any]:
+        """The attempt, once its winner is chosen."""
+        status = self.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"), within)
+        attempt: dict[str, Any] = status["attempt"]
+        return attempt
+
+    def kill(self, *nodes: str) -> None:
+        """End the CCF processes of these nodes in an instant."""
+        for node in nodes:
+            self.setting.faults.kill_process(self.kubectl, node)
+
     def identity(self) -> dict[str, str]:
         """What clients mount: the service certificates and what goes with them."""
         data: dict[str, str] = self.kubectl.get("configmap", f"{self.name}-service-identity")["data"]
@@ -108,6 +140,11 @@ class Network:
         host = f"{chosen}.{self.name}-nodes.{self.kubectl.namespace}.svc.{self.setting.cluster_domain}"
         known = certificate or self.identity()["service_cert.pem"]
         return Door(self.kubectl, self.setting.reach, chosen, host, known)
+
+    def doors(self) -> list[Door]:
+        """The client interfaces of all nodes that may serve, under the published certificate."""
+        certificate = self.identity()["service_cert.pem"]
+        return [self.door(pod, certificate) for pod in self.serving() or self.trusted()]
 
     def primary(self) -> str:
         """The node that leads, as the nodes that serve say."""
@@ -123,6 +160,42 @@ class Network:
         self.wait_for("every node serves", lambda s: s["readyNodes"] == f"{self.nodes}/{self.nodes}", within=60)
         patiently("the journal is installed", lambda: self.consortium.install_app(self.door()))
         return self
+
+    def busy(self) -> Network:
+        """Open the network, and let a client write from now on until the scenario ends."""
+        self.open()
+        self.writer.start()
+        return self
+
+    def stop(self) -> None:
+        """Let the client rest."""
+        self.writer.stop()
+
+    def committed(self) -> list[Written]:
+        """All that any client of the network saw committed."""
+        return [*self.client.committed, *self.writer.committed]
+
+    def check_nothing_is_missing(self) -> None:
+        """Let the client commit some more, then read back all that it ever saw committed."""
+        self.writer.wait_for_more()
+        self.stop()
+        assert self.missing() == []
+
+    def missing(self) -> list[Written]:
+        """What was committed and cannot be read back; asked again for a while, for a backup may be late."""
+        entries = self.committed()
+        lost: list[list[Written]] = []
+
+        def look() -> bool:
+            lost.append(missing(self.door(), entries))
+            return not lost[-1]
+
+        try:
+            eventually("all that was committed reads back", look, within=10, every=1)
+        except AssertionError:
+            if not lost:
+                raise
+        return lost[-1]
 
     def write(self, number: int = 3) -> None:
         """A client writes and waits for the commit."""

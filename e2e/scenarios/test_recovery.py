@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from e2e.harness.environment import OPERATOR_NAMESPACE
 from e2e.harness.kubectl import Object
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
@@ -130,9 +129,7 @@ def test_the_operator_killed_in_the_middle_of_a_recovery_finishes_it(network: Ne
     for name in bank.trusted()[:2]:
         bank.setting.faults.kill_process(bank.kubectl, name)
     bank.wait_for("the attempt has begun", lambda s: s.get("attempt"))
-    operator = environment.operator
-    assert operator.namespace == OPERATOR_NAMESPACE
-    operator.delete("pod", operator.names("pods"), "--grace-period=0", "--force")
+    environment.operator.kill()
     bank.accept_recovery()
     status = bank.wait_for_recovered()
     assert [a["number"] for a in status["history"]] == [1]

@@ -1,0 +1,43 @@
+"""The operator under test, handled from outside: killed, doubled, watched."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from e2e.harness.faults import Faults
+from e2e.harness.kubectl import Kubectl, KubectlFailed
+from e2e.harness.waiting import eventually
+
+DEPLOYMENT = "ccf-operator"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The operator's Deployment. `kubectl` is in its namespace."""
+
+    kubectl: Kubectl
+    faults: Faults
+
+    def kill(self) -> None:
+        """End every operator process in an instant (-9), and the pods, so that new ones start without a pause."""
+        pods = self._pods()
+        for pod in pods:
+            with suppress(RuntimeError, KubectlFailed):  # ended already, or not started yet
+                self.faults.kill_process(self.kubectl, pod, "operator")
+        self.kubectl.delete("pod", pods, "--grace-period=0", "--force", "--wait=false")
+
+    def scale(self, replicas: int) -> None:
+        """Run so many operators at once, and wait until they do."""
+        self.kubectl.run("scale", f"deployment/{DEPLOYMENT}", f"--replicas={replicas}")
+        eventually(f"{replicas} operators run", lambda: self._ready() == replicas, within=90)
+
+    def _pods(self) -> set[str]:
+        return self.kubectl.names("pods", "app.kubernetes.io/name=ccf-operator")
+
+    def _ready(self) -> int:
+        pods = self.kubectl.list("pods", "app.kubernetes.io/name=ccf-operator")
+        if any(pod["metadata"].get("deletionTimestamp") for pod in pods):
+            return -1
+        ready = [c for pod in pods for c in pod["status"].get("conditions", []) if c["type"] == "Ready"]
+        return sum(condition["status"] == "True" for condition in ready)

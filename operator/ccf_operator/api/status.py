@@ -363,6 +363,7 @@ class Attempt(StatusModel):
     stuck_since: Moment | None = Field(
         default=None, description="Since when the recovering network has been in a state that CCF cannot leave."
     )
+    stuck_at: str | None = Field(default=None, description="TxID that its primary had committed then.")
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
 
 

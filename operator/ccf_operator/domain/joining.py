@@ -12,6 +12,7 @@ from datetime import timedelta
 from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Winner
 from ccf_operator.domain import attempts
+from ccf_operator.domain.awaiting import SERVICE_RECOVERING, Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import FENCED
 from ccf_operator.domain.joiners import may_plan, note_joined, plan_joiner, stop_failed
@@ -24,6 +25,7 @@ from ccf_operator.domain.service import (
     view_service,
 )
 from ccf_operator.domain.transitions import move
+from ccf_operator.domain.txid import TxID
 
 JOINER_PATIENCE = timedelta(seconds=60)
 """How long members are kept waiting for a joiner whose container has not started."""
@@ -32,7 +34,6 @@ DEAD_END_PATIENCE = timedelta(seconds=10)
 """How long the state that CCF cannot leave must have been seen: a node passes through it when it opens the service."""
 
 LOSER = "Loser"
-RECOVERING, WAITING_FOR_SHARES = "Recovering", "WaitingForRecoveryShares"
 
 
 def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView) -> ServiceView:
@@ -85,8 +86,18 @@ def _network(draft: Draft, attempt: Attempt, winner: Winner) -> Iterator[NodeRec
 def _note_acceptance(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
     draft.status.service.status = service_status(view) or draft.status.service.status
     said = {a.network.service_status for a in view.members.values() if a.network is not None}
-    if said - {RECOVERING}:
+    if said - {SERVICE_RECOVERING}:
         attempt.timeline.accepted_at = attempt.timeline.accepted_at or draft.now
+
+
+def may_have_been_accepted(draft: Draft, attempt: Attempt, winner: Winner) -> bool:
+    """Whether the members may have accepted the recovered service; its living primary can say that they have not."""
+    awaits = what_is_awaited(recovering_view(draft, attempt, winner))
+    if attempt.timeline.accepted_at is not None:
+        return True
+    if awaits is None:
+        return attempt.phase is AttemptPhase.AWAITING_MEMBERS
+    return awaits is not Awaited.ACCEPT_SERVICE
 
 
 def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> bool:
@@ -101,7 +112,11 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
         attempts.supersede(draft, attempt, "a joiner ended once it was trusted, and no quorum can form without it")
     elif _is_in_the_dead_end(draft, attempt, view):
         attempts.supersede(
-            draft, attempt, "its members' shares are submitted, but no node can open it any more (CCF facts §8.8)"
+            draft,
+            attempt,
+            "the shares were submitted, but whoever was to open the service ended before that was committed, and no "
+            "node of it can open it any more (CCF facts §8.8); it was never open: "
+            f"{attempt.stuck_at} to {view.commit()} have been seen committed since",
         )
     return draft.status.attempt is not attempt
 
@@ -131,7 +146,7 @@ def _waits_for_the_dead(draft: Draft, attempt: Attempt, winner: Winner, view: Se
     return bool(said) and all(
         answers is not None
         and answers.network is not None
-        and answers.network.service_status == RECOVERING
+        and answers.network.service_status == SERVICE_RECOVERING
         and answers.consensus is not None
         and any(cannot_form_again(config.nodes, ended) for config in answers.consensus.configs)
         for answers in said
@@ -143,21 +158,20 @@ def _named(attempt: Attempt) -> set[str]:
 
 
 def _is_in_the_dead_end(draft: Draft, attempt: Attempt, view: ServiceView) -> bool:
-    """Whether the network has long been where only a node could open it that was primary when its own reading ended.
+    """Whether the network stays where only a node could open it that was primary when its own reading ended.
 
-    Its primary has committed in its own view, so that no earlier opening can still come to light.
+    One look proves nothing: a node passes through this state when it opens the service. Two looks at one primary in one
+    view, with all the time between them that it would have needed, and every look between them the same, do.
     """
     leader = view.leader
-    stuck = (
-        leader is not None
-        and leader.state is not None
-        and leader.state.state == "PartOfNetwork"
-        and service_status(view) == WAITING_FOR_SHARES
-        and leader.consensus is not None
-        and leader.commit is not None
-        and leader.commit.view == leader.consensus.view
-    )
-    attempt.stuck_since = (attempt.stuck_since or draft.now) if stuck else None
+    if what_is_awaited(view) is not Awaited.DEAD_END or leader is None or leader.commit is None:
+        attempt.stuck_since, attempt.stuck_at = None, None
+        return False
+    if attempt.stuck_at is None or TxID.parse(attempt.stuck_at).view != leader.commit.view:
+        attempt.stuck_since, attempt.stuck_at = draft.now, str(leader.commit)
+        draft.report(
+            "DeadEndSuspected", f"attempt {attempt.number}: it awaits shares that it cannot take", warning=True
+        )
     return attempt.stuck_since is not None and draft.now - attempt.stuck_since > DEAD_END_PATIENCE
 
 
@@ -195,7 +209,7 @@ def _note_joined(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
 def _want_joiners(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
     """Joiners before the members vote: CCF trusts them at once then, and not after (CCF facts §7.1)."""
     target, leader = draft.status.node(view.primary or ""), view.leader
-    if target is None or leader is None or leader.network is None or service_status(view) != RECOVERING:
+    if target is None or leader is None or leader.network is None or service_status(view) != SERVICE_RECOVERING:
         return
     stop_failed(draft, joiners(draft, attempt), _named(attempt))
     there = sum(r.ended is None and r.stop is None for r in joiners(draft, attempt))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from ccf_operator.api.decision import Action
 from ccf_operator.api.spec import RecoveryMode
 from ccf_operator.api.status import Attempt, AttemptPhase, NodeRecord, Phase, Verdict, Winner
+from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
+from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.joining import WAITING_FOR_SHARES, awaited, joiners, losers, service_status
+from ccf_operator.domain.joining import awaited, joiners, losers
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance, first_node, foreign_claims
@@ -160,18 +164,25 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
     if attempt.phase is AttemptPhase.JOINING:
         chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
         return _joining(draft, attempt, attempt.winner, chosen)
-    return _awaiting_members(draft, attempt.winner, recovering)
+    return _awaiting_members(draft, attempt, attempt.winner, recovering)
 
 
 def _door(draft: Draft, attempt: Attempt) -> str:
     """What a person can do about an attempt that waits for one."""
-    patch = f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge -p "
-    if not attempt.possible_loss:
-        return patch + """'{"spec":{"recovery":{"mode":"Automatic"}}}'"""
-    return (
+    approve = decide_by(draft.seen, Action.APPROVE, attempt.token)
+    if attempt.reason == "ApprovalRequired" and not attempt.possible_loss:
+        return f"to go on: {approve}"
+    wait = (
         "bring back a volume or a machine that is missing: the operator looks again by itself, and nothing is lost by "
-        "waiting. To try all volumes anew, set spec.recovery.mode to Disabled and back"
+        "waiting"
     )
+    match attempt.reason:
+        case "ApprovalRequired":
+            return f"{wait}. To recover without what may be missing: {approve}"
+        case "MayHaveOpened":
+            return f"{wait}. If that service was never used, or all that it committed may be given up: {approve}"
+        case _:
+            return f"{wait}. To end this attempt: {decide_by(draft.seen, Action.ABORT, attempt.token)}"
 
 
 def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
@@ -199,30 +210,49 @@ def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Sto
     return Story(Phase.RECOVERING, "Joining", f"{chosen}; nodes are joining it{_failures(draft)}")
 
 
-def _awaiting_members(draft: Draft, winner: Winner, recovering: ServiceView) -> Story:
+def _awaiting_members(draft: Draft, attempt: Attempt, winner: Winner, recovering: ServiceView) -> Story:
+    awaits = what_is_awaited(recovering) or Awaited.ACCEPT_SERVICE
     where = f"{recovering.primary}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
-    leader = recovering.leader
-    if service_status(recovering) != WAITING_FOR_SHARES:
-        return Story(
-            Phase.AWAITING_MEMBERS,
-            "AcceptService",
-            f"recovered {winner.tx_id}; the members must accept the new service",
-            "members: propose and vote transition_service_to_open with next_service_identity = the certificate in "
-            "/node/network and previous_service_identity = the one in /node/service/previous_identity, at "
-            f"{where}; then submit recovery shares",
-        )
-    if leader is not None and leader.state is not None and leader.state.state != "PartOfPublicNetwork":
-        return Story(
-            Phase.AWAITING_MEMBERS,
-            "Decrypting",
-            "enough recovery shares were submitted; the ledger is being decrypted and the service opens by itself",
-        )
-    return Story(
-        Phase.AWAITING_MEMBERS,
-        "RecoveryShares",
-        "the members have accepted the recovered service; their recovery shares are needed to decrypt its ledger",
-        f"recovery members: submit recovery shares at {where}, again if the primary has changed since",
-    )
+    return Story(Phase.AWAITING_MEMBERS, awaits.value, *_about_members(attempt, winner, recovering, awaits, where))
+
+
+def _about_members(
+    attempt: Attempt, winner: Winner, recovering: ServiceView, awaits: Awaited, where: str
+) -> tuple[str, str]:
+    match awaits:
+        case Awaited.ACCEPT_SERVICE:
+            return (
+                f"recovered {winner.tx_id}; the members must accept the new service; nothing times out",
+                "members: propose and vote transition_service_to_open with next_service_identity = the certificate in "
+                "/node/network and previous_service_identity = the one in /node/service/previous_identity, at "
+                f"{where}; then submit recovery shares",
+            )
+        case Awaited.RECOVERY_SHARES:
+            return (
+                "the members have accepted the recovered service; recovery shares are needed to decrypt its ledger",
+                f"recovery members: submit recovery shares at {where}, again if the primary has changed since",
+            )
+        case Awaited.DECRYPTING:
+            far = progress(recovering)
+            seen = f" (seqno {far.done} of {far.target})" if far is not None else ""
+            return (
+                "enough recovery shares were submitted; the ledger is being decrypted"
+                f"{seen} and the service opens by itself",
+                "",
+            )
+        case Awaited.OPENING:
+            return "the ledger is decrypted; the service opens once that has committed", ""
+        case Awaited.DEAD_END:
+            return (
+                "the shares were submitted, but whoever was to open the service has ended: it awaits shares that it "
+                f"cannot take any more, since {_moment(attempt.stuck_since)}; if it stays so, a new attempt follows, "
+                "for which the members vote and submit shares once more",
+                "",
+            )
+
+
+def _moment(when: datetime | None) -> str:
+    return f"{when:%H:%M:%S} UTC" if when is not None else "now"
 
 
 def _about_machines(which: str) -> str:
@@ -246,7 +276,7 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
         return Story(Phase.DEGRADED, "NodesEnded", f"{', '.join(ended)} ended; quorum holds", ask(draft, governance))
     if verdict is Verdict.DEGRADED:
         return Story(Phase.DEGRADED, "NodesSilent", message)
-    serves = "the service is open" + (f"; {message}" if message else "")
+    serves = "; ".join(filter(None, ("the service is open", message, status.service.approved_loss)))
     return Story(Phase.RUNNING, "Running", serves + _failures(draft), ask(draft, governance))
 
 
@@ -258,6 +288,14 @@ def _lost(draft: Draft, message: str) -> Story:
             f"quorum is lost for good ({message}) and spec.recovery.mode is Disabled",
             f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge "
             """-p '{"spec":{"recovery":{"mode":"Automatic"}}}'""",
+        )
+    if (paused := draft.status.paused) is not None:
+        why = f": {paused.reason}" if paused.reason else ""
+        return Story(
+            Phase.BLOCKED,
+            "RecoveryPaused",
+            f"quorum is lost for good ({message}); attempt {paused.attempt} was ended by {paused.decision}{why}",
+            f"to have it recovered: {decide_by(draft.seen, Action.RESUME, paused.token)}",
         )
     past = draft.status.history[0].message if draft.status.history else message
     return Story(

@@ -295,6 +295,19 @@ def test_states_that_only_look_like_it_are_waited_out(other: dict[str, Any]) -> 
     assert current(dead_end(**other)).stuck_since is None
 
 
+def test_looks_at_two_primaries_do_not_add_up_to_a_dead_end() -> None:
+    # The second may have become so only now, and open the service the next moment.
+    work = dead_end(after=0)
+    work = dead_end(current(work), after=11, view=7, commit="7.44")
+    assert current(work).stuck_since == at(11)
+    assert past(dead_end(current(work), after=22, view=7, commit="7.45")) is AttemptResult.SUPERSEDED
+
+
+def test_a_dead_end_is_told_with_what_proves_it() -> None:
+    work = dead_end(current(dead_end(after=0)), after=11, commit="5.43")
+    assert "5.40 to 5.43" in work.status.history[0].message
+
+
 def test_a_state_that_passes_is_no_dead_end() -> None:
     work = dead_end(after=0)
     work = dead_end(current(work), after=5, state="ReadingPrivateLedger")

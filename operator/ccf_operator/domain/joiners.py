@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
-from ccf_operator.api.status import CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
+from ccf_operator.api.status import Attempt, CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.render import names
@@ -18,17 +18,19 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
     """Volumes a joiner can write on: every node that ever used them has ended, on a machine that works.
 
-    The ledger of a dead node that is still part of the configuration is left alone: a recovery may need it. So is a
-    volume last used on a machine that another node holds: it may be bound to that machine.
+    A candidate that was not chosen and is told to end needs not have ended: a joiner writes a generation of its own,
+    reads none, and starts where and when the volume lets it. The ledger of a dead node that is still part of the
+    configuration is left alone: a recovery may need it. So is a volume last used on a machine that another node holds:
+    it may be bound to that machine.
     """
     attempt = draft.status.attempt
     unreachable = {
         candidate.volume
         for candidate in (attempt.candidates if attempt else [])
-        if candidate.result in (CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT)
+        if candidate.result in (CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT, CandidateResult.EXCLUDED)
     }
     needed = set(draft.status.configuration.nodes) if draft.status.configuration and attempt is None else set()
-    held = {record.volume for record in draft.alive()}
+    held = {record.volume for record in draft.alive() if not _makes_way(draft, record, attempt)}
     taken = {volume.machine for volume in draft.status.volumes if volume.name in held and volume.machine is not None}
     for volume in draft.status.volumes:
         claim = draft.claim(volume.name)
@@ -41,6 +43,14 @@ def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
         if any(record.node_id in needed for record in draft.on_volume(volume.name)):
             continue
         yield volume
+
+
+def _makes_way(draft: Draft, record: NodeRecord, attempt: Attempt | None) -> bool:
+    """Whether it is a candidate of this attempt that was not chosen, and that is sure to end soon."""
+    if attempt is None or attempt.winner is None or record.name == attempt.winner.node:
+        return False
+    loses = record.attempt == attempt.number and record.command is Command.RECOVER and record.stop is not None
+    return loses and (record.machine is None or _works(draft, record.machine.name))
 
 
 def _works(draft: Draft, machine: str) -> bool:

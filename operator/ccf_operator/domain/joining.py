@@ -180,7 +180,7 @@ def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) ->
         record.stop = record.stop or LOSER
     _stop_the_old(draft)
     _note_joined(draft, attempt, view)
-    _want_joiners(draft, attempt, winner, view)
+    _want_joiners(draft, attempt, view)
     if any(record.ended is None for record in losers(draft, attempt, winner)):
         return
     attempt.timeline.losers_gone_at = attempt.timeline.losers_gone_at or draft.now
@@ -206,31 +206,18 @@ def _note_joined(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
             note_joined(draft, record, view.leader)
 
 
-def _want_joiners(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
+def _want_joiners(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
     """Joiners before the members vote: CCF trusts them at once then, and not after (CCF facts §7.1)."""
     target, leader = draft.status.node(view.primary or ""), view.leader
     if target is None or leader is None or leader.network is None or service_status(view) != SERVICE_RECOVERING:
         return
     stop_failed(draft, joiners(draft, attempt), _named(attempt))
     there = sum(r.ended is None and r.stop is None for r in joiners(draft, attempt))
-    missing = draft.seen.spec.nodes - 1 - there - _volumes_losers_free(draft, attempt, winner)
+    missing = draft.seen.spec.nodes - 1 - there
     if not may_plan(draft):
         return
     for _ in range(missing):
         plan_joiner(draft, target, leader.network.service_certificate, attempt.number)
-
-
-def _volumes_losers_free(draft: Draft, attempt: Attempt, winner: Winner) -> int:
-    """Losers that are about to end: joiners take over their volumes, so that volumes do not multiply."""
-    return sum(
-        record.ended is None and record.name in draft.seen.pods and not _silent(draft, record)
-        for record in losers(draft, attempt, winner)
-    )
-
-
-def _silent(draft: Draft, record: NodeRecord) -> bool:
-    machine = (draft.seen.machines or {}).get(record.machine.name) if record.machine is not None else None
-    return machine is None or not machine.ready
 
 
 def _joiners_settled(draft: Draft, attempt: Attempt) -> bool:

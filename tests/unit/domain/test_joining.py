@@ -123,18 +123,20 @@ def past(work: Draft) -> AttemptResult:
 
 
 def test_losers_go_and_joiners_come_side_by_side() -> None:
-    # One machine is silent: its loser may not end for long, and its volume is not waited for.
+    work = look(winner(), loser(), answers=led("r-a"))
+    assert node(work, "r-b").stop == "Loser"
+    assert sorted((r.volume, r.generation) for r in new_joiners(work)) == [("v-b", 2), ("v-c", 1)]
+
+
+def test_the_volume_of_a_loser_on_a_silent_machine_is_not_waited_for() -> None:
     down = {"m1": machine(), "m2": machine("m2", ready=False)}
     far = loser(machine=winner().machine and winner().machine.model_copy(update={"name": "m2", "uid": "uid-m2"}))  # type: ignore[union-attr]
     work = look(winner(), far, answers=led("r-a"), machines=down)
     assert node(work, "r-b").stop == "Loser"
     assert len(new_joiners(work)) == 2
+    assert "v-b" not in {r.volume for r in new_joiners(work)}
     assert {r.service_certificate for r in new_joiners(work)} == {f"PEM {NEW}"}
     assert {r.join_target for r in new_joiners(work)} == {"r-a"}
-
-
-def test_a_loser_about_to_end_leaves_its_volume_to_a_joiner() -> None:
-    assert len(new_joiners(look(winner(), loser(), answers=led("r-a")))) == 1
 
 
 def test_joiners_write_to_generations_that_nobody_wrote() -> None:

@@ -189,7 +189,7 @@ def decision_definition() -> Schema:
         categories=[],
         columns=DECISION_COLUMNS,
         root={
-            "description": "A person's decision about a disaster recovery of a CCF network: made once, kept as a record.",
+            "description": "A person's decision about a recovery of a CCF network: made once, kept as a record.",
             **_object(
                 labels.DECISION_KIND,
                 structural(CCFRecoveryDecisionSpec, ".spec", DECISION_RULES),

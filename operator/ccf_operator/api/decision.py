@@ -50,10 +50,10 @@ class CCFRecoveryDecisionSpec(ApiModel):
     )
     action: Action = Field(
         description="Approve: recover the best ledger in spite of what may be missing, as status.attempt.possibleLoss "
-        "says (in mode Manual also where nothing is). Abort: end the attempt, remove all that it made and begin no other "
-        "before a Resume. Exclude: leave a volume out of this attempt. Pin: choose this volume's ledger, if it recovers. "
-        "Adopt: recover the network whose volumes were found. Disown: leave the volumes that were found alone for ever "
-        "and start a new service."
+        "says (in mode Manual also where nothing is). Abort: end the attempt, remove all that it made and begin no "
+        "other before a Resume. Exclude: leave a volume out of this attempt. Pin: choose this volume's ledger, if it "
+        "recovers. Adopt: recover the network whose volumes were found. Disown: leave the volumes that were found "
+        "alone for ever and start a new service."
     )
     volume: VolumeName | None = Field(
         default=None,

@@ -25,6 +25,7 @@ from ccf_operator.api.status import (
     Winner,
 )
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.tokens import attempt_token
 from ccf_operator.domain.transitions import check
 
 HISTORY = 10
@@ -56,6 +57,7 @@ def begin(draft: Draft) -> Attempt:
         timeline=Timeline(suspected_at=status.quorum.unseen_since, proven_at=draft.now),
         **what,
     )
+    attempt.token = attempt_token(draft.seen.uid, attempt)
     status.attempt = attempt
     status.service.status = None
     draft.report(
@@ -165,6 +167,7 @@ def _replace_service(draft: Draft, key: str, certificate: str, recovery_count: i
     service.public_key, service.recovery_count = key, recovery_count
     service.create_tx_id, service.status = None, None
     service.opened_at = draft.now
+    service.approved_loss = None
     draft.status.high_water_mark = None
 
 
@@ -187,6 +190,11 @@ def succeed(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     _replace_service(draft, winner.public_key, winner.service_certificate, winner.recovery_count)
     status.service.previous_certificate = attempt.base_certificate
     status.service.create_tx_id, status.service.status = winner.create_tx_id, "Open"
+    if winner.approved_loss:
+        status.service.approved_loss = (
+            f"recovered up to {winner.tx_id}, and a person approved that more may have been committed: views and TxIDs "
+            f"after that one may be used again, with other content ({'; '.join(winner.approved_loss)})"
+        )
     status.configuration = attempt.network
     status.quorum = QuorumStatus()
     status.join_failures = None
@@ -220,6 +228,7 @@ def _remember(draft: Draft, attempt: Attempt, result: AttemptResult, message: st
         winner_volume=winner.volume if winner is not None else None,
         tx_id=winner.tx_id if winner is not None else None,
         candidates={c.volume: _in_words(c) for c in attempt.candidates},
+        approval=attempt.approval,
         timeline=attempt.timeline,
         ended_at=draft.now,
     )

@@ -30,6 +30,12 @@ def recovered(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda c: (*(-part for part in TxID.parse(c.tx_id or "")), c.volume))
 
 
+def best_of(attempt: Attempt) -> Candidate | None:
+    """The candidate to choose: the pinned one, if it has recovered; else the one with the greatest TxID."""
+    ranking = recovered(attempt.candidates)
+    return next((c for c in ranking if attempt.pinned in (None, c.volume)), None)
+
+
 def configurations_to_cover(attempt: Attempt) -> list[tuple[str, Members]]:
     """Every configuration that may have been in force: the persisted one, and later ones found in sound ledgers."""
     found: dict[Members, str] = {frozenset(attempt.configuration): "the last committed configuration"}
@@ -56,17 +62,19 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
     node id whether all that its process had written is known to be on its volume (CCF never syncs its ledger, CCF
     facts §0.20).
     """
-    ranking = recovered(attempt.candidates)
-    if not ranking:
-        return Choice(None, ("no candidate recovered a ledger of this service",))
+    ranking, best = recovered(attempt.candidates), best_of(attempt)
+    if best is None:
+        pinned = f" {attempt.pinned} is pinned" if attempt.pinned is not None and ranking else ""
+        return Choice(None, (f"no candidate recovered a ledger of this service{pinned and ':'}{pinned}",))
     held = {candidate.volume for candidate in ranking}
     losses: list[str] = []
     for name, nodes in configurations_to_cover(attempt):
         at_hand = {node for node in nodes if volume_of.get(node) in held}
         losses.extend(_shortage(name, len(nodes), len(at_hand), sum(map(disk_is_proof, at_hand))))
     losses.extend(_untold(attempt))
-    losses.extend(_below_the_mark(attempt, ranking[0]))
-    return Choice(ranking[0], tuple(losses), tuple(_forks(ranking)))
+    losses.extend(_below_the_mark(attempt, best))
+    losses.extend(_beyond(best, ranking))
+    return Choice(best, tuple(losses), tuple(_forks(ranking)))
 
 
 def _shortage(name: str, size: int, at_hand: int, proven: int) -> Iterator[str]:
@@ -98,6 +106,14 @@ def _below_the_mark(attempt: Attempt, best: Candidate) -> Iterator[str]:
     mark, end = TxID.parse(attempt.base_high_water_mark), TxID.parse(best.tx_id or "")
     if end < mark or end.seqno < mark.seqno:
         yield f"{mark} was seen committed; the best ledger ends at {end}"
+
+
+def _beyond(best: Candidate, ranking: list[Candidate]) -> Iterator[str]:
+    """Ledgers that hold more than the pinned one."""
+    end = TxID.parse(best.tx_id or "")
+    for other in ranking:
+        if TxID.parse(other.tx_id or "") > end:
+            yield f"{other.volume} goes on to {other.tx_id}, beyond {end}, where the pinned {best.volume} ends"
 
 
 def _forks(ranking: list[Candidate]) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ccf_operator.api.status import AttemptPhase, Phase
 from ccf_operator.domain import attempts, recovery
 from ccf_operator.domain.conditions import keep_conditions
+from ccf_operator.domain.decisions import hear
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
@@ -53,6 +54,7 @@ def decide(seen: Observation) -> Plan:
         _begin(draft)
     elif not seen.name_taken:
         retry_start(draft)
+    hear(draft)
     view, recovering, governance = _run(draft)
     if not seen.name_taken:
         want_pods(draft)
@@ -83,6 +85,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
     keep_high_water_mark(draft, view)
     keep_fitness(draft, view)
     keep_lineages(draft)
+    recovery.lift_pause(draft, view)
     if recovery.may_begin(draft, loss):
         attempts.begin(draft)
     if status.attempt is not None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from ccf_operator.api.decision import DecisionState
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,17 @@ class RemoveNodeRow:
 
 
 @dataclass(frozen=True)
+class AnswerDecision:
+    """Write into a CCFRecoveryDecision, by UID, what became of it."""
+
+    decision: str
+    uid: str
+    state: DecisionState
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class RemoveFinalizer:
     """Let the deleted CCFNetwork go."""
 
@@ -102,11 +116,13 @@ Effect = (
     | ApplyDisruptionBudgets
     | ApplyIdentity
     | RemoveNodeRow
+    | AnswerDecision
     | RemoveFinalizer
     | Report
 )
 
 __all__ = [
+    "AnswerDecision",
     "ApplyDisruptionBudgets",
     "ApplyIdentity",
     "ApplyServices",

@@ -31,6 +31,8 @@ def fence(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> None
     `view` and `loss` are of the service being recovered.
     """
     for candidate in attempt.candidates:
+        if candidate.result is CandidateResult.EXCLUDED:
+            continue
         if candidate.node is None and not _waits(draft, candidate):
             _fence_one(draft, attempt, candidate, view, loss)
     if loss.proven:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ccf_operator.api.decision import CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf.answers import NodeAnswers
@@ -103,6 +104,18 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class DecisionView:
+    """A CCFRecoveryDecision about this network; `answered` once its status says what became of it."""
+
+    name: str
+    uid: str
+    created_at: datetime
+    spec: CCFRecoveryDecisionSpec
+    manager: str | None = None
+    answered: bool = False
+
+
+@dataclass(frozen=True)
 class Observation:
     """One look at one network.
 
@@ -127,3 +140,5 @@ class Observation:
     cluster_domain: str = "cluster.local"
     name_taken: tuple[str, ...] = field(default=())
     """Objects that bear one of our names but belong to someone else."""
+    decisions: tuple[DecisionView, ...] = ()
+    """What people have decided about this network, the oldest first."""

@@ -17,13 +17,16 @@ from ccf_operator.domain.fencing import TRIES, fence
 from ccf_operator.domain.joining import conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long the second try of a candidate waits; the third twice as long, and so on."""
 
-_OF_THE_LEDGER = frozenset({CandidateResult.EMPTY, CandidateResult.DAMAGED, CandidateResult.WRONG_SERVICE})
-"""Results that are about the ledger: no other node would find anything else."""
+_FINAL = frozenset(
+    {CandidateResult.EMPTY, CandidateResult.DAMAGED, CandidateResult.WRONG_SERVICE, CandidateResult.EXCLUDED}
+)
+"""Results that are about the ledger, where no other node would find anything else, or a person's."""
 
 
 def may_begin(draft: Draft, loss: Loss) -> bool:
@@ -34,9 +37,17 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
         and status.attempt is None
         and status.service.opened_at is not None
         and status.service.certificate is not None
+        and status.paused is None
         and draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED
         and draft.now >= attempts.next_may_begin_at(draft)
     )
+
+
+def lift_pause(draft: Draft, view: ServiceView) -> None:
+    """A pause is about one loss: with the quorum back it has served its purpose."""
+    if draft.status.paused is not None and view.primary is not None:
+        draft.status.paused = None
+        draft.report("RecoveryResumed", f"the quorum is back ({view.primary} leads): recovery is not paused any more")
 
 
 def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> ServiceView | None:
@@ -44,6 +55,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
 
     `view` and `loss` are of the service being recovered, from this very look.
     """
+    attempt.token = attempt_token(draft.seen.uid, attempt)
     if attempt.winner is not None:
         return conduct_joining(draft, attempt, attempt.winner, view)
     if view.primary is not None:
@@ -54,6 +66,8 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
         fence(draft, attempt, view, loss)
         _gather_results(draft, attempt)
         _go_on(draft, attempt, loss)
+        if (chosen := attempt.winner) is not None:
+            return conduct_joining(draft, attempt, chosen, view)
     return None
 
 
@@ -89,7 +103,7 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
     )
     for candidate in attempt.candidates:
         record = draft.status.node(candidate.node) if candidate.node is not None else None
-        if record is None or candidate.result in _OF_THE_LEDGER:
+        if record is None or candidate.result in _FINAL:
             continue
         answers = draft.answers(record)
         if candidate.result is CandidateResult.RECOVERED:
@@ -150,18 +164,27 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
         for fork in choice.forks:
             draft.report("Fork", f"attempt {attempt.number}: {fork}", warning=True)
     waiting = [c.volume for c in attempt.candidates if c.retry_at is not None]
-    if choice.possible_loss and waiting:
+    approved = attempt.approval is not None and attempt.approval.token == choice_token(draft.seen.uid, attempt, choice)
+    if choice.possible_loss and waiting and not approved:
         _say(attempt, AttemptPhase.RECOVERING, "TryingAgain", f"{', '.join(waiting)} will be tried again")
     elif attempt.unsettled is not None and not _has_opened(attempt):
-        _settle(draft, attempt, choice)
+        _settle(draft, attempt, choice, approved=approved)
     elif choice.best is None:
-        _wait(draft, attempt, "NothingRecovered", "no candidate recovered a ledger of this service")
-    elif choice.possible_loss:
-        _wait(draft, attempt, "ApprovalRequired", "; ".join([*choice.possible_loss, *_if_disks_are_trusted(attempt)]))
-    elif draft.seen.spec.recovery.mode is RecoveryMode.MANUAL:
-        _wait(draft, attempt, "ApprovalRequired", f"ready to recover {choice.best.tx_id} from {choice.best.volume}")
+        _wait(draft, attempt, "NothingRecovered", "; ".join(choice.possible_loss))
+    elif not approved and (choice.possible_loss or draft.seen.spec.recovery.mode is RecoveryMode.MANUAL):
+        _ask(draft, attempt, choice.best, choice)
     else:
         _crown(draft, attempt, choice.best)
+
+
+def _ask(draft: Draft, attempt: Attempt, best: Candidate, choice: Choice) -> None:
+    """Show a person what would be recovered, and exactly what may be missing from it."""
+    missing = [*choice.possible_loss, *(_if_disks_are_trusted(attempt) if choice.possible_loss else [])]
+    said = [f"ready to recover {best.tx_id} from {best.volume}", *missing]
+    if attempt.approval is not None:
+        said.append(f"{attempt.approval.decision} has approved something else")
+    _wait(draft, attempt, "ApprovalRequired", "; ".join(said))
+    attempt.token = choice_token(draft.seen.uid, attempt, choice)
 
 
 def _if_disks_are_trusted(attempt: Attempt) -> list[str]:
@@ -175,13 +198,18 @@ def _has_opened(attempt: Attempt) -> bool:
     return any(c.survey is not None and c.survey.opened for c in recovered(attempt.candidates))
 
 
-def _settle(draft: Draft, attempt: Attempt, choice: Choice) -> None:
-    """No ledger of the unsettled network shows that it opened: it did not, if they would be sure to show it."""
-    if choice.possible_loss:
+def _settle(draft: Draft, attempt: Attempt, choice: Choice, *, approved: bool) -> None:
+    """No ledger of the unsettled network shows that it opened: it did not, if they would be sure to show it.
+
+    Else a person may say so, and with that give up what its clients may have committed.
+    """
+    if choice.possible_loss and not approved:
         _wait(draft, attempt, "MayHaveOpened", "; ".join(choice.possible_loss))
+        attempt.token = choice_token(draft.seen.uid, attempt, choice)
     else:
         draft.status.unsettled = None
-        attempts.supersede(draft, attempt, f"the network of attempt {attempt.unsettled} had not been opened")
+        by = f", as {attempt.approval.decision} says" if approved and attempt.approval is not None else ""
+        attempts.supersede(draft, attempt, f"the network of attempt {attempt.unsettled} had not been opened{by}")
 
 
 def _wait(draft: Draft, attempt: Attempt, reason: str, message: str) -> None:
@@ -211,6 +239,7 @@ def _crown(draft: Draft, attempt: Attempt, best: Candidate) -> None:
         service_certificate=best.service_certificate,
         public_key=best.service_key,
         chosen_at=draft.now,
+        approved_loss=list(attempt.possible_loss),
     )
     _say(attempt, AttemptPhase.JOINING)
     attempt.timeline.chosen_at = draft.now

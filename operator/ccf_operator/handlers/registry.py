@@ -81,6 +81,12 @@ def registry(application: Application) -> kopf.OperatorRegistry:
         else:
             application.network_seen(raw)
 
+    @kopf.on.event(labels.GROUP, "v1alpha1", labels.DECISION_PLURAL, registry=handlers, id="decision")
+    async def decision(event: kopf.RawEvent, **_: Any) -> None:
+        raw: Any = event["object"]
+        if not (raw.get("status") or {}).get("state"):  # an answer is our own doing and wakes nobody
+            application.wake(raw["metadata"]["namespace"], (raw.get("spec") or {}).get("network") or "")
+
     for plural in ("pods", "persistentvolumeclaims", "configmaps"):
         kopf.on.event("v1", plural, registry=handlers, id=plural)(_waker(application))
     return handlers

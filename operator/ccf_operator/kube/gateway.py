@@ -46,6 +46,7 @@ _PLURALS = {
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Event": "events",
     labels.KIND: labels.PLURAL,
+    labels.DECISION_KIND: labels.DECISION_PLURAL,
 }
 _ATTEMPTS = 5
 _PAGE = 500
@@ -156,6 +157,21 @@ class Gateway:
         """Take our finalizer off the CCFNetwork: the last thing done for it."""
         return await self._remove_finalizer(
             labels.API_VERSION, labels.KIND, namespace, name, uid, labels.NETWORK_FINALIZER
+        )
+
+    # Decisions about recoveries
+
+    async def list_decisions(self, namespace: str) -> list[Raw]:
+        """The CCFRecoveryDecisions of a namespace; none where their definition is not installed."""
+        try:
+            return await self._list(labels.API_VERSION, labels.DECISION_KIND, namespace)
+        except NotFound:
+            return []
+
+    async def answer_decision(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> Outcome:
+        """Write the status of the CCFRecoveryDecision with this UID."""
+        return await self._patch_by_uid(
+            labels.API_VERSION, labels.DECISION_KIND, namespace, name, uid, {"status": dict(status)}, "status"
         )
 
     # Fresh reads
@@ -338,11 +354,11 @@ class Gateway:
             query["continue"] = token
 
     async def _merge_patch(
-        self, api_version: str, kind: str, namespace: str, name: str, patch: Mapping[str, Any]
+        self, api_version: str, kind: str, namespace: str, name: str, patch: Mapping[str, Any], subresource: str = ""
     ) -> Raw:
         return await self._request(
             "PATCH",
-            _path(api_version, kind, namespace, name),
+            _path(api_version, kind, namespace, name, subresource),
             body=dict(patch),
             query={"fieldManager": labels.FIELD_MANAGER},
             content_type="application/merge-patch+json",
@@ -351,13 +367,26 @@ class Gateway:
     async def _patch_metadata(
         self, kind: str, namespace: str, name: str, uid: str, changes: Mapping[str, Any]
     ) -> Outcome:
+        return await self._patch_by_uid("v1", kind, namespace, name, uid, {"metadata": dict(changes)})
+
+    async def _patch_by_uid(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        uid: str,
+        patch: Mapping[str, Any],
+        subresource: str = "",
+    ) -> Outcome:
+        body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": uid}}
         try:
-            await self._merge_patch("v1", kind, namespace, name, {"metadata": {"uid": uid, **changes}})
+            await self._merge_patch(api_version, kind, namespace, name, body, subresource)
         except NotFound:
             return Outcome.GONE
         except (Conflict, Invalid):
             # A UID that does not match is a conflict to some API servers and an immutable field to others.
-            outcome = await self._whose("v1", kind, namespace, name, uid)
+            outcome = await self._whose(api_version, kind, namespace, name, uid)
             if outcome is Outcome.DONE:
                 raise
             return outcome

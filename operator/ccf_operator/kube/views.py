@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
+from pydantic import ValidationError
+
+from ccf_operator.api.decision import CCFRecoveryDecisionSpec
+from ccf_operator.domain.observation import (
+    ClaimView,
+    ContainerView,
+    DecisionView,
+    MachineView,
+    PodView,
+    Terminated,
+)
 
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 STAGE = "stage"
@@ -103,6 +113,24 @@ def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) 
         annotations=dict(metadata.get("annotations") or {}),
         deleting=metadata.get("deletionTimestamp") is not None,
         reclaim_policy=((volume or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy"),
+    )
+
+
+def decision_view(raw: Mapping[str, Any]) -> DecisionView | None:
+    """A CCFRecoveryDecision; None for one whose spec this operator does not understand."""
+    metadata = raw["metadata"]
+    try:
+        spec = CCFRecoveryDecisionSpec.model_validate(raw.get("spec") or {})
+    except ValidationError:
+        return None
+    fields = metadata.get("managedFields") or []
+    return DecisionView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
+        spec=spec,
+        manager=next((field.get("manager") for field in fields if not field.get("subresource")), None),
+        answered=bool((raw.get("status") or {}).get("state")),
     )
 
 

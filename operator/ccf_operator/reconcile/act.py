@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccf_operator import logs
+from ccf_operator.api.decision import CCFRecoveryDecisionStatus
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.client import RemoveRefused
 from ccf_operator.domain.effects import (
+    AnswerDecision,
     ApplyDisruptionBudgets,
     ApplyIdentity,
     ApplyServices,
@@ -142,6 +144,10 @@ class Actor:
                 return await self._apply_all((identity_config_map(network, status.service),), network.uid)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
+            case AnswerDecision(decision, uid, state, message, at):
+                answer = CCFRecoveryDecisionStatus(state=state, message=message, at=at)
+                body = answer.model_dump(mode="json", by_alias=True)
+                return str(await self.gateway.answer_decision(namespace, decision, uid, body))
             case RemoveFinalizer():
                 return str(await self.gateway.remove_network_finalizer(namespace, network.name, network.uid))
             case Report(reason, message, warning):
@@ -223,6 +229,8 @@ def _detail(effect: Effect) -> str | None:
             return ", ".join(f"{key}={value}" for key, value in changes)
         case RemoveNodeRow(node_id=node_id):
             return node_id
+        case AnswerDecision(decision, state=state):
+            return f"{decision}: {state.value}"
         case Report(reason, message):
             return f"{reason}: {message}"
     return None

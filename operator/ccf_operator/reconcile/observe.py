@@ -12,10 +12,10 @@ from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.domain.observation import ClaimView, Inputs, MachineView, Observation, PodView
+from ccf_operator.domain.observation import ClaimView, DecisionView, Inputs, MachineView, Observation, PodView
 from ccf_operator.kube.errors import Forbidden
 from ccf_operator.kube.gateway import Gateway, Raw
-from ccf_operator.kube.views import claim_view, controller_uid, machine_view, pod_view
+from ccf_operator.kube.views import claim_view, controller_uid, decision_view, machine_view, pod_view
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
 from ccf_operator.render import labels, names
@@ -71,10 +71,11 @@ class Observer:
         """
         network = network_ref(raw)
         spec, status = spec_of(raw), status_of(raw)
-        pods, raw_claims, config_maps, inputs = await asyncio.gather(
+        pods, raw_claims, config_maps, decisions, inputs = await asyncio.gather(
             self._pods(network),
             self._gateway.list_claims(network.namespace, network.name),
             self._config_maps(network),
+            self._decisions(network),
             self._inputs(network, spec, status, deleting=is_deleting(raw)),
         )
         claims, machines, answers = await asyncio.gather(
@@ -99,6 +100,7 @@ class Observer:
             answers=answers,
             cluster_domain=self._cluster_domain,
             name_taken=name_taken,
+            decisions=decisions,
         )
 
     async def _pods(self, network: NetworkRef) -> dict[str, PodView]:
@@ -112,6 +114,11 @@ class Observer:
             for raw in listed
             if controller_uid(raw) == network.uid and labels.NODE in (raw["metadata"].get("labels") or {})
         )
+
+    async def _decisions(self, network: NetworkRef) -> tuple[DecisionView, ...]:
+        views = map(decision_view, await self._gateway.list_decisions(network.namespace))
+        ours = [view for view in views if view is not None and view.spec.network == network.name]
+        return tuple(sorted(ours, key=lambda view: (view.created_at, view.name)))
 
     async def _inputs(
         self, network: NetworkRef, spec: CCFNetworkSpec, status: NetworkStatus, *, deleting: bool

@@ -224,7 +224,7 @@ def test_the_doors_of_an_attempt_that_waits_for_a_person() -> None:
     lost = recovering(AttemptPhase.AWAITING_APPROVAL, reason="ApprovalRequired", message="m", possible_loss=["l"])
     assert "bring back" in told(status(attempt=lost)).next_step
     ready = recovering(AttemptPhase.AWAITING_APPROVAL, reason="ApprovalRequired", message="ready")
-    assert '"mode":"Automatic"' in told(status(attempt=ready)).next_step
+    assert '"action": "Approve"' in told(status(attempt=ready)).next_step
 
 
 def test_after_the_choice_it_is_said_who_is_waited_for() -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import Command, NetworkStatus, Phase, Verdict
 from ccf_operator.ccf.answers import (
@@ -26,6 +27,7 @@ from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import (
     ClaimView,
     ContainerView,
+    DecisionView,
     Inputs,
     MachineView,
     Observation,
@@ -129,6 +131,8 @@ class World:
         self.machine_of: dict[str, str] = {}
         self.ledgers: dict[tuple[str, int], Ledger] = {}
         self.services: list[Service] = []
+        self.decisions: dict[str, DecisionView] = {}
+        self.answered: dict[str, list[tuple[str, str]]] = {}
         self.events: list[fx.Report] = []
         self.deleted_running: list[str] = []
         self.pod_uids = 0
@@ -153,6 +157,7 @@ class World:
             },
             config_maps=frozenset(self.config_maps),
             machines=dict(self.machines),
+            decisions=tuple(self.decisions.values()),
             answers={p.name: self._answers(p.process) for p in self.pods.values() if self._running(p) and p.process},
         )
 
@@ -286,6 +291,11 @@ class World:
                             pod.labels.pop(key, None)
                         else:
                             pod.labels[key] = value
+            case fx.AnswerDecision(name, uid, state, message):
+                assert self.decisions[name].uid == uid
+                answers = self.answered.setdefault(name, [])
+                answers.append((state.value, message))
+                self.decisions[name] = replace(self.decisions[name], answered=True)
             case fx.RemoveFinalizer():
                 self.gone = True
             case fx.Report():
@@ -395,6 +405,19 @@ class World:
         gone = {digest(remove)} if remove is not None else set()
         process.ledger.end = process.service.commit
         self._change_members(process.service, (process.service.members | {process.node_id}) - gone)
+
+    def decide(self, action: Action, token: str, *, volume: str | None = None, reason: str | None = None) -> str:
+        """A person makes a decision; its name."""
+        name = f"decision-{len(self.decisions)}"
+        spec = CCFRecoveryDecisionSpec(network="bank", token=token, action=action, volume=volume, reason=reason)
+        self.decisions[name] = DecisionView(name, f"uid-{name}", self.now, spec, "kubectl-create")
+        return name
+
+    def answer(self, decision: str) -> str:
+        """What became of a decision: its one state."""
+        states = {state for state, _ in self.answered[decision]}
+        assert len(states) == 1, f"{decision} was answered {self.answered[decision]}"
+        return states.pop()
 
     def phase(self) -> Phase:
         return self.status.phase

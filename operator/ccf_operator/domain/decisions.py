@@ -1,0 +1,69 @@
+"""What people decide about recoveries: heard once, judged against what the status shows, recorded, answered.
+
+A decision is written into the status, with all that it changes, before it has any effect and before it is answered:
+whatever is interrupted, it is never applied twice nor forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ccf_operator.api.decision import Action, DecisionState
+from ccf_operator.api.status import DecisionRecord
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import AnswerDecision
+from ccf_operator.domain.interventions import Refused, abort, approve, exclude, pin, resume
+from ccf_operator.domain.observation import DecisionView
+
+KEPT = 20
+"""Answered decisions kept in the status; the objects themselves stay as long as people want."""
+
+_JUDGES: Mapping[Action, Callable[[Draft, DecisionView], str]] = {
+    Action.APPROVE: approve,
+    Action.ABORT: abort,
+    Action.RESUME: resume,
+    Action.EXCLUDE: exclude,
+    Action.PIN: pin,
+}
+
+
+def hear(draft: Draft) -> None:
+    """Apply or refuse every decision that is not on record yet, the oldest first, and answer those not answered."""
+    known = {record.uid: record for record in draft.status.decisions}
+    for decision in draft.seen.decisions:
+        if decision.answered:
+            continue
+        record = known.get(decision.uid)
+        if record is None:
+            record = _judge(draft, decision)
+            draft.status.decisions.insert(0, record)
+        draft.do(AnswerDecision(record.name, record.uid, record.state, record.message, record.at))
+    _forget(draft)
+
+
+def _judge(draft: Draft, decision: DecisionView) -> DecisionRecord:
+    try:
+        state, message = DecisionState.APPLIED, _JUDGES[decision.spec.action](draft, decision)
+    except Refused as refused:
+        state, message = DecisionState.REFUSED, str(refused)
+    warning = state is DecisionState.REFUSED
+    draft.report(f"Decision{state.value}", f"{decision.name} ({decision.spec.action}): {message}", warning=warning)
+    return DecisionRecord(
+        name=decision.name,
+        uid=decision.uid,
+        action=decision.spec.action.value,
+        volume=decision.spec.volume,
+        manager=decision.manager,
+        reason=decision.spec.reason or "",
+        state=state,
+        message=message,
+        at=draft.now,
+    )
+
+
+def _forget(draft: Draft) -> None:
+    """Drop old records, but never one whose decision still waits for its answer: it would be judged again."""
+    waiting = {decision.uid for decision in draft.seen.decisions if not decision.answered}
+    draft.status.decisions = [
+        record for number, record in enumerate(draft.status.decisions) if number < KEPT or record.uid in waiting
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 import uuid
@@ -16,6 +17,8 @@ import pytest_asyncio
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
 from integration.control_plane import ControlPlane, running
+from integration.world.world import World, living
+from members import GeneratedMember, generate_member
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OPERATOR_NAMESPACE = "ccf-operator-system"
@@ -52,6 +55,50 @@ def namespace(control_plane: ControlPlane) -> str:
     name = f"test-{uuid.uuid4().hex[:10]}"
     _must(control_plane.kubectl("create", "namespace", name))
     return name
+
+
+@pytest.fixture
+def operator_kubeconfig(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Path]:
+    """That of the operator's own account, with the rights that the chart gives it in the test's namespace."""
+    rendered = subprocess.run(
+        [
+            str(control_plane.binaries / "helm"),
+            "template",
+            "ccf-operator",
+            str(REPOSITORY / "charts/ccf-operator"),
+            f"--namespace={OPERATOR_NAMESPACE}",
+            f"--set=watchNamespaces={{{namespace}}}",
+            "--show-only=templates/rbac.yaml",
+        ],
+        text=True,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    _must(control_plane.kubectl("apply", "-f", "-", stdin=rendered.stdout))
+    yield control_plane.operator_kubeconfig
+    control_plane.kubectl("delete", "--wait=false", "-f", "-", stdin=rendered.stdout)
+
+
+@pytest.fixture(scope="session")
+def members() -> list[GeneratedMember]:
+    """The members of every network here: one is enough where governance is not what is tested."""
+    return [generate_member("alice")]
+
+
+@pytest_asyncio.fixture
+async def world(
+    control_plane: ControlPlane,
+    operator_kubeconfig: Path,
+    namespace: str,
+    tmp_path: Path,
+    members: list[GeneratedMember],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[World]:
+    """A namespace with machines, in which an operator can be started and a network will live."""
+    monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
+    async with living(control_plane, namespace, tmp_path, members) as begun:
+        yield begun
 
 
 @pytest_asyncio.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -23,11 +24,64 @@ _POLL_SECONDS = 0.1
 _ATTEMPTS = 3
 
 
+@dataclass
+class Program:
+    """One of the two programs: it can be ended, started again with the same arguments, or made to hang."""
+
+    name: str
+    log: Path
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; its output is appended to its log."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def freeze(self) -> None:
+        """Let it do nothing, with all its connections open, until `thaw`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """End it as one asks a program to end."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
 @dataclass(frozen=True)
 class ControlPlane:
     """What is needed to talk to the running API server."""
 
     url: str
+    etcd: Program
+    api_server: Program
+    certificate: Path
+    token: str
+    """Of a user who may do everything."""
+    operator_token: str
     directory: Path
     binaries: Path
     operator_user: str
@@ -40,6 +94,19 @@ class ControlPlane:
         """Run kubectl to its end, whatever its result."""
         command = [str(self.binaries / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
         return subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
+
+    def wait_ready(self) -> None:
+        """Until the API server is ready. Raises StartError if a program has ended, or it takes too long."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            for program in (self.etcd, self.api_server):
+                if program.process is None or program.process.poll() is not None:
+                    raise StartError(f"{program.name} has ended:\n{program.last_words()}")
+            if self.certificate.exists() and _ready(self.url, self.certificate, self.token):
+                return
+            if time.monotonic() > deadline:
+                raise StartError(f"not ready in {_READY_SECONDS} s:\n{self.api_server.last_words()}")
+            time.sleep(_POLL_SECONDS)
 
 
 class StartError(Exception):
@@ -70,9 +137,10 @@ def _start(stack: ExitStack, binaries: Path, directory: Path, operator_user: str
     client_port, peer_port, api_port = _free_ports(3)
     etcd_url = f"http://127.0.0.1:{client_port}"
     peer_url = f"http://127.0.0.1:{peer_port}"
-    etcd = _process(
+    etcd = _program(
         stack,
-        directory / "etcd.log",
+        directory,
+        "etcd",
         [
             str(binaries / "etcd"),
             f"--data-dir={directory / 'etcd'}",
@@ -97,9 +165,10 @@ def _start(stack: ExitStack, binaries: Path, directory: Path, operator_user: str
         )
     )
     url = f"https://127.0.0.1:{api_port}"
-    api_server = _process(
+    api_server = _program(
         stack,
-        directory / "kube-apiserver.log",
+        directory,
+        "kube-apiserver",
         [
             str(binaries / "kube-apiserver"),
             f"--etcd-servers={etcd_url}",
@@ -120,15 +189,21 @@ def _start(stack: ExitStack, binaries: Path, directory: Path, operator_user: str
         ],
     )
     certificate = directory / "pki" / "apiserver.crt"
-    _wait_ready(url, certificate, tokens["admin"], {"etcd": etcd, "kube-apiserver": api_server}, directory)
-    return ControlPlane(
+    control_plane = ControlPlane(
         url=url,
+        etcd=etcd,
+        api_server=api_server,
+        certificate=certificate,
+        token=tokens["admin"],
+        operator_token=tokens[operator_user],
         directory=directory,
         binaries=binaries,
         operator_user=operator_user,
         kubeconfig=_kubeconfig(directory / "admin.kubeconfig", url, certificate, tokens["admin"]),
         operator_kubeconfig=_kubeconfig(directory / "operator.kubeconfig", url, certificate, tokens[operator_user]),
     )
+    control_plane.wait_ready()
+    return control_plane
 
 
 def _free_ports(count: int) -> list[int]:
@@ -139,35 +214,11 @@ def _free_ports(count: int) -> list[int]:
         return [int(free.getsockname()[1]) for free in sockets]
 
 
-def _process(stack: ExitStack, log: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    output = stack.enter_context(log.open("wb"))
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    stack.callback(_end, process)
-    return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _wait_ready(
-    url: str, certificate: Path, token: str, processes: dict[str, subprocess.Popen[bytes]], directory: Path
-) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while True:
-        for name, process in processes.items():
-            if process.poll() is not None:
-                raise StartError(f"{name} ended with {process.returncode}:\n{_tail(directory / f'{name}.log')}")
-        if certificate.exists() and _ready(url, certificate, token):
-            return
-        if time.monotonic() > deadline:
-            raise StartError(f"not ready in {_READY_SECONDS} s:\n{_tail(directory / 'kube-apiserver.log')}")
-        time.sleep(_POLL_SECONDS)
+def _program(stack: ExitStack, directory: Path, name: str, command: list[str]) -> Program:
+    program = Program(name, directory / f"{name}.log", command)
+    stack.callback(program.end)
+    program.start()
+    return program
 
 
 def _ready(url: str, certificate: Path, token: str) -> bool:
@@ -178,10 +229,6 @@ def _ready(url: str, certificate: Path, token: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
 def _kubeconfig(path: Path, url: str, certificate: Path, token: str) -> Path:

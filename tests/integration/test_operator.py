@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-import os
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -24,7 +22,6 @@ from cryptography.x509.oid import NameOID
 
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
-from integration.conftest import OPERATOR_NAMESPACE, REPOSITORY
 from integration.control_plane import ControlPlane
 from integration.manifests import minimal
 from integration.operator_process import OperatorProcess, operator
@@ -33,29 +30,6 @@ Raw = dict[str, Any]
 Create = Callable[[Raw], Raw]
 
 PATIENCE = 30.0
-
-
-@pytest.fixture
-def operator_kubeconfig(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path:
-    """That of the operator's own account, with the rights that the chart gives it in the test's namespace."""
-    rendered = subprocess.run(
-        [
-            str(control_plane.binaries / "helm"),
-            "template",
-            "ccf-operator",
-            str(REPOSITORY / "charts/ccf-operator"),
-            f"--namespace={OPERATOR_NAMESPACE}",
-            f"--set=watchNamespaces={{{namespace}}}",
-            "--show-only=templates/rbac.yaml",
-        ],
-        text=True,
-        capture_output=True,
-        check=True,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    granted = control_plane.kubectl("apply", "-f", "-", stdin=rendered.stdout)
-    assert granted.returncode == 0, granted.stderr
-    return control_plane.operator_kubeconfig
 
 
 @pytest.fixture

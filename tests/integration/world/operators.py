@@ -1,0 +1,92 @@
+"""The real operator: its own clients, its own account, its own event loop, behind a proxy of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import itertools
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccf_operator.application import serve
+from ccf_operator.settings import Settings
+from integration.control_plane import ControlPlane
+from integration.world.proxy import ApiProxy, Hook, kubeconfig
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class RunningOperator:
+    """One life of an operator, in a thread: as it ends it cancels whatever else runs in its event loop."""
+
+    name: str
+    proxy: ApiProxy
+    _loop: asyncio.AbstractEventLoop
+    _serving: asyncio.Task[None]
+    _stop: asyncio.Event
+    _ended: concurrent.futures.Future[None]
+
+    @classmethod
+    async def start(
+        cls, control_plane: ControlPlane, namespace: str, directory: Path, *, before: Hook, after: Hook
+    ) -> RunningOperator:
+        """Start one, and wait until it watches the networks."""
+        name = f"operator-{next(_numbers)}"
+        proxy = ApiProxy(control_plane, before, after)
+        url = await proxy.start()
+        # Both of its clients read the variable while they start; two operators are started one after the other.
+        os.environ["KUBECONFIG"] = str(kubeconfig(directory / f"{name}.kubeconfig", url, control_plane.operator_token))
+        settings = Settings(
+            image="registry.example/ccf-operator:test",
+            namespaces=(namespace,),
+            health_port=_free_port(),
+            pod_name=name,
+        )
+        begun: concurrent.futures.Future[RunningOperator] = concurrent.futures.Future()
+        ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        async def live() -> None:
+            stop = asyncio.Event()
+            serving = asyncio.create_task(serve(settings, stop), name=name)
+            begun.set_result(cls(name, proxy, asyncio.get_running_loop(), serving, stop, ended))
+            await asyncio.wait({serving})
+
+        def thread() -> None:
+            try:
+                asyncio.run(live())
+            finally:
+                ended.set_result(None)
+
+        threading.Thread(target=thread, name=name, daemon=True).start()
+        running = await asyncio.wrap_future(begun)
+        await proxy.until(lambda call: call.watches and "ccfnetworks" in call.path)
+        return running
+
+    async def kill(self) -> None:
+        """End it between any two of its steps: from this moment on it reaches nobody."""
+        self.proxy.sever()
+        if not self._ended.done():
+            self._loop.call_soon_threadsafe(self._serving.cancel)
+            await asyncio.wrap_future(self._ended)
+        await self.proxy.close()
+
+    async def stop(self) -> None:
+        """End it as it is told to end by a signal."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        await asyncio.wrap_future(self._ended)
+        await self.proxy.close()
+
+    @property
+    def writes(self) -> list[str]:
+        """What it has written, with the API server's answers."""
+        return [f"{call} {call.status}" for call in self.proxy.calls if call.writes]
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

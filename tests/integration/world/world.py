@@ -1,0 +1,164 @@
+"""A namespace in which a network really lives: API server, machines, members, and the operators under test."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from integration.control_plane import ControlPlane
+from integration.manifests import member, minimal
+from integration.world.api import Api
+from integration.world.cluster_dns import ClusterDns
+from integration.world.consortium import Consortium
+from integration.world.kubelet import Kubelet
+from integration.world.operators import RunningOperator
+from integration.world.proxy import Hook, nothing
+from integration.world.story import Story
+from members import GeneratedMember
+from simulator.node import SimulatedNode
+
+NETWORK = "bank"
+
+
+@dataclass
+class World:
+    """What a test has in its hands."""
+
+    control_plane: ControlPlane
+    namespace: str
+    directory: Path
+    api: Api
+    kubelet: Kubelet
+    consortium: Consortium
+    story: Story
+    operators: list[RunningOperator] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        return f"/apis/ccf.dev/v1alpha1/namespaces/{self.namespace}/ccfnetworks/{NETWORK}"
+
+    async def operator(self, *, before: Hook = nothing, after: Hook = nothing) -> RunningOperator:
+        """Start an operator; it is ended with the world."""
+        started = await RunningOperator.start(
+            self.control_plane, self.namespace, self.directory, before=before, after=after
+        )
+        self.operators.append(started)
+        return started
+
+    async def create(self, nodes: int = 3, **spec: Any) -> None:
+        """Create the network, and what its manifest refers to."""
+        for config_map in self.consortium.config_maps(NETWORK):
+            await self.api.ask("POST", f"/api/v1/namespaces/{self.namespace}/configmaps", config_map)
+        manifest = minimal(
+            NETWORK,
+            nodes=nodes,
+            members=[member(one.name) for one in self.consortium.members],
+            constitution={
+                "configMapRef": {"name": f"{NETWORK}-constitution"},
+                "files": ["validate.js", "apply.js", "resolve.js", "actions.js"],
+            },
+            consensus={"messageTimeout": "100ms", "electionTimeout": "2000ms"},
+            ledgerSignatures={"delay": "100ms"},
+            **{"recovery": {"quorumLossWindow": "2s"}, **spec},
+        )
+        await self.api.ask("POST", self.path.rpartition("/")[0], manifest)
+
+    async def open(self, nodes: int = 3, **spec: Any) -> None:
+        """Create the network and let its members open it; done when all of its nodes serve clients."""
+        await self.create(nodes, **spec)
+        await self.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")
+        await self.story.until("the joiners have joined", lambda s: len(joined(s)) == nodes)
+        await self.consortium.open(self.node(joined(self.story)[0]), self.certificate())
+        await self.running(nodes)
+
+    async def running(self, nodes: int = 3) -> None:
+        """Until the network runs, with all of its nodes."""
+        await self.story.until(
+            "the network runs",
+            lambda s: s.status.get("phase") == "Running" and s.status.get("readyNodes") == f"{nodes}/{nodes}",
+        )
+
+    async def recovered(self, nodes: int = 3) -> None:
+        """Let the members accept the recovered service; done when the network runs with all of its nodes."""
+        await self.members_asked()
+        winner = self.story.attempt["winner"]
+        await self.consortium.accept_recovery(self.node(winner["node"]), winner["serviceCertificate"])
+        await self.running(nodes)
+
+    async def members_asked(self) -> None:
+        """Until the members are asked to accept the recovered service."""
+        await self.story.until("members are asked", lambda s: s.attempt.get("phase") == "AwaitingMembers")
+
+    async def write(self) -> None:
+        """Let a client write, through any node that serves clients."""
+        [node, *_] = [one["name"] for one in self.story.nodes(fit=True)]
+        await self.consortium.write(self.node(node), self.certificate())
+
+    async def nothing_is_missing(self) -> None:
+        """All that clients were told is committed is there, from every node that serves them."""
+        for one in self.story.nodes(fit=True):
+            assert await self.consortium.missing(self.node(one["name"]), self.certificate()) == []
+
+    def node(self, name: str) -> SimulatedNode:
+        """The process of a pod."""
+        node = self.kubelet.runs[name].node
+        assert node is not None, f"{name} has no process"
+        return node
+
+    def certificate(self) -> str:
+        """Of the service, as the status has it."""
+        return str(self.story.status["service"]["certificate"])
+
+    def majority(self) -> list[str]:
+        """The leader and so many more that no quorum is left."""
+        living = sorted(self.story.nodes(fit=True), key=lambda one: not self._leads(one["name"]))
+        return [one["name"] for one in living[: len(living) // 2 + 1]]
+
+    def files(self) -> dict[str, str]:
+        """Digests of all files on all volumes."""
+        root = self.kubelet.root / "volumes"
+        return {
+            str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(root.rglob("*"))
+            if file.is_file()
+        }
+
+    def _leads(self, name: str) -> bool:
+        node = self.node(name)
+        return node.consensus is not None and node.consensus.is_primary
+
+
+def joined(story: Story) -> list[str]:
+    """Names of the nodes that are part of the service."""
+    return [one["name"] for one in story.status.get("nodes") or [] if one.get("joinedAt")]
+
+
+@asynccontextmanager
+async def living(
+    control_plane: ControlPlane, namespace: str, directory: Path, members: Sequence[GeneratedMember]
+) -> AsyncIterator[World]:
+    """A world with three machines and no operator yet."""
+    dns = ClusterDns()
+    async with Api(control_plane) as api:
+        machines = tuple(f"{namespace}-m{number}" for number in range(3))
+        kubelet = Kubelet(api, namespace, directory, dns, machines)
+        story = Story(api, namespace, NETWORK)
+        world = World(control_plane, namespace, directory, api, kubelet, Consortium(members), story)
+        await kubelet.register()
+        with dns.serving():
+            tasks = [asyncio.create_task(kubelet.run()), asyncio.create_task(story.follow())]
+            try:
+                yield world
+            finally:
+                for operator in world.operators:
+                    await operator.kill()
+                for task in tasks:
+                    task.cancel()
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+        broken = [error for error in ended if isinstance(error, Exception)] + kubelet.failures()
+        assert not broken, broken

@@ -140,6 +140,7 @@ class NodeRecord(StatusModel):
     node_id: str | None = Field(
         default=None, description="CCF node id: SHA-256 of its public key, fixed at the first contact."
     )
+    certificate_expires_at: Moment | None = Field(default=None, description="When the certificate it shows runs out.")
     joined_at: Moment | None = Field(
         default=None, description="When it was first seen as a caught-up, trusted part of its service."
     )
@@ -147,8 +148,8 @@ class NodeRecord(StatusModel):
     stop: str | None = Field(default=None, description="Why the operator stops it; absent while it should run.")
     started_from: str | None = Field(
         default=None,
-        description="Of a first node: digest of the spec and the files it was started from. Another one is started only "
-        "when they have changed.",
+        description="Of a first node: digest of the spec and the files it was started from. Another one is started "
+        "only when they have changed.",
     )
     ended: Ended | None = Field(default=None, description="The proof of its end.")
     released: bool = Field(default=False, description="Its end is recorded and the pod's finalizer has been removed.")
@@ -450,7 +451,7 @@ class NetworkStatus(StatusModel):
     conditions: list[Condition] = Field(
         default_factory=list,
         description="Ready, QuorumHealthy, Recoverable, RecoveryInProgress, GovernanceRequired, "
-        "ServiceIdentityChanged, Progressing.",
+        "ServiceIdentityChanged, CertificatesExpiring, Progressing.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     nodes_total: int = Field(default=0, description="Nodes that run or are being started (for the scale subresource).")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ccf_operator.domain.txid import TxID
 
@@ -83,13 +84,15 @@ class NodeAnswers:
     """One poll of one node.
 
     `reached`: a peer answered over TLS that proved `node_id`. `impostor`: a peer proved another node id than the one
-    expected; nothing was asked of it. `problem` says why something is missing, empty if nothing is.
+    expected; nothing was asked of it. `certificate_expires_at`: when the certificate it showed runs out. `problem` says
+    why something is missing, empty if nothing is.
     """
 
     reached: bool = False
     problem: str = ""
     node_id: str | None = None
     impostor: bool = False
+    certificate_expires_at: datetime | None = None
     state: StateAnswer | None = None
     network: NetworkAnswer | None = None
     nodes: tuple[NodeRow, ...] = ()

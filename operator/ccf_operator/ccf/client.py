@@ -75,6 +75,7 @@ async def ask(
         problem="; ".join(problems),
         node_id=identity.proven,
         impostor=impostor,
+        certificate_expires_at=identity.certificate_expires_at if not impostor else None,
         **found,
     )
 

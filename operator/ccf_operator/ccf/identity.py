@@ -36,6 +36,14 @@ def expires_at(pem: str) -> datetime:
     return _load(pem).not_valid_after_utc
 
 
+def certificate_ends_at(der: bytes) -> datetime:
+    """The moment (UTC) after which a DER certificate is not valid. Raises BadCertificate."""
+    try:
+        return x509.load_der_x509_certificate(der).not_valid_after_utc
+    except (ValueError, TypeError) as error:
+        raise BadCertificate(f"not a DER certificate: {error}") from error
+
+
 def endorsed_by(der: bytes, service_pem: str) -> bool:
     """Whether the key of the service's certificate (PEM) signed a node's certificate (DER); validity in time is not
     looked at. Raises BadCertificate."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import Protocol, cast
 
 import httpcore
 import httpx
 
-from ccf_operator.ccf.identity import BadCertificate, endorsed_by, node_id
+from ccf_operator.ccf.identity import BadCertificate, certificate_ends_at, endorsed_by, node_id
 
 
 class NotTheNode(Exception):
@@ -46,6 +47,7 @@ class PeerIdentity:
     def __init__(self, expected: str | None) -> None:
         self._expected = expected
         self.proven: str | None = None
+        self.certificate_expires_at: datetime | None = None
 
     def admit(self, certificate: bytes | None) -> None:
         """Check the certificate (DER) of a finished handshake. Raises NotTheNode, BadCertificate."""
@@ -56,7 +58,7 @@ class PeerIdentity:
             self._expected = found
         if found != self._expected:
             raise NotTheNode(self._expected, found)
-        self.proven = found
+        self.proven, self.certificate_expires_at = found, certificate_ends_at(certificate)
 
 
 class EndorsedPeer:

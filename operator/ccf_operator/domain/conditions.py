@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccf_operator.api.status import Condition, Phase, Verdict
+from ccf_operator.domain.certificates import expiring, in_words
 from ccf_operator.domain.draft import Draft
 
 _STARTING = frozenset({Phase.CREATING, Phase.RECOVERING, Phase.DELETING})
@@ -73,7 +74,16 @@ def _wanted(draft: Draft) -> list[_Wanted]:
             if status.service.previous_certificate is not None
             else "",
         ),
+        _certificates(draft),
     ]
+
+
+def _certificates(draft: Draft) -> _Wanted:
+    found = expiring(draft)
+    if not found:
+        return _Wanted("CertificatesExpiring", False, "Valid", "")
+    expired = any(one.at <= draft.now for one in found)
+    return _Wanted("CertificatesExpiring", True, "Expired" if expired else "RunOutSoon", in_words(draft, found))
 
 
 def _quorum(draft: Draft) -> _Wanted:

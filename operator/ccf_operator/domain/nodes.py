@@ -70,8 +70,11 @@ def _note_identity(draft: Draft, record: NodeRecord) -> None:
         return
     if answers.impostor:
         record.note = f"whoever answers at its address is not the node that was first met there ({answers.problem})"
-    elif answers.reached and answers.node_id is not None and record.node_id is None:
+        return
+    if answers.reached and answers.node_id is not None and record.node_id is None:
         record.node_id = answers.node_id
+    if answers.certificate_expires_at is not None:
+        record.certificate_expires_at = answers.certificate_expires_at
 
 
 def _note_never_created(draft: Draft, record: NodeRecord) -> None:

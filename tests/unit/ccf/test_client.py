@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ async def test_every_recorded_moment_is_understood_without_a_problem(tmp_path: P
             return answer(path, "")[0]
 
         assert (seen.reached, seen.problem, seen.node_id) == (True, "", served.node_id)
+        assert seen.certificate_expires_at is not None
+        assert seen.certificate_expires_at < datetime.now(UTC)
         assert seen.state is not None
         assert (seen.network is None) == (status("/node/network") != 200)
         assert (seen.consensus is None) == (status("/node/consensus") != 200)

@@ -50,6 +50,7 @@ def test_all_are_there_with_the_generation_they_are_about() -> None:
         "RecoveryInProgress",
         "GovernanceRequired",
         "ServiceIdentityChanged",
+        "CertificatesExpiring",
     }
     assert {c.observed_generation for c in found.values()} == {1}
     assert all(c.reason for c in found.values())

@@ -1,7 +1,7 @@
 # The project's commands. `make demo` and `make test` need a Debian or Ubuntu machine with Python 3.11, Go and root.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help test lint types unit contract integration e2e demo demo-clean cluster cluster-down images crd docs clean
+.PHONY: help test lint types unit contract integration e2e bench demo demo-clean cluster cluster-down images crd docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,9 @@ integration: $(STAMP) ## The operator against a real API server
 
 e2e: $(STAMP) ## All scenarios on real kubelets; SCENARIO=name runs one; CLUSTER=existing, CCF_IMAGE=… elsewhere
 	$(PYTEST) e2e $(if $(SCENARIO),-k "$(SCENARIO)")
+
+bench: $(STAMP) ## The operator's recovery against a script that has nothing to decide; RUNS=n of each (default 5)
+	$(BIN)/python -m e2e.bench $(if $(RUNS),--runs $(RUNS))
 
 demo: $(STAMP) ## The whole story, live in the terminal, on a cluster of its own
 	$(BIN)/python -m e2e.demo

@@ -186,6 +186,8 @@ async def test_the_operators_rights_suffice_for_all_it_does(
     await gateway.delete_config_map(namespace, "bank-0")
     assert await gateway.get_pv("none") is None
     assert await gateway.get_machines(["none"]) == {}
+    assert await gateway.list_decisions(namespace) == []
+    assert await gateway.answer_decision(namespace, "none", "none", {"state": "Refused"}) is Outcome.GONE
     assert await gateway.publish_event(network, reason="Created", note="Seen.") == "created"
     await gateway.remove_network_finalizer(namespace, "bank", uid)
 
@@ -200,6 +202,9 @@ async def test_the_operators_rights_suffice_for_all_it_does(
         ("create", "pods --subresource=exec"),
         ("delete", "ccfnetworks.ccf.dev"),
         ("create", "ccfnetworks.ccf.dev"),
+        ("create", "ccfrecoverydecisions.ccf.dev"),
+        ("patch", "ccfrecoverydecisions.ccf.dev"),
+        ("delete", "ccfrecoverydecisions.ccf.dev"),
         ("update", "nodes"),
         ("delete", "persistentvolumes"),
         ("create", "serviceaccounts --subresource=token"),

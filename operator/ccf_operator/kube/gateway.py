@@ -170,9 +170,21 @@ class Gateway:
 
     async def answer_decision(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> Outcome:
         """Write the status of the CCFRecoveryDecision with this UID."""
-        return await self._patch_by_uid(
-            labels.API_VERSION, labels.DECISION_KIND, namespace, name, uid, {"status": dict(status)}, "status"
-        )
+        patch: list[Raw] = [
+            # A merge patch of the subresource leaves metadata out, and so does not compare the UID.
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": dict(status)},
+        ]
+        try:
+            await self._json_patch(labels.API_VERSION, labels.DECISION_KIND, namespace, name, patch, "status")
+        except NotFound:
+            return Outcome.GONE
+        except (Conflict, Invalid):
+            outcome = await self._whose(labels.API_VERSION, labels.DECISION_KIND, namespace, name, uid)
+            if outcome is Outcome.DONE:
+                raise
+            return outcome
+        return Outcome.DONE
 
     # Fresh reads
 
@@ -353,12 +365,29 @@ class Gateway:
                 return items
             query["continue"] = token
 
-    async def _merge_patch(
-        self, api_version: str, kind: str, namespace: str, name: str, patch: Mapping[str, Any], subresource: str = ""
+    async def _json_patch(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        patch: list[Raw],
+        subresource: str = "",
     ) -> Raw:
         return await self._request(
             "PATCH",
             _path(api_version, kind, namespace, name, subresource),
+            body=patch,
+            query={"fieldManager": labels.FIELD_MANAGER},
+            content_type="application/json-patch+json",
+        )
+
+    async def _merge_patch(
+        self, api_version: str, kind: str, namespace: str, name: str, patch: Mapping[str, Any]
+    ) -> Raw:
+        return await self._request(
+            "PATCH",
+            _path(api_version, kind, namespace, name),
             body=dict(patch),
             query={"fieldManager": labels.FIELD_MANAGER},
             content_type="application/merge-patch+json",
@@ -367,26 +396,13 @@ class Gateway:
     async def _patch_metadata(
         self, kind: str, namespace: str, name: str, uid: str, changes: Mapping[str, Any]
     ) -> Outcome:
-        return await self._patch_by_uid("v1", kind, namespace, name, uid, {"metadata": dict(changes)})
-
-    async def _patch_by_uid(
-        self,
-        api_version: str,
-        kind: str,
-        namespace: str,
-        name: str,
-        uid: str,
-        patch: Mapping[str, Any],
-        subresource: str = "",
-    ) -> Outcome:
-        body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": uid}}
         try:
-            await self._merge_patch(api_version, kind, namespace, name, body, subresource)
+            await self._merge_patch("v1", kind, namespace, name, {"metadata": {"uid": uid, **changes}})
         except NotFound:
             return Outcome.GONE
         except (Conflict, Invalid):
             # A UID that does not match is a conflict to some API servers and an immutable field to others.
-            outcome = await self._whose(api_version, kind, namespace, name, uid)
+            outcome = await self._whose("v1", kind, namespace, name, uid)
             if outcome is Outcome.DONE:
                 raise
             return outcome
@@ -438,13 +454,7 @@ class Gateway:
                 {"op": "remove", "path": place},
             ]
             try:
-                await self._request(
-                    "PATCH",
-                    _path(api_version, kind, namespace, name),
-                    body=patch,
-                    query={"fieldManager": labels.FIELD_MANAGER},
-                    content_type="application/json-patch+json",
-                )
+                await self._json_patch(api_version, kind, namespace, name, patch)
             except NotFound:
                 return Outcome.GONE
             except (Conflict, Invalid):

@@ -22,6 +22,7 @@ from ccf_operator.domain.service import (
     ended_nodes,
     keep_configuration,
     keep_high_water_mark,
+    maybe_trusted,
     view_service,
 )
 from ccf_operator.domain.transitions import move
@@ -129,8 +130,9 @@ def judge_recovering_loss(draft: Draft, attempt: Attempt, winner: Winner, view: 
     known = attempt.network
     alone = {record.node_id or f"name:{winner.node}"} if record is not None else set()
     committed = set(known.nodes) if known is not None else alone
-    maybe = {r.node_id or f"name:{r.name}" for r in joiners(draft, attempt) if r.pod_uid is not None and not r.ended}
-    possible = possible_configurations(committed, [set(p) for p in known.pending] if known else [], maybe - committed)
+    told = committed.union(*known.pending) if known is not None else committed
+    maybe = maybe_trusted(draft, view, told, joiners(draft, attempt))
+    possible = possible_configurations(committed, [set(p) for p in known.pending] if known else [], maybe)
     return judge_loss(possible, ended_nodes(draft), view.testimonies())
 
 

@@ -6,7 +6,7 @@ recovery makes has another key until the attempt has succeeded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -181,18 +181,36 @@ def keep_lineages(draft: Draft) -> None:
         volume.service = service.public_key
 
 
-def maybe_trusted(draft: Draft) -> Members:
-    """Living joiners that members may have trusted since the configuration was last seen."""
-    configuration = draft.status.configuration
-    known = set(configuration.nodes).union(*configuration.pending) if configuration else set()
-    return frozenset(
-        record.node_id or f"name:{record.name}"
-        for record in draft.alive()
-        if record.command is Command.JOIN
-        and record.pod_uid is not None
-        and record.attempt is None
-        and record.node_id not in known
-    )
+def maybe_trusted(draft: Draft, view: ServiceView, known: Set[str], joiners: Iterable[NodeRecord]) -> Members:
+    """Living joiners that may be part of a configuration that nobody has told of yet.
+
+    `known` are the nodes of the configurations that were told of. One that was not told of is in force only if a
+    majority of it has it in its ledger, and then one that lives does, as long as a majority of it could still form. So
+    where all of them that live answer, on this very look, and none names a joiner, no joiner is part of any.
+    """
+    living = [r for r in joiners if r.ended is None and r.node_id not in known and _may_have_run(draft, r)]
+    ids = frozenset(r.node_id or f"name:{r.name}" for r in living)
+    named = any(ids & nodes for testimony in view.testimonies() for nodes in testimony.configurations)
+    all_answer = all(_has_testified(draft, view, node) for node in known) and all(_is_outside(draft, r) for r in living)
+    return frozenset() if all_answer and not named else ids
+
+
+def _may_have_run(draft: Draft, record: NodeRecord) -> bool:
+    pod = draft.pod(record)
+    return record.pod_uid is not None and (pod is None or pod.machine is not None)
+
+
+def _has_testified(draft: Draft, view: ServiceView, node: str) -> bool:
+    record = draft.by_node_id(node) or draft.status.node(node.removeprefix("name:"))
+    if record is None or record.ended is not None:
+        return record is not None
+    answers = view.members.get(record.name)
+    return answers is not None and answers.consensus is not None
+
+
+def _is_outside(draft: Draft, record: NodeRecord) -> bool:
+    answers = draft.answers(record)
+    return answers is not None and answers.state is not None and answers.state.state == "Pending"
 
 
 def ended_nodes(draft: Draft) -> Members:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
-from ccf_operator.api.status import QuorumEvidence, QuorumStatus, Verdict
+from ccf_operator.api.status import Command, QuorumEvidence, QuorumStatus, Verdict
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
 from ccf_operator.domain.service import ServiceView, ended_nodes, maybe_trusted
@@ -19,8 +19,12 @@ def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
         return Loss(False, f"{view.primary} leads with a majority")
     if configuration is None:
         return Loss(False, "no committed configuration is known")
+    known = set(configuration.nodes).union(*configuration.pending)
+    joiners = [r for r in draft.status.nodes if r.command is Command.JOIN and r.attempt is None]
     possible = possible_configurations(
-        set(configuration.nodes), [set(p) for p in configuration.pending], maybe_trusted(draft)
+        set(configuration.nodes),
+        [set(p) for p in configuration.pending],
+        maybe_trusted(draft, view, known, joiners),
     )
     return judge_loss(possible, ended_nodes(draft), view.testimonies())
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ccf_operator.api.status import Command, EndEvidence, HighWaterMark, ServiceStatus
+from ccf_operator.api.status import Command, HighWaterMark, ServiceStatus
+from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.service import (
     keep_configuration,
     keep_high_water_mark,
@@ -22,6 +23,7 @@ from unit.domain.given import (
     end,
     node_id,
     pending,
+    pod,
     quorum,
     record,
     service,
@@ -188,17 +190,33 @@ def test_before_the_opening_no_volume_counts() -> None:
     assert work.status.volumes[0].lineage == []
 
 
+def possibly(said: dict[str, NodeAnswers], **fields: Any) -> frozenset[str]:
+    """Joiners that may have been trusted since a, b and c were the configuration; a has ended."""
+    joiners = [
+        record("d"),
+        record("e", ended=end()),
+        record("f", pod_uid=None, node_id=None),
+        record("g", node_id=None),
+        record("h", node_id=None),
+    ]
+    of = status(record("a", ended=end()), *ABC[1:], *joiners, configuration=configuration("a", "b", "c"))
+    pods = {r.name: pod(r.name, machine=None if r.name == "h" else "m1") for r in of.nodes if r.ended is None}
+    work = draft(of, answers=said, pods=pods)
+    return maybe_trusted(work, view(work), set(map(node_id, "abc")), joiners)
+
+
+SURVIVORS = {name: answers(name, configs=[config("a", "b", "c")]) for name in "bc"}
+
+
 def test_living_joiners_may_have_been_trusted_since() -> None:
-    work = draft(
-        status(
-            *ABC,
-            record("d"),
-            record("e", ended=end(EndEvidence.CONTAINER_TERMINATED)),
-            record("f", pod_uid=None, node_id=None),
-            record("g", node_id=None),
-            record("r", attempt=1),
-            configuration=configuration("a", "b", "c"),
-        ),
-        answers={"d": pending("d")},
-    )
-    assert maybe_trusted(work) == {node_id("d"), "name:g"}
+    # e has ended, f has no pod yet, h has no machine.
+    assert possibly({}) == {node_id("d"), "name:g"}
+
+
+def test_unless_all_that_live_answer_and_none_names_one() -> None:
+    outside = {name: pending(name) for name in "dg"}
+    assert possibly({**SURVIVORS, **outside}) == frozenset()
+    assert possibly({"b": SURVIVORS["b"], **outside}), "c may know better"
+    assert possibly({**SURVIVORS, "d": outside["d"]}), "g may be part of it"
+    named = answers("c", configs=[config("a", "b", "c"), config("a", "b", "c", "d", seqno=30)])
+    assert possibly({**SURVIVORS, **outside, "c": named})

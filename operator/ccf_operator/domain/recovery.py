@@ -11,7 +11,7 @@ from ccf_operator.api.spec import RecoveryMode, seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Candidate, CandidateResult, EndEvidence, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
-from ccf_operator.domain.choice import Choice, choose, recovered
+from ccf_operator.domain.choice import Choice, choose
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, fence
 from ccf_operator.domain.joining import conduct_joining
@@ -167,7 +167,7 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
     approved = attempt.approval is not None and attempt.approval.token == choice_token(draft.seen.uid, attempt, choice)
     if choice.possible_loss and waiting and not approved:
         _say(attempt, AttemptPhase.RECOVERING, "TryingAgain", f"{', '.join(waiting)} will be tried again")
-    elif attempt.unsettled is not None and not _has_opened(attempt):
+    elif attempt.unsettled is not None and not _has_opened(choice):
         _settle(draft, attempt, choice, approved=approved)
     elif choice.best is None:
         _wait(draft, attempt, "NothingRecovered", "; ".join(choice.possible_loss))
@@ -194,8 +194,13 @@ def _if_disks_are_trusted(attempt: Attempt) -> list[str]:
     return ["if these disks keep all they were given through a power cut, set spec.recovery.trustMachineDisks to true"]
 
 
-def _has_opened(attempt: Attempt) -> bool:
-    return any(c.survey is not None and c.survey.opened for c in recovered(attempt.candidates))
+def _has_opened(choice: Choice) -> bool:
+    """Whether the best ledger shows that its service was opened.
+
+    Another that does, where the best does not, holds an opening on another branch: if nothing can be missing from the
+    best, that was never committed; and a service that was not opened cannot be recovered, for it has no shares.
+    """
+    return choice.best is not None and choice.best.survey is not None and choice.best.survey.opened
 
 
 def _settle(draft: Draft, attempt: Attempt, choice: Choice, *, approved: bool) -> None:

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+from integration.world.audit import pods_made_twice
 from integration.world.world import World
 
 
 async def test_a_network_that_lost_its_majority_comes_back_with_all_that_was_committed(world: World) -> None:
     await world.operator()
     await world.open()
-    await world.write()
+    written = await world.write()
+    before = world.certificate()
 
     world.kubelet.kill(*world.majority())
     await world.recovered()
 
     await world.nothing_is_missing()
+    assert world.certificate() != before
     [attempt] = world.story.status["history"]
     assert attempt["result"] == "Succeeded"
+    assert int(attempt["txID"].partition(".")[2]) >= int(written.tx_id.partition(".")[2])
+    assert pods_made_twice(world.story) == []
+
+
+async def test_the_ledgers_of_the_lost_service_are_not_touched(world: World) -> None:
+    await world.operator()
+    await world.open()
+    await world.write()
+
+    world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
+    before = world.files()
+    await world.recovered()
+
+    after = world.files()
+    assert {name: after.get(name) for name in before} == before
+
+
+async def test_one_recovery_after_another(world: World) -> None:
+    await world.operator()
+    await world.open()
+    for _ in range(2):
+        await world.write()
+        world.kubelet.kill(*world.majority())
+        await world.recovered()
+    await world.write()
+
+    await world.nothing_is_missing()
+    assert [(past["number"], past["result"]) for past in world.story.status["history"]] == [
+        (2, "Succeeded"),
+        (1, "Succeeded"),
+    ]

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from simulator import frontend, http1, identity, raft, secrets_table, startup, tls
-from simulator.config import Config, Interface, JoinCommand, RecoverCommand, StartCommand
+from simulator.config import Address, Config, Interface, JoinCommand, RecoverCommand, StartCommand
 from simulator.exits import BAD_START, NO_SERVICE_CERTIFICATE, PID_FILE_EXISTS, NodeExit, abort
 from simulator.faults import Faults
 from simulator.frontend import Frontend
@@ -124,6 +124,13 @@ class SimulatedNode:
     def address(self, interface: str) -> str:
         """Where the interface really listens."""
         return str(self._listeners[interface].address)
+
+    def close_interface(self, interface: str) -> Address:
+        """Listen no more there, as if the interface hung or another had taken its address; where that was."""
+        listener = self._listeners[interface]
+        address = listener.address
+        listener.close()
+        return address
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -105,12 +105,13 @@ class Api:
             try:
                 listed = await self.get(path)
                 yield Change("LISTED", tuple(listed["items"]))
-                async for change in self._changes(path, listed["metadata"]["resourceVersion"]):
+                async for change in self.changes(path, listed["metadata"]["resourceVersion"]):
                     yield change
             except (httpx.TransportError, ApiError):
                 await asyncio.sleep(PACE)
 
-    async def _changes(self, path: str, since: str) -> AsyncIterator[Change]:
+    async def changes(self, path: str, since: str) -> AsyncIterator[Change]:
+        """The changes since a version, until the watch ends. Raises ApiError, httpx.TransportError."""
         query = {"watch": "true", "resourceVersion": since}
         async with self._http.stream("GET", path, params=query, timeout=None) as stream:
             if stream.status_code >= 400:

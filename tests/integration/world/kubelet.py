@@ -31,6 +31,8 @@ class Kubelet:
     faults_of: Callable[[Raw], Faults] = field(default=lambda _: Faults())
     runs: dict[str, PodRun] = field(default_factory=dict)
     """By name of the pod: the last one of that name."""
+    shared_volumes: list[str] = field(default_factory=list)
+    """A sentence for each pod that was started on a volume on which another process still ran."""
     random: Random = field(default_factory=lambda: Random(11))
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _homes: dict[str, str] = field(default_factory=dict)
@@ -105,6 +107,11 @@ class Kubelet:
         )
         await self._bind_claim(claim)
         machine = self._homes.setdefault(claim, self.machines[len(self._homes) % len(self.machines)])
+        self.shared_volumes += [
+            f"{name} was started on {claim} while {other.name} ran on it"
+            for other in self.runs.values()
+            if other.volume == self.volume(claim) and other.running
+        ]
         directory = self.root / "pods" / uid
         directory.mkdir(parents=True)
         run = self.runs[name] = PodRun(

@@ -45,6 +45,7 @@ class PodRun:
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _deleted: asyncio.Event = field(default_factory=asyncio.Event)
     _status: Raw = field(default_factory=dict)
+    _alive: bool = False
 
     @property
     def name(self) -> str:
@@ -57,6 +58,11 @@ class PodRun:
     @property
     def path(self) -> str:
         return f"/api/v1/namespaces/{self.raw['metadata']['namespace']}/pods/{self.name}"
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self.node is not None and self._alive
 
     def delete(self) -> None:
         """The pod's object is being deleted."""
@@ -102,6 +108,7 @@ class PodRun:
             except NodeExit as error:
                 how = error
         finally:
+            self._alive = False
             self.dns.withdraw(name)
         ccf = {"terminated": {**_ended(how.code, how.reason[-1000:]), "startedAt": started}}
         self._say("Succeeded" if how.code == 0 else "Failed", stage=staged, ccf=ccf)
@@ -116,6 +123,7 @@ class PodRun:
         except ConfigError as error:
             raise abort(str(error)) from error
         self.node = SimulatedNode(config, faults=self.faults, random=self.random)
+        self._alive = True
         await self.node.start()
 
     async def _until_end(self, node: SimulatedNode) -> NodeExit:

@@ -29,6 +29,8 @@ class Call:
     body: bytes
     status: int = 0
     answer: bytes = b""
+    expired: bool = False
+    """Of a watch: the API server said that it knows nothing as old as that any more (410)."""
 
     @property
     def watches(self) -> bool:
@@ -51,6 +53,14 @@ class Severed(Exception):
     """Raised by a hook: the operator's connection breaks, and it never learns what became of its request."""
 
 
+class Refused(Exception):
+    """Raised by a hook: the operator gets this status for an answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
 Hook = Callable[[Call], Awaitable[None]]
 
 
@@ -70,6 +80,7 @@ class ApiProxy:
     _heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     _open: list[web.Request] = field(default_factory=list)
     _dead: bool = False
+    _abandoned: int = 0
 
     async def start(self) -> str:
         """Listen; the URL."""
@@ -82,7 +93,7 @@ class ApiProxy:
         )
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -113,6 +124,12 @@ class ApiProxy:
                         return call
                 await self._heard.wait()
 
+    async def abandoned(self, *, within: float = 30.0) -> None:
+        """Until the operator gives up waiting for an answer, from now on."""
+        before = self._abandoned
+        async with asyncio.timeout(within), self._heard:
+            await self._heard.wait_for(lambda: self._abandoned > before)
+
     def _break(self, which: Callable[[web.Request], bool]) -> int:
         broken = [request for request in self._open if which(request)]
         for request in broken:
@@ -129,9 +146,17 @@ class ApiProxy:
         try:
             await self.before(call)
             return await self._hand_on(call, request)
+        except Refused as refused:
+            call.status = refused.status
+            return web.Response(status=refused.status)
         except (Severed, aiohttp.ClientError, OSError):
             _abort(request)
             return web.Response(status=503)
+        except asyncio.CancelledError:
+            self._abandoned += 1
+            async with self._heard:
+                self._heard.notify_all()
+            raise
         finally:
             self._open.remove(request)
 
@@ -144,6 +169,7 @@ class ApiProxy:
                 await stream.prepare(request)
                 await self._answered(call, answer.status)
                 async for piece in answer.content.iter_any():
+                    call.expired = call.expired or (b'"ERROR"' in piece and b"410" in piece)
                     await stream.write(piece)
                 return stream
             call.answer = await answer.read()

@@ -13,11 +13,12 @@ from typing import Any
 from integration.control_plane import ControlPlane
 from integration.manifests import member, minimal
 from integration.world.api import Api
+from integration.world.audit import audit
 from integration.world.cluster_dns import ClusterDns
-from integration.world.consortium import Consortium
+from integration.world.consortium import Consortium, Written
 from integration.world.kubelet import Kubelet
 from integration.world.operators import RunningOperator
-from integration.world.proxy import Hook, nothing
+from integration.world.proxy import Call, Hook, nothing
 from integration.world.story import Story
 from members import GeneratedMember
 from simulator.node import SimulatedNode
@@ -49,6 +50,16 @@ class World:
         )
         self.operators.append(started)
         return started
+
+    def kind_of(self, call: Call) -> str:
+        """What a write does to what, without what differs from one network to the next."""
+        body = call.json if call.body else {}
+        name = body.get("metadata", {}).get("name", "") if isinstance(body, dict) and call.method == "POST" else ""
+        if "events" in call.path:
+            name = ""
+        status = body.get("status", {}) if isinstance(body, dict) and call.path.endswith("/status") else {}
+        phases = f"{status.get('phase', '')} {(status.get('attempt') or {}).get('phase', '')}".strip()
+        return f"{call.method} {call.path.removeprefix('/apis').removeprefix('/api')} {name} {phases}".strip()
 
     async def create(self, nodes: int = 3, **spec: Any) -> None:
         """Create the network, and what its manifest refers to."""
@@ -94,10 +105,10 @@ class World:
         """Until the members are asked to accept the recovered service."""
         await self.story.until("members are asked", lambda s: s.attempt.get("phase") == "AwaitingMembers")
 
-    async def write(self) -> None:
+    async def write(self) -> Written:
         """Let a client write, through any node that serves clients."""
         [node, *_] = [one["name"] for one in self.story.nodes(fit=True)]
-        await self.consortium.write(self.node(node), self.certificate())
+        return await self.consortium.write(self.node(node), self.certificate())
 
     async def nothing_is_missing(self) -> None:
         """All that clients were told is committed is there, from every node that serves them."""
@@ -154,11 +165,12 @@ async def living(
             tasks = [asyncio.create_task(kubelet.run()), asyncio.create_task(story.follow())]
             try:
                 yield world
+                assert not (broken := audit(story, kubelet)), broken
             finally:
                 for operator in world.operators:
                     await operator.kill()
                 for task in tasks:
                     task.cancel()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
-        broken = [error for error in ended if isinstance(error, Exception)] + kubelet.failures()
-        assert not broken, broken
+        failed = [error for error in ended if isinstance(error, Exception)] + kubelet.failures()
+        assert not failed, failed

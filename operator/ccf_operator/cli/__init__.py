@@ -1,0 +1,18 @@
+"""`kubectl ccf`: what people do with networks from their own machines, operators and members alike."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The program `kubectl-ccf`; exits with a code of `ccf_operator.cli.exits.Exit`."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ImportError:
+        print('kubectl-ccf needs typer and rich: pip install "ccf-operator[cli]"', file=sys.stderr)
+        raise SystemExit(1) from None
+    from ccf_operator.cli.app import run
+
+    raise SystemExit(run(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""What happens next in a network, who must act, and the commands for it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ccf_operator.api.status import Phase
+from ccf_operator.cli.network import Network
+
+NOBODY = "nobody"
+MEMBERS = "the members"
+ON_CALL = "whoever is on call"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Who must act, what happens or must be done, and commands, each with what it is for."""
+
+    who: str
+    what: str
+    commands: tuple[tuple[str, str], ...] = ()
+
+
+def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
+    """The advice for the network's present phase. `flags` say where it is, as kubectl takes them."""
+
+    def command(*words: str) -> str:
+        return shlex.join(["kubectl", "ccf", *words, *flags])
+
+    name, status = network.name, network.status
+    phase, reason = status.phase, status.reason
+    if phase is Phase.AWAITING_OPEN:
+        return Advice(
+            MEMBERS,
+            "Each member acknowledges the state once; then one after the other accepts the opening, until a "
+            "majority has.",
+            ((command("ack", name), "every member, once"), (command("open", name), "members, until it is open")),
+        )
+    if phase is Phase.AWAITING_MEMBERS and reason == "RecoveryShares":
+        return Advice(
+            MEMBERS,
+            "The recovered service is accepted. Recovery members submit their shares, so that its ledger can be "
+            "decrypted.",
+            ((command("submit-share", name), "recovery members, up to the threshold"),),
+        )
+    if phase is Phase.AWAITING_MEMBERS:
+        return Advice(
+            MEMBERS,
+            "One member after the other accepts the recovered service, until a majority has; then recovery members "
+            "submit their shares.",
+            (
+                (command("open", name), "members: shows what is offered, checks it, asks"),
+                (command("submit-share", name), "then recovery members"),
+            ),
+        )
+    if phase is Phase.BLOCKED and status.attempt is not None:
+        return Advice(
+            ON_CALL,
+            status.next_step,
+            ((command("recovery", "plan", name), "what could be done, and what may be lost"),),
+        )
+    if phase in (Phase.CREATING, Phase.RECOVERING, Phase.DELETING) and not status.next_step:
+        return Advice(NOBODY, _goes_on(phase))
+    if status.next_step.startswith("members"):
+        return Advice(
+            MEMBERS,
+            status.next_step.removeprefix("members: "),
+            ((command("proposals", name), "what has been proposed"),),
+        )
+    if status.next_step:
+        return Advice(ON_CALL, status.next_step)
+    return Advice(NOBODY, "Nothing needs to be done.")
+
+
+def _goes_on(phase: Phase) -> str:
+    return {
+        Phase.CREATING: "The operator starts the nodes.",
+        Phase.RECOVERING: "The operator recovers the network; it will say when it needs someone.",
+        Phase.DELETING: "The operator takes the network down; its volumes stay.",
+    }[phase]

@@ -1,0 +1,55 @@
+"""The commands, put together, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from ccf_operator.cli.commands import external, members, status
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.kubectl import KubectlFailed, cluster_failure
+from ccf_operator.cli.terminal import complaints
+
+app = typer.Typer(
+    name="kubectl-ccf",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="See and handle CCF networks on Kubernetes: what is, what must be done, and the members' part of it.",
+)
+app.command()(status.status)
+app.command()(members.members)
+app.command()(members.ack)
+app.command("open")(members.open_)
+app.command()(members.proposals)
+app.command()(members.propose)
+app.command()(members.vote)
+app.command()(members.withdraw)
+app.command()(members.trust)
+app.command("submit-share")(members.submit_share)
+app.command("share")(members.fetch_share)
+app.add_typer(external.prepare, name="prepare")
+app.command()(external.finish)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit code. Failures are explained on the error stream."""
+    try:
+        app(list(arguments), prog_name="kubectl ccf")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else Exit.DONE
+    except Failure as failure:
+        return explain(failure)
+    except KubectlFailed as error:
+        return explain(cluster_failure(error))
+    return Exit.DONE
+
+
+def explain(failure: Failure) -> int:
+    """Say why a command could not go on and what to do; its exit code."""
+    out = complaints()
+    out.print(f"error: {failure.why}", style="bad", soft_wrap=True)
+    out.print(f"what to do: {failure.do}", soft_wrap=True)
+    return int(failure.code)

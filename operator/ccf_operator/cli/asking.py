@@ -1,0 +1,88 @@
+"""Showing a member what would be signed, asking, signing, sending."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ccf_operator.ccf.governance import Answer, Member
+from ccf_operator.ccf.messages import Message, Request
+from ccf_operator.cli.desk import Desk
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.output import checks, facts, say, titled
+from ccf_operator.cli.service import Finding
+from ccf_operator.cli.signing import Business, follow_up, outcome
+from ccf_operator.cli.words import grouped
+
+
+def show_service(out: Console, desk: Desk) -> None:
+    """The service at the other end: identities to compare, and what was checked. Raises Failure (UNSAFE)."""
+    rows: list[tuple[str, Any]] = [("network", f"{desk.network.name}  in namespace {desk.network.namespace}")]
+    answers = desk.live[desk.node]
+    if answers.network is not None:
+        rows.append(("service key", grouped(answers.network.service_key)))
+    if desk.expected.recovered_from is not None:
+        rows.append(("recovers", grouped(answers.previous_identity_key or "no service at all")))
+    attempt = desk.network.status.attempt
+    if attempt is not None and attempt.winner is not None:
+        rows.append(("recovered up to", f"TxID {attempt.winner.tx_id}, recovery attempt {attempt.number}"))
+        if attempt.base_high_water_mark:
+            rows.append(("committed before", f"TxID {attempt.base_high_water_mark}, as far as the operator saw"))
+    say(out, titled("What is offered", facts(rows)), checks(desk.checks))
+    desk.insist()
+
+
+def show_in_short(out: Console, desk: Desk) -> None:
+    """One line where all is well. Raises Failure (UNSAFE), having shown what was checked, where it is not."""
+    if desk.bad or any(one.finding is Finding.DOUBT for one in desk.checks):
+        show_service(out, desk)
+    else:
+        out.print(Text.assemble(("✓ ", "good"), f"{desk.node} belongs to the service that the operator offers"))
+        out.print()
+
+
+def show_business(out: Console, business: Business, member: str) -> None:
+    """What would be signed, in words."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for line in business.lines:
+        grid.add_row("-", line)
+    say(out, titled(business.title, grid, Text(f"signed by member {member[:8]}…", style="dim")))
+
+
+def confirm(*, assured: bool) -> None:
+    """Ask the person at the terminal, unless assured beforehand. Raises Failure (DECLINED)."""
+    if assured:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(
+            Exit.DECLINED,
+            "nobody can be asked: the standard input is not a terminal",
+            "look at what is shown above, then give the command again with --yes",
+        )
+    if not typer.confirm("Sign and send this?", default=False):
+        raise Failure(Exit.DECLINED, "nothing was signed", "give the command again when you have made up your mind")
+
+
+async def carry_out(out: Console, desk: Desk, member: Member, business: Business) -> Answer:
+    """Sign and send, and what follows from it; the last answer. Raises Failure."""
+    first = await deliver(desk, business.request, member.sign(business.request))
+    out.print(Text.assemble(("✓ ", "good"), outcome(business.request, first.body)))
+    second = follow_up(business.then, member.member_id, first.body, desk.now())
+    if second is None:
+        return first
+    answer = await deliver(desk, second, member.sign(second))
+    out.print(Text.assemble(("✓ ", "good"), outcome(second, answer.body)))
+    return answer
+
+
+async def deliver(desk: Desk, request: Request, message: Message) -> Answer:
+    """Send a signed message; what it wrote is committed then, unless it began the recovery of the private ledger,
+    which suspends commits (CCF facts §8.2)."""
+    return await (desk.send(message) if request.type == "recovery_share" else desk.post(message))

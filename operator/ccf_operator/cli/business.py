@@ -1,0 +1,241 @@
+"""From what a member wants to what it signs: the messages, explained. Nothing is signed here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ccf_operator.ccf import governance, messages
+from ccf_operator.ccf.messages import Action
+from ccf_operator.cli.desk import Desk, gather_members
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.signing import Business, Then
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal as the service has it."""
+
+    proposal_id: str
+    proposer: str
+    state: str
+    ballots: int
+    actions: tuple[Action, ...]
+
+
+async def proposals(desk: Desk) -> list[Proposed]:
+    """All proposals the service remembers."""
+    listed = list((await desk.get("/gov/members/proposals"))["value"])
+    return list(await asyncio.gather(*(_proposed(desk, one) for one in listed)))
+
+
+async def proposal(desk: Desk, proposal_id: str) -> Proposed:
+    """One proposal, by its id or the beginning of it. Raises Failure."""
+    found = [one for one in await proposals(desk) if one.proposal_id.startswith(proposal_id)]
+    if len(found) == 1:
+        return found[0]
+    raise Failure(
+        Exit.NOT_FOUND,
+        f"{'no proposal has' if not found else 'several proposals have'} an id that begins with {proposal_id}",
+        f"kubectl ccf proposals {desk.network.name} lists them",
+    )
+
+
+async def _proposed(desk: Desk, one: Mapping[str, Any]) -> Proposed:
+    actions = await desk.find(f"/gov/members/proposals/{one['proposalId']}/actions") or {"actions": []}
+    return Proposed(
+        str(one["proposalId"]),
+        str(one["proposerId"]),
+        str(one["proposalState"]),
+        int(one.get("ballotCount", 0)),
+        tuple(actions["actions"]),
+    )
+
+
+async def insist_on_member(desk: Desk, member: str, *states: str) -> Mapping[str, Any]:
+    """The member as the service knows it. Raises Failure if it does not, or in another state than these."""
+    found = next((one for one in await gather_members(desk) if one["memberId"] == member), None)
+    if found is None:
+        raise Failure(
+            Exit.REFUSED,
+            f"the service has no member with this certificate ({member[:8]}…)",
+            f"check --cert; kubectl ccf members {desk.network.name} lists the members",
+        )
+    if found["status"] not in states:
+        raise Failure(
+            Exit.NOT_NOW,
+            f"the member is {found['status']}, not {' or '.join(states)}",
+            f"acknowledge the state first: kubectl ccf ack {desk.network.name}",
+        )
+    return found
+
+
+def acknowledge(desk: Desk, member: str) -> Business:
+    """Become an active member."""
+    return Business(
+        "You would sign",
+        (
+            "a request for the digest of the service's present state",
+            "then an acknowledgement of that digest: you have seen the service and take part in its governance",
+        ),
+        messages.state_digest_update(member, desk.now()),
+        Then.ACKNOWLEDGE,
+    )
+
+
+async def open_service(desk: Desk, member: str) -> Business | str:
+    """Propose the opening, or vote for it where it has been proposed; a sentence where nothing is left to sign.
+
+    Raises Failure."""
+    status = (await desk.get("/node/network"))["service_status"]
+    if status == "Open":
+        return "the service is open already"
+    if status == "WaitingForRecoveryShares":
+        return f"the recovered service is accepted already; next: kubectl ccf submit-share {desk.network.name}"
+    await insist_on_member(desk, member, "Active")
+    return await propose_or_vote(desk, [await _opening(desk)], member)
+
+
+async def propose_or_vote(desk: Desk, actions: Sequence[Action], member: str) -> Business | str:
+    """A vote for a proposal of just these actions, where one is open, else the proposal; a sentence where the member
+    has voted. Signing the same proposal again would make another one."""
+    for one in await proposals(desk):
+        if one.state == "Open" and _same(one.actions, actions):
+            if await desk.find(f"/gov/members/proposals/{one.proposal_id}/ballots/{member}") is not None:
+                return f"you have voted for it: proposal {one.proposal_id[:8]}… waits for other members"
+            return _vote_for(desk, one, member)
+    return propose_actions(desk, actions)
+
+
+async def replacements(desk: Desk) -> list[Action]:
+    """Trust the operator's nodes that wait for it, and remove those that have provably ended."""
+    rows = {row["node_id"]: row["status"] for row in (await desk.get("/node/network/nodes"))["nodes"]}
+    status = desk.network.status
+    records = {r.node_id: r for r in status.nodes if r.node_id is not None}
+    # A day back, in whole days: clocks differ, and two members who propose the same day mean the same.
+    since = governance.certificate_time(desk.now() // 86400 * 86400 - 86400)
+    trust = [
+        governance.transition_node_to_trusted(node, since)
+        for node, state in sorted(rows.items())
+        if state == "Pending" and node in records and records[node].ended is None and records[node].stop is None
+    ]
+    counted = set(status.configuration.nodes) if status.configuration is not None else set()
+    remove = [
+        governance.remove_node(node)
+        for node, state in sorted(rows.items())
+        if state == "Trusted" and node in counted and node in records and records[node].ended is not None
+    ]
+    return [*remove, *trust]
+
+
+async def _opening(desk: Desk) -> Action:
+    """The opening of exactly the service that was checked. Both identities are read from the node itself: a renewed
+    certificate has another text, and CCF compares texts (CCF facts §8.8)."""
+    following = (await desk.get("/node/network"))["service_certificate"]
+    previous = None
+    if desk.expected.recovered_from is not None:
+        previous = (await desk.get("/node/service/previous_identity"))["previous_service_identity"]
+    action = governance.transition_service_to_open(following, previous)
+    if problem := opening_problem([action], desk.expected):
+        raise Failure(Exit.UNSAFE, problem, "sign nothing, and tell whoever runs the cluster")
+    return action
+
+
+def _same(some: Sequence[Action], others: Sequence[Action]) -> bool:
+    def plain(actions: Sequence[Action]) -> list[tuple[str, dict[str, str]]]:
+        return [(str(a.get("name")), {k: str(v).strip() for k, v in (a.get("args") or {}).items()}) for a in actions]
+
+    return plain(some) == plain(others)
+
+
+def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:
+    """A proposal, and one's own vote for it. Raises Failure if it would open a fork."""
+    if problem := opening_problem(actions, desk.expected):
+        raise Failure(Exit.UNSAFE, problem, f"to open the right one: kubectl ccf open {desk.network.name}")
+    return Business(
+        "You would sign",
+        (
+            *(f"a proposal to {line}" for line in explain_all(actions, names(desk))),
+            "then, unless it is decided by then, your own vote for it",
+        ),
+        messages.proposal(actions, desk.now()),
+        Then.VOTE_YES,
+    )
+
+
+def _vote_for(desk: Desk, one: Proposed, member: str) -> Business:
+    return vote(desk, one, member, messages.YES, f"a vote for proposal {one.proposal_id[:8]}…, which would")
+
+
+def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Business:
+    """A ballot. Raises Failure if it is a yes to the opening of a fork, or the proposal is decided."""
+    if one.state != "Open":
+        raise Failure(
+            Exit.NOT_NOW,
+            f"proposal {one.proposal_id} is {one.state}: no more ballots are taken",
+            f"kubectl ccf proposals {desk.network.name} lists open ones",
+        )
+    problem = opening_problem(one.actions, desk.expected)
+    if problem and source != messages.NO:
+        raise Failure(Exit.UNSAFE, f"proposal {one.proposal_id[:8]}…: {problem}", "do not vote for it; tell the others")
+    proposer = names(desk).get(one.proposer, f"member {one.proposer[:8]}…")
+    lines = (f"{words}:", *explain_all(one.actions, names(desk)), f"proposed by {proposer}, {one.ballots} ballot(s) in")
+    return Business("You would sign", lines, messages.ballot(member, one.proposal_id, source, desk.now()))
+
+
+def withdraw(desk: Desk, one: Proposed, member: str) -> Business:
+    """Withdraw one's own proposal. Raises Failure."""
+    if one.proposer != member:
+        raise Failure(
+            Exit.REFUSED,
+            f"proposal {one.proposal_id} was made by member {one.proposer[:8]}…, not by you",
+            f"vote against it: kubectl ccf vote {desk.network.name} {one.proposal_id[:8]} no",
+        )
+    lines = ("the withdrawal of your proposal, which would:", *explain_all(one.actions, names(desk)))
+    return Business("You would sign", lines, messages.withdrawal(one.proposal_id, desk.now()))
+
+
+async def encrypted_share(desk: Desk, member: str) -> str:
+    """The member's recovery share, encrypted for it (base64). Raises Failure."""
+    found = await desk.find(f"/gov/recovery/encrypted-shares/{member}")
+    if found is None:
+        raise Failure(
+            Exit.REFUSED,
+            f"the service has no recovery share for member {member[:8]}…",
+            "recovery members alone have one: those with an encryption key",
+        )
+    return str(found["encryptedShare"])
+
+
+async def insist_on_waiting_for_shares(desk: Desk) -> str | None:
+    """None while shares are taken; a sentence where none is needed any more. Raises Failure where it is too early."""
+    status = (await desk.get("/node/network"))["service_status"]
+    if status == "Open":
+        return "the service is open already: no share is needed"
+    if status != "WaitingForRecoveryShares":
+        raise Failure(
+            Exit.NOT_NOW,
+            f"the service does not take shares while it is {status}",
+            f"first the members accept it: kubectl ccf open {desk.network.name}",
+        )
+    return None
+
+
+def submit_share(desk: Desk, member: str, share: bytes) -> Business:
+    """Hand in a decrypted share."""
+    return Business(
+        "You would sign and send",
+        (
+            "your recovery share, in the clear within the connection to the node: with enough of them the service can "
+            "decrypt its whole ledger",
+        ),
+        messages.recovery_share(member, share, desk.now()),
+    )
+
+
+def names(desk: Desk) -> dict[str, str]:
+    """Names of nodes by their ids."""
+    return {r.node_id: r.name for r in desk.network.status.nodes if r.node_id is not None}

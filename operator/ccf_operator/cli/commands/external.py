@@ -1,0 +1,223 @@
+"""Signing with a key that is elsewhere (an HSM, a key vault): `prepare` writes what is to be signed, `finish` sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ccf_operator.cli import asking, business
+from ccf_operator.cli.commands import members
+from ccf_operator.cli.commands.members import Build, Choice, Out, ProposalFile, ProposalId, Show
+from ccf_operator.cli.desk import desk
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.identity import load_certificate, read
+from ccf_operator.cli.kubectl import Kubectl
+from ccf_operator.cli.options import (
+    Certificate,
+    DecryptedShare,
+    EncryptionKey,
+    Known,
+    NetworkName,
+    Node,
+    Reach,
+    on_cluster,
+)
+from ccf_operator.cli.prepared import Prepared, load, read_signature
+from ccf_operator.cli.reach import Way
+from ccf_operator.cli.signing import follow_up, outcome
+from ccf_operator.cli.terminal import console
+
+prepare = typer.Typer(
+    no_args_is_help=True,
+    help="Check and explain what you would sign, as the commands of the same name do, and write it to a file with the "
+    "bytes to sign beside it (.tbs), for a key that is elsewhere; then 'finish'.",
+)
+
+PreparedFile = Annotated[Path, typer.Argument(metavar="FILE", help="What 'prepare' has written.")]
+Signature = Annotated[
+    Path,
+    typer.Option("--signature", metavar="FILE", help="The signature: DER or r and s; binary, base64 or JSON."),
+]
+
+
+@prepare.command("ack")
+@on_cluster
+async def ack(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Acknowledge the service's state. Takes two signatures: of a request for its digest, then of the digest."""
+    await _prepare(kubectl, name, cert, members.build_ack, asking.show_service, out, node, reach, known_service)
+
+
+@prepare.command("open")
+@on_cluster
+async def open_(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Accept the service that the operator offers. Takes two signatures where you are the first: proposal and vote."""
+    await _prepare(kubectl, name, cert, business.open_service, asking.show_service, out, node, reach, known_service)
+
+
+@prepare.command("propose")
+@on_cluster
+async def propose(
+    kubectl: Kubectl,
+    name: NetworkName,
+    file: ProposalFile,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose what a file says, and vote for it. Takes two signatures."""
+    build = members.build_proposal(file)
+    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+
+
+@prepare.command("vote")
+@on_cluster
+async def vote(
+    kubectl: Kubectl,
+    name: NetworkName,
+    proposal_id: ProposalId,
+    choice: Choice,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Vote on a proposal."""
+    build = members.build_vote(proposal_id, choice)
+    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+
+
+@prepare.command("withdraw")
+@on_cluster
+async def withdraw(
+    kubectl: Kubectl,
+    name: NetworkName,
+    proposal_id: ProposalId,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Withdraw your own open proposal."""
+    build = members.build_withdrawal(proposal_id)
+    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+
+
+@prepare.command("trust")
+@on_cluster
+async def trust(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose to trust the operator's new nodes and to remove those that have ended, and vote for it."""
+    await _prepare(kubectl, name, cert, members.build_trust, asking.show_in_short, out, node, reach, known_service)
+
+
+@prepare.command("submit-share")
+@on_cluster
+async def submit_share(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    enc_key: EncryptionKey = None,
+    share: DecryptedShare = None,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Hand in your recovery share. The file that is written holds it in the clear: remove it when you are done."""
+    build = members.build_share(enc_key, share)
+    await _prepare(kubectl, name, cert, build, asking.show_service, out, node, reach, known_service)
+
+
+async def _prepare(
+    kubectl: Kubectl,
+    name: str,
+    cert: Path,
+    build: Build,
+    show: Show,
+    file: Path,
+    node: str | None,
+    way: Way,
+    known: Path | None,
+) -> None:
+    certificate = load_certificate(cert)
+    out = console()
+    pem = read(known, "the known service's certificate") if known is not None else None
+    async with desk(kubectl, name, node=node, way=way, known=pem) as at:
+        show(out, at)
+        made = await build(at, certificate.member_id)
+    if isinstance(made, str):
+        out.print(made)
+        return
+    asking.show_business(out, made, certificate.member_id)
+    _save(Prepared(name, node, certificate, made.title, made.request, made.then), file)
+
+
+def _save(prepared: Prepared, file: Path) -> None:
+    to_be_signed = prepared.save(file)
+    out = console()
+    out.print(Text.assemble("written: ", (str(file), "command"), ", to be signed: ", (str(to_be_signed), "command")))
+    out.print(f"Sign the second with ECDSA and {prepared.digest_name}, and finish; with a key file, for instance:")
+    out.print(f"  openssl dgst -{prepared.digest_name} -sign KEY -out {file}.sig {to_be_signed}", soft_wrap=True)
+    out.print(f"  kubectl ccf finish {prepared.network} {file} --signature {file}.sig", soft_wrap=True)
+
+
+@on_cluster
+async def finish(
+    kubectl: Kubectl,
+    name: NetworkName,
+    file: PreparedFile,
+    signature: Signature,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Send what 'prepare' has written, with the signature made elsewhere.
+
+    The service is checked again. Where a second signature follows, the next file to sign is written beside this one."""
+    prepared = load(file)
+    if prepared.network != name:
+        raise Failure(
+            Exit.USAGE, f"{file} was prepared for network {prepared.network}", "name that network, or prepare anew"
+        )
+    message = prepared.sign(read_signature(signature))
+    out = console()
+    pem = read(known_service, "the known service's certificate") if known_service is not None else None
+    async with desk(kubectl, name, node=prepared.node, way=reach, known=pem) as at:
+        asking.show_in_short(out, at)
+        at.insist()
+        answer = await asking.deliver(at, prepared.request, message)
+        out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)))
+        following = follow_up(prepared.then, prepared.certificate.member_id, answer.body, at.now())
+    if following is not None:
+        out.print("\nOne more signature is needed:")
+        again = Prepared(name, prepared.node, prepared.certificate, prepared.title, following, prepared.then.NOTHING)
+        _save(again, file.with_name(f"{file.name}-2"))

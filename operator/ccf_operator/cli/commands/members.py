@@ -1,0 +1,396 @@
+"""The members' commands: each shows what it would sign, asks, signs with a key file, and sends."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ccf_operator.ccf import messages
+from ccf_operator.ccf.messages import Action
+from ccf_operator.cli import asking, business, roster
+from ccf_operator.cli.business import Proposed
+from ccf_operator.cli.desk import Desk, desk
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.identity import load_certificate, load_member, read, read_share
+from ccf_operator.cli.kubectl import Kubectl
+from ccf_operator.cli.options import (
+    Certificate,
+    DecryptedShare,
+    EncryptionKey,
+    Format,
+    Key,
+    Known,
+    NetworkName,
+    Node,
+    Output,
+    Reach,
+    Yes,
+    on_cluster,
+)
+from ccf_operator.cli.output import say, table, titled, write
+from ccf_operator.cli.reach import Way
+from ccf_operator.cli.signing import Business
+from ccf_operator.cli.terminal import console
+
+Build = Callable[[Desk, str], Awaitable[Business | str]]
+Show = Callable[[Console, Desk], None]
+
+ProposalId = Annotated[str, typer.Argument(metavar="PROPOSAL", help="Its id, or the beginning of it.")]
+Choice = Annotated[
+    str, typer.Argument(metavar="yes|no|FILE", help="Your vote, or a JavaScript file that exports vote().")
+]
+ProposalFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help='JSON: {"actions": [{"name": ..., "args": {...}}]}.')
+]
+All = Annotated[bool, typer.Option("--all", "-a", help="Also those that are decided.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
+
+
+@on_cluster
+async def members(
+    kubectl: Kubectl,
+    name: NetworkName,
+    output: Output = Format.TEXT,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """List the consortium's members, as the service knows them."""
+    async with _at(kubectl, name, node, reach, known_service) as at:
+        at.insist()
+        listed = await roster.members(kubectl, at)
+        threshold = (await at.get("/gov/service/info")).get("configuration", {}).get("recoveryThreshold")
+    if output is not Format.TEXT:
+        write([one.document() for one in listed], output)
+        return
+    rows = table("member", "id", "status", "recovery")
+    for one in listed:
+        rows.add_row(one.name, f"{one.member_id[:8]}…", one.status, one.recovery)
+    active = sum(one.status == "Active" for one in listed)
+    note = f"{active} of {len(listed)} are active; {threshold} recovery shares are needed after a recovery"
+    say(console(), titled("Members", rows, Text(note, style="dim")))
+
+
+@on_cluster
+async def ack(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Acknowledge the service's state: it makes a member active."""
+    await _sign(kubectl, name, (cert, key), build_ack, asking.show_service, yes, node, reach, known_service)
+
+
+@on_cluster
+async def open_(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Accept the service that the operator offers: a new one, or a recovered one.
+
+    Shows what is offered and checks it: the node's key, the service's key, the service it goes on from, its TxID and
+    its nodes. Proposes the opening, or votes for it where another member has proposed the same; members give the
+    command one after the other until it is open."""
+    await _sign(kubectl, name, (cert, key), business.open_service, asking.show_service, yes, node, reach, known_service)
+
+
+@on_cluster
+async def proposals(
+    kubectl: Kubectl,
+    name: NetworkName,
+    every: All = False,
+    output: Output = Format.TEXT,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """List open proposals: what each would do, and whose votes are in and missing."""
+    async with _at(kubectl, name, node, reach, known_service) as at:
+        at.insist()
+        listed = [one for one in await business.proposals(at) if every or one.state == "Open"]
+        people = await roster.members(kubectl, at)
+        voted = {one.proposal_id: await roster.voters(at, one.proposal_id, people) for one in listed}
+    if output is not Format.TEXT:
+        write([_document(one, voted[one.proposal_id], people) for one in listed], output)
+        return
+    out = console()
+    if not listed:
+        out.print("no proposal is open" if not every else "no proposals")
+    for one in listed:
+        say(out, _shown(at, one, voted[one.proposal_id], people))
+
+
+def _shown(at: Desk, one: Proposed, voted: Sequence[str], people: Sequence[roster.Person]) -> Any:
+    known = {person.member_id: person.name for person in people} | business.names(at)
+    lines = [Text(f"- {line}") for line in explain_all(one.actions, known)]
+    missing = [p.name for p in people if p.status == "Active" and p.member_id not in voted]
+    state = [f"by {known.get(one.proposer, one.proposer[:8])}", f"voted: {roster.named(voted, people) or 'nobody'}"]
+    if one.state == "Open":
+        state.append(f"not yet: {', '.join(missing) or 'nobody'}")
+    if problem := opening_problem(one.actions, at.expected):
+        lines.append(Text(f"✗ {problem}", style="bad"))
+    return titled(f"{one.proposal_id}  {one.state}", *lines, Text(" · ".join(state), style="dim"))
+
+
+def _document(one: Proposed, voted: Sequence[str], people: Sequence[roster.Person]) -> dict[str, Any]:
+    return {
+        "proposalId": one.proposal_id,
+        "proposerId": one.proposer,
+        "state": one.state,
+        "actions": list(one.actions),
+        "voted": list(voted),
+        "missing": [p.member_id for p in people if p.status == "Active" and p.member_id not in voted],
+    }
+
+
+@on_cluster
+async def propose(
+    kubectl: Kubectl,
+    name: NetworkName,
+    file: ProposalFile,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose what a file says, and vote for it."""
+    build = build_proposal(file)
+    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+
+
+@on_cluster
+async def vote(
+    kubectl: Kubectl,
+    name: NetworkName,
+    proposal_id: ProposalId,
+    choice: Choice,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Vote on a proposal. A ballot cannot be changed."""
+    build = build_vote(proposal_id, choice)
+    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+
+
+@on_cluster
+async def withdraw(
+    kubectl: Kubectl,
+    name: NetworkName,
+    proposal_id: ProposalId,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Withdraw your own open proposal."""
+    build = build_withdrawal(proposal_id)
+    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+
+
+@on_cluster
+async def trust(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    key: Key,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose to trust the operator's new nodes and to remove those that have ended, together; and vote for it."""
+    await _sign(kubectl, name, (cert, key), build_trust, asking.show_in_short, yes, node, reach, known_service)
+
+
+@on_cluster
+async def submit_share(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    key: Key,
+    enc_key: EncryptionKey = None,
+    share: DecryptedShare = None,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Hand in your recovery share, so that the recovered service can decrypt its ledger.
+
+    It goes to the service that the members have accepted, after the same checks as for 'open'."""
+    build = build_share(enc_key, share)
+    await _sign(kubectl, name, (cert, key), build, asking.show_service, yes, node, reach, known_service)
+
+
+@on_cluster
+async def fetch_share(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Fetch your encrypted recovery share into a file, to decrypt it where your encryption key is (an HSM)."""
+    async with _at(kubectl, name, node, reach, known_service) as at:
+        at.insist()
+        member = load_certificate(cert).member_id
+        encrypted = await business.encrypted_share(at, member)
+    out.write_bytes(base64.b64decode(encrypted))
+    shown = console()
+    shown.print(f"{out} is encrypted with your RSA key (OAEP, SHA-256, also for MGF1). Decrypt it, for instance:")
+    shown.print(
+        f"  openssl pkeyutl -decrypt -inkey KEY -in {out} -out {out}.clear \\\n"
+        "    -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256",
+        soft_wrap=True,
+    )
+    shown.print(f"then: kubectl ccf submit-share {name} --share {out}.clear (or prepare submit-share)", soft_wrap=True)
+
+
+async def _sign(
+    kubectl: Kubectl,
+    name: str,
+    files: tuple[Path, Path],
+    build: Build,
+    show: Show,
+    assured: bool,
+    node: str | None,
+    way: Way,
+    known: Path | None,
+) -> None:
+    member = load_member(*files)
+    out = console()
+    async with _at(kubectl, name, node, way, known) as at:
+        show(out, at)
+        made = await build(at, member.member_id)
+        if isinstance(made, str):
+            out.print(made)
+            return
+        asking.show_business(out, made, member.member_id)
+        asking.confirm(assured=assured)
+        await asking.carry_out(out, at, member, made)
+
+
+def _at(kubectl: Kubectl, name: str, node: str | None, way: Way, known: Path | None) -> Any:
+    pem = read(known, "the known service's certificate") if known is not None else None
+    return desk(kubectl, name, node=node, way=way, known=pem)
+
+
+async def build_ack(at: Desk, member: str) -> Business | str:
+    """An acknowledgement; a sentence where the member is active already."""
+    found = await business.insist_on_member(at, member, "Accepted", "Active")
+    if found["status"] == "Active":
+        return "you are active already"
+    return business.acknowledge(at, member)
+
+
+def build_proposal(file: Path) -> Build:
+    """A proposal of the actions in a file. Raises Failure."""
+    text = read(file, "the proposal")
+    try:
+        actions: list[Action] = json.loads(text)["actions"]
+        assert all(isinstance(action["name"], str) for action in actions)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise Failure(
+            Exit.USAGE, f"{file} is not a proposal", 'write JSON: {"actions": [{"name": "...", "args": {...}}]}'
+        ) from error
+
+    async def build(at: Desk, member: str) -> Business | str:
+        await business.insist_on_member(at, member, "Active")
+        return business.propose_actions(at, actions)
+
+    return build
+
+
+def build_vote(proposal_id: str, choice: str) -> Build:
+    """A ballot: `yes`, `no`, or the JavaScript of a file. Raises Failure."""
+    plain = {"yes": (messages.YES, "a vote for"), "no": (messages.NO, "a vote against")}
+    source, words = plain.get(choice) or (read(Path(choice), "the ballot"), f"the ballot in {choice} on")
+
+    async def build(at: Desk, member: str) -> Business | str:
+        await business.insist_on_member(at, member, "Active")
+        one = await business.proposal(at, proposal_id)
+        return business.vote(at, one, member, source, f"{words} proposal {one.proposal_id[:8]}…, which would")
+
+    return build
+
+
+def build_withdrawal(proposal_id: str) -> Build:
+    """The withdrawal of one's own proposal."""
+
+    async def build(at: Desk, member: str) -> Business | str:
+        return business.withdraw(at, await business.proposal(at, proposal_id), member)
+
+    return build
+
+
+async def build_trust(at: Desk, member: str) -> Business | str:
+    """A proposal that replaces ended nodes by those that wait to be trusted; a sentence where there are none."""
+    await business.insist_on_member(at, member, "Active")
+    actions = await business.replacements(at)
+    if not actions:
+        return "no node waits to be trusted, and none that has ended is still part of the service"
+    return await business.propose_or_vote(at, actions, member)
+
+
+def build_share(encryption_key: Path | None, share: Path | None) -> Build:
+    """One's recovery share. Raises Failure."""
+    if (encryption_key is None) == (share is None):
+        raise Failure(
+            Exit.USAGE,
+            "your share must be decrypted: here with --enc-key, or elsewhere (--share)",
+            "give --enc-key FILE; for a key in an HSM see kubectl ccf share --help",
+        )
+
+    clear = read_share(share) if share is not None else None
+
+    async def build(at: Desk, member: str) -> Business | str:
+        if (unneeded := await business.insist_on_waiting_for_shares(at)) is not None:
+            return unneeded
+        await business.insist_on_member(at, member, "Active")
+        if clear is not None:
+            return business.submit_share(at, member, clear)
+        assert encryption_key is not None
+        return business.submit_share(at, member, await _decrypted(at, member, encryption_key))
+
+    return build
+
+
+async def _decrypted(at: Desk, member: str, key: Path) -> bytes:
+    encrypted = await business.encrypted_share(at, member)
+    try:
+        return messages.decrypt_share(read(key, "the encryption key"), encrypted)
+    except (ValueError, TypeError) as error:
+        raise Failure(
+            Exit.USAGE,
+            f"your share cannot be decrypted with {key}: {error}",
+            "give the RSA key whose public part the consortium has as yours",
+        ) from error

@@ -1,0 +1,137 @@
+"""Options and arguments that several commands share, and how a command runs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import subprocess
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from ccf_operator.cli.kubectl import Kubectl
+from ccf_operator.cli.reach import Way
+from ccf_operator.render import labels
+
+_CLUSTER = "Which cluster"
+_MEMBER = "Who signs"
+_SERVICE = "Which node"
+
+
+class Format(StrEnum):
+    """How the answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Names of networks, for the shell's completion."""
+    listed = subprocess.run(
+        [os.environ.get("KUBECTL", "kubectl"), "get", f"{labels.PLURAL}.{labels.GROUP}", "--output", "name"],
+        capture_output=True,
+        text=True,
+        timeout=5,
+        check=False,
+    )
+    names = [line.partition("/")[2] for line in listed.stdout.split()]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+NetworkName = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Name of the CCFNetwork.", autocompletion=complete_network)
+]
+Output = Annotated[Format, typer.Option("--output", "-o", help="For people, or for programs.")]
+Certificate = Annotated[
+    Path,
+    typer.Option("--cert", metavar="FILE", envvar="CCF_MEMBER_CERT", help="Your certificate.", rich_help_panel=_MEMBER),
+]
+Key = Annotated[
+    Path,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        envvar="CCF_MEMBER_KEY",
+        help="Your signing key. It never leaves this machine; for one in an HSM see 'prepare'.",
+        rich_help_panel=_MEMBER,
+    ),
+]
+EncryptionKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--enc-key",
+        metavar="FILE",
+        envvar="CCF_MEMBER_ENC_KEY",
+        help="Your RSA encryption key, which decrypts your recovery share here.",
+        rich_help_panel=_MEMBER,
+    ),
+]
+DecryptedShare = Annotated[
+    Path | None,
+    typer.Option(
+        "--share",
+        metavar="FILE",
+        help="Your recovery share, decrypted elsewhere (see 'share'), instead of --enc-key.",
+        rich_help_panel=_MEMBER,
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing. What must not be signed never is.")]
+Node = Annotated[
+    str | None,
+    typer.Option("--node", metavar="POD", help="Deal with this node (default: the best).", rich_help_panel=_SERVICE),
+]
+Reach = Annotated[
+    Way,
+    typer.Option("--reach", help="Pods' addresses, kubectl port-forward, or what works.", rich_help_panel=_SERVICE),
+]
+Known = Annotated[
+    Path | None,
+    typer.Option(
+        "--known-service",
+        metavar="FILE",
+        envvar="CCF_KNOWN_SERVICE",
+        help="The service's certificate as you know it from elsewhere (before the recovery): compared with what is "
+        "offered, so that you need not believe the cluster.",
+        rich_help_panel=_SERVICE,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the object that would be written; write nothing.")]
+
+_Kubeconfig = Annotated[
+    str | None, typer.Option("--kubeconfig", metavar="FILE", help="As kubectl's.", rich_help_panel=_CLUSTER)
+]
+_Context = Annotated[
+    str | None, typer.Option("--context", metavar="NAME", help="As kubectl's.", rich_help_panel=_CLUSTER)
+]
+_Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", metavar="NAME", help="As kubectl's.", rich_help_panel=_CLUSTER)
+]
+
+
+def on_cluster(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Make a command of a coroutine whose first parameter is a `Kubectl`: it gets kubectl's flags for where it is.
+
+    A kubectl plugin sees only the flags after its name, so that every command takes them itself."""
+    hints = get_type_hints(command, include_extras=True)
+    given = list(inspect.signature(command).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def run(kubeconfig: str | None, context: str | None, namespace: str | None, **arguments: Any) -> None:
+        asyncio.run(command(Kubectl(kubeconfig, context, namespace), **arguments))
+
+    own = [parameter.replace(annotation=hints[parameter.name]) for parameter in given]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in (("namespace", _Namespace), ("context", _Context), ("kubeconfig", _Kubeconfig))
+    ]
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    run.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*keyword, *added]}
+    del run.__wrapped__
+    return run

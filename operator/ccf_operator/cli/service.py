@@ -1,0 +1,174 @@
+"""Which service a member should find behind a node, and whether it is the one that is offered.
+
+A recovered service is offered by one node only, the operator's winner, and by those that joined it. Any other
+recovered service is a fork: it has another key, though everything in its ledger may be the same (CCF facts §8.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.network import Network
+from ccf_operator.cli.words import shorten
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The service that the operator says is the network's: certificate (PEM) and public key; the public key of the
+    service that it goes on from, where it is a recovered one that waits for its members."""
+
+    certificate: str
+    key: str
+    recovered_from: str | None = None
+
+
+class Finding(StrEnum):
+    """How a check came out."""
+
+    GOOD = "good"
+    DOUBT = "doubt"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at, and what was found."""
+
+    finding: Finding
+    what: str
+
+
+def expected_service(network: Network) -> Expected:
+    """The service that members deal with now: the winner's while a recovery waits for them, else the known one.
+
+    Raises Failure (NOT_NOW) where there is none yet, or none that may be offered."""
+    status = network.status
+    attempt = status.attempt
+    if attempt is not None:
+        if attempt.winner is None:
+            raise Failure(
+                Exit.NOT_NOW,
+                f"the network is being recovered and no ledger has been chosen yet ({status.phase.value}: "
+                f"{shorten(status.message)})",
+                f"wait until kubectl ccf status {network.name} says AwaitingMembers",
+            )
+        return Expected(attempt.winner.service_certificate, attempt.winner.public_key, attempt.base_service)
+    service = status.service
+    if service.certificate is None or service.public_key is None:
+        raise Failure(
+            Exit.NOT_NOW,
+            f"the service has not been created yet ({shorten(status.message)})",
+            f"wait until kubectl ccf status {network.name} says AwaitingOpen",
+        )
+    return Expected(service.certificate, service.public_key)
+
+
+def check(
+    network: Network, expected: Expected, node: str, live: Mapping[str, NodeAnswers], known: str | None
+) -> list[Check]:
+    """Whether `node` offers what the operator says, and nothing else is offered. `known`: PEM of the service that the
+    member knows from elsewhere (before the recovery, where there was one)."""
+    answers = live[node]
+    checks = [_is_the_operators(network, node, answers), _has_the_key(expected, answers)]
+    if expected.recovered_from is not None:
+        checks += _recovered(network, expected, answers)
+    if known is not None:
+        checks.append(_is_known(expected, answers, known))
+    checks.append(_its_nodes(network, answers))
+    checks += _others(network, expected, node, live)
+    return checks
+
+
+def _is_the_operators(network: Network, node: str, answers: NodeAnswers) -> Check:
+    record = network.status.node(node)
+    if record is None or node in {pod.name for pod in network.strangers}:
+        return Check(Finding.BAD, f"{node} is not a node that the operator made")
+    if answers.impostor or (record.node_id is not None and answers.node_id != record.node_id):
+        return Check(Finding.BAD, f"{node} does not hold the key that the operator knows as its node's")
+    winner = network.status.attempt.winner if network.status.attempt is not None else None
+    role = ", the operator's winner" if winner is not None and winner.node == node else ""
+    return Check(Finding.GOOD, f"{node}{role}, proved that it is node {(answers.node_id or '')[:8]}…")
+
+
+def _has_the_key(expected: Expected, answers: NodeAnswers) -> Check:
+    if answers.network is None:
+        return Check(Finding.BAD, f"it does not say which service it is part of ({answers.problem or 'no answer'})")
+    found = answers.network.service_key
+    if found == expected.key:
+        return Check(Finding.GOOD, f"its service is the operator's: key {found[:8]}…")
+    return Check(Finding.BAD, f"its service is another one: key {found[:8]}…, the operator's has {expected.key[:8]}…")
+
+
+def _recovered(network: Network, expected: Expected, answers: NodeAnswers) -> list[Check]:
+    attempt = network.status.attempt
+    assert attempt is not None
+    assert attempt.winner is not None
+    winner = attempt.winner
+    checks = []
+    if answers.previous_identity_key == expected.recovered_from:
+        checks.append(Check(Finding.GOOD, f"it goes on from the known service: key {attempt.base_service[:8]}…"))
+    else:
+        found = f"key {answers.previous_identity_key[:8]}…" if answers.previous_identity_key else "none"
+        checks.append(Check(Finding.BAD, f"it goes on from another service than the known one: {found}"))
+    if answers.network is not None:
+        created = str(answers.network.create_tx_id)
+        same = (answers.network.recovery_count, created) == (winner.recovery_count, winner.create_tx_id)
+        found = f"recovery {answers.network.recovery_count}, created at {created}: recovered up to {winner.tx_id}"
+        other = f"recovery {winner.recovery_count}, created at {winner.create_tx_id}"
+        checks.append(
+            Check(Finding.GOOD, found)
+            if same
+            else Check(Finding.BAD, f"recovery {answers.network.recovery_count}, created at {created}; chosen: {other}")
+        )
+    if attempt.timeline.losers_gone_at is None:
+        checks.append(Check(Finding.BAD, "other candidates of this recovery may still run: two forks could be offered"))
+    return checks
+
+
+def _is_known(expected: Expected, answers: NodeAnswers, known: str) -> Check:
+    try:
+        key = key_fingerprint(known)
+    except BadCertificate as error:
+        raise Failure(Exit.USAGE, f"the known service's certificate: {error}", "give a PEM file") from error
+    offered = answers.previous_identity_key if expected.recovered_from is not None else expected.key
+    what = "goes on from" if expected.recovered_from is not None else "is"
+    if offered == key:
+        return Check(Finding.GOOD, f"it {what} the service in your own file: key {key[:8]}…")
+    return Check(Finding.BAD, f"your own file has another service: key {key[:8]}…, this one {what} {offered or 'none'}")
+
+
+def _its_nodes(network: Network, answers: NodeAnswers) -> Check:
+    names = {record.node_id: record.name for record in network.status.nodes if record.node_id is not None}
+    members = [row for row in answers.nodes if row.status == "Trusted"]
+    unknown = [row.node_id for row in members if row.node_id not in names]
+    if unknown:
+        listed = ", ".join(f"{node[:8]}…" for node in unknown)
+        return Check(Finding.BAD, f"nodes are part of it that the operator does not know: {listed}")
+    if not members:
+        return Check(Finding.BAD, "it does not say which nodes are part of it")
+    listed = ", ".join(f"{names[row.node_id]} ({row.node_id[:8]}…)" for row in members)
+    return Check(Finding.GOOD, f"its nodes are the operator's: {listed}")
+
+
+def _others(network: Network, expected: Expected, node: str, live: Mapping[str, NodeAnswers]) -> list[Check]:
+    checks = []
+    for pod in network.strangers:
+        if pod.name == node:
+            continue
+        answers = live.get(pod.name)
+        offered = answers.network.service_key if answers is not None and answers.network is not None else None
+        if offered is not None and offered != expected.key:
+            checks.append(
+                Check(
+                    Finding.DOUBT,
+                    f"a fork is offered besides: pod {pod.name}, service {offered[:8]}…; not the operator's",
+                )
+            )
+        else:
+            checks.append(Check(Finding.DOUBT, f"pod {pod.name} bears the network's label and is not the operator's"))
+    return checks

@@ -1,0 +1,196 @@
+"""Members and operators with nothing but `kubectl` and `kubectl ccf`, on a network that really runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ccf_operator.cli.exits import Exit
+from integration.control_plane import ControlPlane
+from integration.world.world import World, living
+from members import GeneratedMember, generate_member
+
+NAMES = ("alice", "bob", "carol")
+
+
+@dataclass
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Desk:
+    """Three members at their machines."""
+
+    world: World
+    control_plane: ControlPlane
+    directory: Path
+    people: list[GeneratedMember]
+
+    def file(self, name: str) -> str:
+        return str(self.directory / name)
+
+    async def ccf(self, *words: str) -> Said:
+        """kubectl ccf, as a program of its own."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ccf_operator.cli",
+            *words,
+            "--kubeconfig",
+            str(self.control_plane.kubeconfig),
+            "--namespace",
+            self.world.namespace,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "KUBECTL": str(self.control_plane.binaries / "kubectl"), "PYTHONPATH": "operator"},
+        )
+        out, err = await process.communicate()
+        return Said(process.returncode or 0, out.decode(), err.decode())
+
+    async def done(self, *words: str) -> str:
+        """The same; what it said, having succeeded."""
+        said = await self.ccf(*words)
+        assert said.code == 0, f"{words}: {said.out}\n{said.err}"
+        return said.out
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        return ("--cert", self.file(f"{name}_cert.pem"), "--key", self.file(f"{name}_privk.pem"))
+
+    async def as_member(self, name: str, command: str, *words: str) -> str:
+        return await self.done(command, "bank", *words, *self.keys(name), "--yes")
+
+    async def elsewhere(self, name: str, kind: str, *words: str) -> str:
+        """A member whose key no command gets: prepare, sign, finish, until no more signature is asked for."""
+        person = next(one for one in self.people if one.name == name)
+        key = load_pem_private_key(person.key_pem.encode(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        file = self.directory / f"{name}-{kind}"
+        for stale in self.directory.glob(f"{name}-{kind}*"):
+            stale.unlink()
+        cert = self.file(f"{name}_cert.pem")
+        said = await self.done("prepare", kind, "bank", *words, "--cert", cert, "--out", str(file))
+        while file.exists():
+            signature = file.with_suffix(".sig")
+            signature.write_bytes(key.sign(file.with_name(f"{file.name}.tbs").read_bytes(), ec.ECDSA(hashes.SHA384())))
+            said += await self.done("finish", "bank", str(file), "--signature", str(signature))
+            file = file.with_name(f"{file.name}-2")
+        return said
+
+    async def open(self) -> None:
+        """The members accept whatever service the operator offers; two of three suffice."""
+        await self.as_member("alice", "open")
+        await self.elsewhere("bob", "open")
+
+
+@pytest_asyncio.fixture
+async def at(
+    control_plane: ControlPlane,
+    operator_kubeconfig: Path,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Desk]:
+    """A network that waits to be opened by three members, two of whose shares recover it."""
+    monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
+    people = [generate_member(name) for name in NAMES]
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for one in people:
+        (keys / f"{one.name}_cert.pem").write_text(one.certificate_pem)
+        (keys / f"{one.name}_privk.pem").write_text(one.key_pem)
+        (keys / f"{one.name}_enc_privk.pem").write_text(one.encryption_key_pem or "")
+    async with living(control_plane, namespace, tmp_path, people) as world:
+        await world.operator()
+        await world.create(recoveryThreshold=2)
+        await world.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")
+        yield Desk(world, control_plane, keys, people)
+
+
+async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> None:
+    assert "kubectl ccf open bank" in await at.done("status", "bank")
+    early = await at.ccf("open", "bank", *at.keys("alice"), "--yes")
+    assert (early.code, "kubectl ccf ack bank" in early.err) == (Exit.NOT_NOW, True)
+    await at.as_member("alice", "ack")
+    await at.elsewhere("bob", "ack")
+    assert [one["status"] for one in json.loads(await at.done("members", "bank", "-o", "json"))] == [
+        "Active",
+        "Active",
+        "Accepted",
+    ]
+    await at.as_member("carol", "ack")
+    assert "already" in await at.as_member("carol", "ack")
+
+    asked = await at.ccf("open", "bank", *at.keys("alice"))
+    assert asked.code == Exit.DECLINED, "nobody was asked"
+    assert await proposals(at) == []
+    await at.as_member("alice", "open")
+    [proposal] = await proposals(at)
+    assert (len(proposal["voted"]), len(proposal["missing"])) == (1, 2)
+    assert "you have voted" in await at.as_member("alice", "open")
+    await at.elsewhere("bob", "open")
+    await at.world.running()
+    assert "open already" in await at.as_member("carol", "open")
+    known = at.directory / "service_cert.pem"
+    known.write_text(at.world.certificate())
+
+    at.world.kubelet.kill(*at.world.majority())
+    await at.world.members_asked()
+    early = await at.ccf(
+        "submit-share", "bank", *at.keys("alice"), "--enc-key", at.file("alice_enc_privk.pem"), "--yes"
+    )
+    assert (early.code, "kubectl ccf open bank" in early.err) == (Exit.NOT_NOW, True)
+    shown = await at.as_member("alice", "open", "--known-service", str(known))
+    assert at.world.story.attempt["winner"]["txID"] in shown
+    assert "your own file" in shown
+    await at.elsewhere("carol", "open", "--known-service", str(known))
+    await at.as_member("carol", "submit-share", "--enc-key", at.file("carol_enc_privk.pem"))
+    await at.elsewhere("alice", "submit-share", "--enc-key", at.file("alice_enc_privk.pem"))
+    await at.world.running()
+    document = json.loads(await at.done("status", "bank", "-o", "json"))
+    assert document["status"]["history"][0]["result"] == "Succeeded"
+    assert len(document["nodes"]) == 3
+    assert all(one["serviceStatus"] == "Open" for one in document["nodes"].values())
+
+
+async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> None:
+    for name in NAMES:
+        await at.as_member(name, "ack")
+    await at.open()
+    await at.world.running()
+    file = at.directory / "proposal.json"
+    file.write_text(json.dumps({"actions": [{"name": "set_recovery_threshold", "args": {"recovery_threshold": 3}}]}))
+    said = await at.as_member("alice", "propose", str(file))
+    assert "let 3 recovery shares suffice" in said
+    [proposal] = await proposals(at)
+    identity = proposal["proposalId"]
+    refused = await at.ccf("withdraw", "bank", identity[:8], *at.keys("bob"), "--yes")
+    assert refused.code == Exit.REFUSED
+    await at.as_member("bob", "vote", identity[:8], "no")
+    assert "voted: alice, bob" in await at.done("proposals", "bank")
+    await at.as_member("alice", "withdraw", identity[:8])
+    assert await proposals(at) == []
+    missing = await at.ccf("vote", "bank", "ffffffff", "yes", *at.keys("bob"), "--yes")
+    assert missing.code == Exit.NOT_FOUND
+
+
+async def proposals(at: Desk) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(await at.done("proposals", "bank", "-o", "json"))
+    return found

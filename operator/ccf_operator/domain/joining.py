@@ -182,11 +182,11 @@ def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) ->
         record.stop = record.stop or LOSER
     _stop_the_old(draft)
     _note_joined(draft, attempt, view)
-    _want_joiners(draft, attempt, view)
+    _want_joiners(draft, attempt, winner, view)
     if any(record.ended is None for record in losers(draft, attempt, winner)):
         return
     attempt.timeline.losers_gone_at = attempt.timeline.losers_gone_at or draft.now
-    if attempt.phase is AttemptPhase.JOINING and view.leader is not None and _joiners_settled(draft, attempt):
+    if attempt.phase is AttemptPhase.JOINING and view.leader is not None and _joiners_settled(draft, attempt, winner):
         move(attempt, AttemptPhase.AWAITING_MEMBERS)
         attempt.timeline.joined_at = draft.now
         draft.report("AwaitingMembers", f"attempt {attempt.number}: the members must accept the recovered service")
@@ -208,23 +208,23 @@ def _note_joined(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
             note_joined(draft, record, view.leader)
 
 
-def _want_joiners(draft: Draft, attempt: Attempt, view: ServiceView) -> None:
+def _want_joiners(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
     """Joiners before the members vote: CCF trusts them at once then, and not after (CCF facts §7.1)."""
     target, leader = draft.status.node(view.primary or ""), view.leader
     if target is None or leader is None or leader.network is None or service_status(view) != SERVICE_RECOVERING:
         return
     stop_failed(draft, joiners(draft, attempt), _named(attempt))
-    there = sum(r.ended is None and r.stop is None for r in joiners(draft, attempt))
-    missing = draft.seen.spec.nodes - 1 - there
+    there = sum(r.ended is None and r.stop is None for r in _network(draft, attempt, winner))
+    missing = draft.seen.spec.nodes - there
     if not may_plan(draft):
         return
     for _ in range(missing):
         plan_joiner(draft, target, leader.network.service_certificate, attempt.number)
 
 
-def _joiners_settled(draft: Draft, attempt: Attempt) -> bool:
-    living = [r for r in joiners(draft, attempt) if r.ended is None and r.stop is None]
-    short = len(living) < draft.seen.spec.nodes - 1
+def _joiners_settled(draft: Draft, attempt: Attempt, winner: Winner) -> bool:
+    living = [r for r in _network(draft, attempt, winner) if r.ended is None and r.stop is None]
+    short = len(living) < draft.seen.spec.nodes
     chosen = attempt.timeline.chosen_at or draft.now
     return not awaited(draft, attempt) and (not short or draft.now - chosen > JOINER_PATIENCE)
 

@@ -53,11 +53,12 @@ class Ledger:
     service: str
     recovery_count: int
     configurations: list[tuple[int, frozenset[str]]]
+    opened: bool = False
 
 
 @dataclass
 class Service:
-    """One CCF service: `nodes` are trusted processes by pod name."""
+    """One CCF service; `state` is what its nodes say where its status does not tell."""
 
     key: str
     status: str
@@ -66,6 +67,14 @@ class Service:
     previous: str | None = None
     commit: TxID = field(default_factory=lambda: TxID(2, 1))
     configurations: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    state: str | None = None
+    elections: int = 0
+    has_shares: bool = True
+    """Whether the service it recovers was ever open: only then do shares of its ledger secret exist."""
+
+    @property
+    def view(self) -> int:
+        return self.created.view + self.elections
 
     @property
     def members(self) -> frozenset[str]:
@@ -200,13 +209,14 @@ class World:
             return NodeAnswers(problem="timed out")
         service, trusted = process.service, process.trusted
         primary = self.primary_of(service)
-        view = service.created.view
+        view = service.view
         rows = tuple(
             NodeRow(p.node_id, "Trusted" if p.trusted else "Pending", p.node_id == primary, {"client": f"{p.pod}.x:1"})
             for p in self._alive(service)
         )
         open_now = service.status == "Open"
-        state = "PartOfNetwork" if open_now or service.recovery_count == 0 else "PartOfPublicNetwork"
+        public = "PartOfNetwork" if open_now or service.recovery_count == 0 else "PartOfPublicNetwork"
+        state = service.state or public
         if not trusted:
             return NodeAnswers(
                 reached=True,
@@ -343,6 +353,7 @@ class World:
         service = Service(
             digest(f"service {pod.name}"), "Recovering", base.recovery_count + 1, created, base.service, created
         )
+        service.has_shares = base.opened
         self.services.append(service)
         pod.stage_message = json.dumps(
             {
@@ -351,6 +362,7 @@ class World:
                     "lastSigned": str(base.end),
                     "committedEnd": 1,
                     "sound": True,
+                    "opened": base.opened,
                     "configurations": [sorted(nodes) for _, nodes in base.configurations[-4:]],
                     "configurationSeqnos": [seqno for seqno, _ in base.configurations[-4:]],
                 },
@@ -364,7 +376,7 @@ class World:
     def _change_members(self, service: Service, nodes: frozenset[str]) -> None:
         seqno = service.commit.seqno + 1
         service.configurations = [(seqno, nodes)]
-        self._advance(service, TxID(service.created.view, seqno), configuration=(seqno, nodes))
+        self._advance(service, TxID(service.view, seqno), configuration=(seqno, nodes))
 
     def _advance(self, service: Service, to: TxID, *, configuration: tuple[int, frozenset[str]] | None = None) -> None:
         service.commit = to
@@ -381,21 +393,59 @@ class World:
         key = self.status.service.public_key
         return next(s for s in self.services if s.key == key)
 
+    @property
+    def recovering(self) -> Service:
+        """The service of the winner."""
+        assert self.status.attempt is not None
+        assert self.status.attempt.winner is not None
+        key = self.status.attempt.winner.public_key
+        return next(s for s in self.services if s.key == key)
+
     def open(self) -> None:
-        self.service.status = "Open"
+        self._open(self.service)
+
+    def _open(self, service: Service) -> None:
+        service.status, service.state = "Open", None
+        for process in self._alive(service):
+            process.ledger.opened = process.ledger.opened or (process.trusted and not process.silent)
 
     def write(self, count: int = 1) -> TxID:
         """Commit transactions in the open service; the last one's TxID."""
         assert self.quorum_of(self.service)
-        self._advance(self.service, TxID(self.service.commit.view, self.service.commit.seqno + count))
-        return self.service.commit
+        return self.write_to(self.service, count)
+
+    def write_to(self, service: Service, count: int = 1) -> TxID:
+        self._advance(service, TxID(service.view, service.commit.seqno + count))
+        return service.commit
 
     def accept(self) -> None:
         """The members accept the recovered service of the winner and submit their shares."""
-        assert self.status.attempt is not None
-        assert self.status.attempt.winner is not None
-        key = self.status.attempt.winner.public_key
-        next(s for s in self.services if s.key == key).status = "Open"
+        self.vote()
+        self.submit()
+        self.decrypted()
+
+    def vote(self) -> None:
+        assert self.recovering.status == "Recovering"
+        self.recovering.status = "WaitingForRecoveryShares"
+
+    def submit(self) -> None:
+        """The members submit their shares; every node begins to decrypt its ledger."""
+        service = self.recovering
+        assert (service.status, service.state) == ("WaitingForRecoveryShares", None), "it takes no shares"
+        assert service.has_shares, "a service that was never open has no shares"
+        service.state = "ReadingPrivateLedger"
+
+    def decrypted(self) -> None:
+        assert self.recovering.state == "ReadingPrivateLedger"
+        self._open(self.recovering)
+
+    def lose_the_opening(self) -> None:
+        """The primary has decrypted and dies before the opening is committed (CCF facts §8.8)."""
+        service = self.recovering
+        assert service.state == "ReadingPrivateLedger"
+        primary = self.primary_of(service)
+        service.state = "PartOfNetwork"
+        self.kill(*(p.pod for p in self._alive(service) if p.node_id == primary))
 
     def trust(self, name: str, *, remove: str | None = None) -> None:
         """The members trust a pending node and remove another, in one proposal."""
@@ -432,8 +482,14 @@ class World:
         return sorted(p.name for p in self.pods.values() if self._running(p))
 
     def kill(self, *pods: str) -> None:
+        led = {s.key: self.primary_of(s) for s in self.services}
         for name in pods:
             self.pods[name].exit_code = 137
+        for service in self.services:
+            primary = self.primary_of(service)
+            if primary is not None and primary != led[service.key]:
+                service.elections += 1
+                self.write_to(service)
 
     def silence(self, *pods: str) -> None:
         for name in pods:

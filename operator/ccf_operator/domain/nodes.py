@@ -103,7 +103,7 @@ def _note_end(draft: Draft, record: NodeRecord) -> None:
 
 
 def _learn_ids_from_rows(draft: Draft) -> None:
-    """Names of nodes the operator never reached itself, from the rows of the service's trusted nodes."""
+    """Ids of nodes the operator never reached itself, from the rows of the service's trusted nodes."""
     unknown = {record.name: record for record in draft.status.nodes if record.node_id is None}
     if not unknown:
         return
@@ -117,9 +117,12 @@ def _learn_ids_from_rows(draft: Draft) -> None:
 
 
 def _of_service(draft: Draft) -> list[NodeAnswers]:
-    key = draft.status.service.public_key
+    """What nodes of the service say, and of the one that is being recovered."""
+    attempt = draft.status.attempt
+    recovering = attempt.winner.public_key if attempt is not None and attempt.winner is not None else None
+    keys = {draft.status.service.public_key, recovering}
     found = (draft.answers(record) for record in draft.alive())
-    return [a for a in found if a is not None and a.network is not None and a.network.service_key == key]
+    return [a for a in found if a is not None and a.network is not None and a.network.service_key in keys]
 
 
 def want_pods(draft: Draft) -> None:

@@ -44,6 +44,16 @@ from unit.domain.given import (
 )
 
 A = record("a", command=Command.START)
+CHOSEN = Winner(
+    node="r-a",
+    volume="v-a",
+    tx_id="2.20",
+    create_tx_id="4.21",
+    recovery_count=1,
+    service_certificate="PEM",
+    public_key=NEW,
+    chosen_at=START,
+)
 
 
 def look(of: NetworkStatus, after: float = 0, **seen: Any) -> Draft:
@@ -96,6 +106,16 @@ def test_the_id_of_a_node_that_was_never_reached_comes_from_the_services_rows() 
     of = status(A, record("b", node_id=None))
     said = {"a": answers("a", configs=[config("a", "b")], rows={"a": "Trusted", "b": "Trusted"})}
     assert [r.node_id for r in look(of, answers=said).status.nodes] == [node_id("a"), node_id("b")]
+
+
+def test_so_does_that_of_a_joiner_of_a_service_that_is_being_recovered() -> None:
+    # It was trusted and died between two looks: only whoever waits for it in vain can tell its id.
+    winner = record("r-a", command=Command.RECOVER, attempt=1)
+    gone = record("j", attempt=1, node_id=None, ended=end())
+    of = status(winner, gone, attempt=attempt(recovered("a", "2.20"), winner=CHOSEN))
+    rows = {"r-a": "Trusted", "j": "Trusted"}
+    said = {"r-a": answers("r-a", configs=[config("r-a"), config("r-a", "j")], key=NEW, rows=rows)}
+    assert [r.node_id for r in look(of, answers=said).status.nodes] == [node_id("r-a"), node_id("j")]
 
 
 def test_a_note_goes_when_its_reason_does() -> None:
@@ -252,21 +272,11 @@ def test_the_trusted_and_the_fit_are_labelled_and_a_label_that_is_right_is_left_
 def test_in_a_recovery_the_trusted_are_those_of_the_recovering_network() -> None:
     joiner = record("j", attempt=1)
     winner = record("r-a", attempt=1, command=Command.RECOVER)
-    chosen = Winner(
-        node="r-a",
-        volume="v-a",
-        tx_id="2.20",
-        create_tx_id="4.21",
-        recovery_count=1,
-        service_certificate="PEM",
-        public_key=NEW,
-        chosen_at=START,
-    )
     of = status(
         joiner,
         winner,
         configuration=configuration("a", "b", "c"),
-        attempt=attempt(recovered("a", "2.20"), winner=chosen, network=configuration("r-a", "j")),
+        attempt=attempt(recovered("a", "2.20"), winner=CHOSEN, network=configuration("r-a", "j")),
     )
     found = labels_of(draft(of))
     assert found["j"] == {labels.TRUSTED: "true"}

@@ -132,6 +132,12 @@ class SimulatedNode:
         listener.close()
         return address
 
+    def open_interface(self, interface: str) -> None:
+        """Listen again where it listened before `close_interface`."""
+        listener = self._listeners[interface] = self._listener(self.config.interfaces[interface])
+        listener.open()
+        listener.start()
+
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from ccf_operator.render import labels
+from ccf_operator.render.labels import Role
 from integration.world.api import Api, ApiError, Raw
 from integration.world.cluster_dns import ClusterDns
 from integration.world.pod_run import PodRun
@@ -110,7 +112,7 @@ class Kubelet:
         self.shared_volumes += [
             f"{name} was started on {claim} while {other.name} ran on it"
             for other in self.runs.values()
-            if other.volume == self.volume(claim) and other.running
+            if other.volume == self.volume(claim) and other.running and not _joins_beside_loser(raw, other.raw)
         ]
         directory = self.root / "pods" / uid
         directory.mkdir(parents=True)
@@ -166,6 +168,15 @@ class Kubelet:
         await self.api.insist(
             "PATCH", f"{path}/status", {"status": {"phase": "Bound"}}, content_type="application/merge-patch+json"
         )
+
+
+def _joins_beside_loser(pod: Raw, other: Raw) -> bool:
+    """A joiner writes a generation that nobody reads: it need not wait for a candidate that was not chosen."""
+    return bool(_role(pod) == Role.NODE.value and _role(other) == Role.CANDIDATE.value)
+
+
+def _role(pod: Raw) -> str:
+    return str(pod["metadata"]["labels"][labels.ROLE])
 
 
 _INFO = (

@@ -75,7 +75,7 @@ class World:
             },
             consensus={"messageTimeout": "100ms", "electionTimeout": "2000ms"},
             ledgerSignatures={"delay": "100ms"},
-            **{"recovery": {"quorumLossWindow": "2s"}, **spec},
+            **{"recovery": {"quorumLossWindow": "1s"}, **spec},
         )
         await self.api.ask("POST", self.path.rpartition("/")[0], manifest)
 

@@ -1,0 +1,111 @@
+"""Nodes that hang, are slow, talk rubbish or are not who they were: none may hold a recovery up, or bring one about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from integration.world import impostors
+from integration.world.story import Story
+from integration.world.world import World
+from simulator.node import SimulatedNode
+
+Bad = Callable[[SimulatedNode], AbstractAsyncContextManager[None]]
+
+
+def rubbish(node: SimulatedNode) -> AbstractAsyncContextManager[None]:
+    body = b'{"node_id": 7, "state": [], "service_status": {}, "configs": "none"}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return impostors.babbling(node, head + body)
+
+
+@pytest.mark.parametrize("bad", [impostors.hung, rubbish], ids=lambda bad: bad.__name__)
+async def test_a_survivor_that_cannot_be_asked_is_done_without(world: World, bad: Bad) -> None:
+    await world.operator()
+    await world.open()
+    await world.write()
+    lost = world.majority()
+    [survivor] = [one["name"] for one in world.story.nodes() if one["name"] not in lost]
+    [volume] = [one["volume"] for one in world.story.nodes(name=survivor)]
+
+    async with bad(world.node(survivor)):
+        world.kubelet.kill(*lost)
+        await world.recovered()
+
+    await world.nothing_is_missing()
+    [attempt] = world.story.status["history"]
+    assert attempt["candidates"][volume].startswith("Unreachable")
+    assert attempt["winnerVolume"] != volume
+
+
+async def test_nodes_that_hang_are_not_lost(world: World) -> None:
+    """A majority that does not answer is a suspicion: nobody may act on it, and it goes with the first answer."""
+    await world.operator()
+    await world.open()
+    await world.write()
+    uids = {name: pod["metadata"]["uid"] for name, pod in world.story.pods.items()}
+    names = [one["name"] for one in world.story.nodes()]
+
+    async with impostors.hung(*[world.node(name) for name in names[:2]]):
+        await world.story.until("a suspicion", lambda s: _verdict(s) == "Suspected")
+        before = len(world.story.versions)
+        assert world.story.attempt == {}
+    for name in names[:2]:
+        world.node(name).open_interface(impostors.OPERATOR)
+    await world.story.until("that all is well", lambda s: _verdict(s) == "Healthy")
+    await world.running()
+
+    assert len(world.story.versions) > before
+    assert {name: pod["metadata"]["uid"] for name, pod in world.story.pods.items()} == uids
+    assert world.story.status.get("history", []) == []
+    await world.nothing_is_missing()
+
+
+async def test_a_survivor_whose_address_another_has_taken_is_not_believed(world: World) -> None:
+    await world.operator()
+    await world.open()
+    await world.write()
+    lost = world.majority()
+    [survivor] = [one["name"] for one in world.story.nodes() if one["name"] not in lost]
+
+    async with impostors.usurped(world.node(survivor), by=world.node(lost[0])):
+        await world.story.until("a note", lambda s: any("not the node" in one.get("note", "") for one in s.nodes()))
+        assert not any(one["name"] == survivor for one in world.story.nodes(fit=True))
+        world.kubelet.kill(*lost)
+        await world.recovered()
+
+    await world.nothing_is_missing()
+
+
+async def test_a_candidate_that_never_comes_to_an_end_times_out_alone(world: World) -> None:
+    await world.operator()
+    await world.open(recovery={"quorumLossWindow": "1s", "candidateDeadline": "3s"})
+    await world.write()
+
+    world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
+    name = await world.story.until("a candidate", lambda s: next(iter(_candidates(s)), None))
+    await world.story.until(f"{name} to run", lambda s: _runs(s, name))
+    async with impostors.dripping(world.node(name)):
+        await world.recovered()
+
+    await world.nothing_is_missing()
+    [attempt] = world.story.status["history"]
+    assert sorted(result.split()[0].strip(":") for result in attempt["candidates"].values()) == [
+        "Recovered",
+        "Recovered",
+        "TimedOut",
+    ]
+
+
+def _verdict(story: Story) -> str:
+    return str((story.status.get("quorum") or {}).get("verdict"))
+
+
+def _runs(story: Story, pod: str) -> bool:
+    return bool((story.pods.get(pod, {}).get("status") or {}).get("phase") == "Running")
+
+
+def _candidates(story: Story) -> list[str]:
+    return [one["node"] for one in story.attempt.get("candidates") or [] if one.get("node")]

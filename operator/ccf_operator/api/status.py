@@ -417,6 +417,35 @@ class Paused(StatusModel):
     reason: str = Field(default="", description="Why, in its author's words.")
 
 
+class FoundVolume(StatusModel):
+    """A volume of an earlier network of this name."""
+
+    name: str = Field(description="Name of the PersistentVolumeClaim.")
+    uid: str = Field(description="UID of the claim.")
+    service: str | None = Field(default=None, description="Public key of the service whose ledger it holds, if known.")
+    recovery_count: int | None = Field(default=None, description="CCF's count of recoveries of that service.")
+    shows: str = Field(default="", description="What is known of it, in a sentence.")
+
+
+class Found(StatusModel):
+    """Volumes of an earlier network of this name: a person says whether it is recovered from them or left alone."""
+
+    token: str = Field(description="What a CCFRecoveryDecision about them must name.")
+    volumes: list[FoundVolume] = Field(description="The volumes.")
+
+
+class Adopted(StatusModel):
+    """An earlier network that a person has given to this one; forgotten once its service is open again."""
+
+    decision: str = Field(description="Name of the CCFRecoveryDecision.")
+    at: Moment = Field(description="When.")
+    network_uids: list[str] = Field(default_factory=list, description="UIDs of the network objects it had.")
+    members_of: dict[str, str] = Field(default_factory=dict, description="Volume of each of its CCF node ids.")
+    disks_kept: list[str] = Field(
+        default_factory=list, description="CCF node ids whose processes' writes are known to be on their volumes."
+    )
+
+
 class DecisionRecord(StatusModel):
     """A CCFRecoveryDecision and what became of it."""
 
@@ -483,6 +512,11 @@ class NetworkStatus(StatusModel):
     paused: Paused | None = Field(
         default=None, description="No attempt begins until a person resumes recovery or the quorum comes back."
     )
+    found: Found | None = Field(default=None, description="Volumes of an earlier network of this name.")
+    disowned: list[str] = Field(
+        default_factory=list, description="UIDs of claims that a person has declared to be none of this network's."
+    )
+    adopted: Adopted | None = Field(default=None, description="The earlier network that is being recovered.")
     decisions: list[DecisionRecord] = Field(default_factory=list, description="The last decisions, newest first.")
     history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
 

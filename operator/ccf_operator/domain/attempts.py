@@ -83,7 +83,8 @@ def _from_service(draft: Draft) -> dict[str, Any]:
         "configuration": list(configuration.nodes),
         "configuration_seqno": configuration.seqno,
         "pending": [list(p) for p in configuration.pending],
-        "members_of": {
+        "members_of": (status.adopted.members_of if status.adopted is not None else {})
+        | {
             record.node_id: record.volume
             for record in status.nodes
             if record.node_id in relevant and _wrote_last(draft, record.volume, record.generation)
@@ -198,6 +199,7 @@ def succeed(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     status.configuration = attempt.network
     status.quorum = QuorumStatus()
     status.join_failures = None
+    status.adopted = None
     status.recoveries += 1
     candidate = next(c for c in attempt.candidates if c.volume == winner.volume)
     volume = status.volume(winner.volume)

@@ -14,6 +14,8 @@ from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
 from ccf_operator.domain.quorum import Members, deciding_minority
 from ccf_operator.domain.txid import TxID
 
+NO_CONFIGURATION = "it is not known which nodes the service had last, so none of the ledgers can be shown to be whole"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -38,7 +40,9 @@ def best_of(attempt: Attempt) -> Candidate | None:
 
 def configurations_to_cover(attempt: Attempt) -> list[tuple[str, Members]]:
     """Every configuration that may have been in force: the persisted one, and later ones found in sound ledgers."""
-    found: dict[Members, str] = {frozenset(attempt.configuration): "the last committed configuration"}
+    found: dict[Members, str] = {}
+    if attempt.configuration:
+        found[frozenset(attempt.configuration)] = "the last committed configuration"
     for pending in attempt.pending:
         found.setdefault(frozenset(pending), "a configuration that was under way")
     for candidate, survey in _sound_surveys(attempt):
@@ -71,7 +75,7 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
     for name, nodes in configurations_to_cover(attempt):
         at_hand = {node for node in nodes if volume_of.get(node) in held}
         losses.extend(_shortage(name, len(nodes), len(at_hand), sum(map(disk_is_proof, at_hand))))
-    losses.extend(_untold(attempt))
+    losses.extend(_untold(attempt) if attempt.configuration else [NO_CONFIGURATION])
     losses.extend(_below_the_mark(attempt, best))
     losses.extend(_beyond(best, ranking))
     return Choice(best, tuple(losses), tuple(_forks(ranking)))

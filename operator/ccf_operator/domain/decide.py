@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ccf_operator.api.status import AttemptPhase, Phase
 from ccf_operator.domain import attempts, recovery
+from ccf_operator.domain.adoption import has_begun, keep_found, release_predecessors
 from ccf_operator.domain.conditions import keep_conditions
 from ccf_operator.domain.decisions import hear
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
+from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.plan import Plan
@@ -25,7 +27,6 @@ from ccf_operator.domain.story import Story, tell
 from ccf_operator.domain.topology import (
     Governance,
     begin,
-    foreign_claims,
     keep_fitness,
     meet_service,
     retry_start,
@@ -50,16 +51,19 @@ def decide(seen: Observation) -> Plan:
         keep_conditions(draft)
         _summarise(draft)
         return Plan(draft.status, tuple(draft.effects), BUSY)
-    if draft.status.counters.next_node == 0:
+    hear(draft)
+    keep_found(draft)
+    if not has_begun(draft):
         _begin(draft)
     elif not seen.name_taken:
         retry_start(draft)
-    hear(draft)
     view, recovering, governance = _run(draft)
     if not seen.name_taken:
         want_pods(draft)
         _want_objects(draft)
     want_labels(draft)
+    release_predecessors(draft)
+    want_facts(draft)
     forget_released(draft, recovering or view)
     _write_story(draft, tell(draft, view, recovering, governance))
     keep_conditions(draft)
@@ -68,7 +72,7 @@ def decide(seen: Observation) -> Plan:
 
 
 def _begin(draft: Draft) -> None:
-    if not (draft.seen.name_taken or draft.seen.inputs.problems or foreign_claims(draft)):
+    if not (draft.seen.name_taken or draft.seen.inputs.problems or draft.status.found):
         begin(draft)
 
 

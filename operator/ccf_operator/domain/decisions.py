@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from ccf_operator.api.decision import Action, DecisionState
 from ccf_operator.api.status import DecisionRecord
+from ccf_operator.domain.adoption import adopt, disown
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnswerDecision
 from ccf_operator.domain.interventions import Refused, abort, approve, exclude, pin, resume
@@ -24,6 +25,8 @@ _JUDGES: Mapping[Action, Callable[[Draft, DecisionView], str]] = {
     Action.RESUME: resume,
     Action.EXCLUDE: exclude,
     Action.PIN: pin,
+    Action.ADOPT: adopt,
+    Action.DISOWN: disown,
 }
 
 

@@ -10,6 +10,7 @@ from ccf_operator.api.status import Phase
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
 from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.facts import want_last_facts
 from ccf_operator.domain.observation import PodView
 from ccf_operator.render.labels import POD_FINALIZER
 
@@ -30,6 +31,7 @@ def take_down(draft: Draft) -> None:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
         if _may_go(draft, pod):
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+    want_last_facts(draft)
     if not held:
         draft.do(RemoveFinalizer())
 

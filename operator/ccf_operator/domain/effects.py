@@ -16,6 +16,15 @@ class CreateVolume:
 
 
 @dataclass(frozen=True)
+class AnnotateVolume:
+    """Write onto a volume's claim, by UID, what a recovery needs when nothing else is left."""
+
+    volume: str
+    uid: str
+    facts: str
+
+
+@dataclass(frozen=True)
 class CreateNode:
     """Create the ConfigMap and the pod of a node, unless they exist."""
 
@@ -107,6 +116,7 @@ class Report:
 
 Effect = (
     CreateVolume
+    | AnnotateVolume
     | CreateNode
     | DeletePod
     | ReleasePod
@@ -122,6 +132,7 @@ Effect = (
 )
 
 __all__ = [
+    "AnnotateVolume",
     "AnswerDecision",
     "ApplyDisruptionBudgets",
     "ApplyIdentity",

@@ -150,6 +150,8 @@ def disk_is_proof(draft: Draft, node_id: str) -> bool:
     """Whether all that a node's process had written is known to be on its volume."""
     if draft.seen.spec.recovery.trust_machine_disks:
         return True
+    if draft.status.adopted is not None and node_id in draft.status.adopted.disks_kept:
+        return True
     record = draft.by_node_id(node_id)
     if record is None or record.ended is None:
         return False

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.spec import RecoveryMode
-from ccf_operator.api.status import Attempt, AttemptPhase, NodeRecord, Phase, Verdict, Winner
+from ccf_operator.api.status import Attempt, AttemptPhase, Found, NodeRecord, Phase, Verdict, Winner
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import awaited, joiners, losers
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
-from ccf_operator.domain.topology import Governance, first_node, foreign_claims
+from ccf_operator.domain.topology import Governance, first_node
 from ccf_operator.render import names
 
 
@@ -50,16 +50,8 @@ def _obstacle(draft: Draft) -> Story | None:
         )
     if draft.status.service.public_key is not None:
         return None
-    if not draft.status.nodes and (claims := foreign_claims(draft)):
-        listed = " ".join(claims)
-        return Story(
-            Phase.BLOCKED,
-            "VolumesFound",
-            f"volumes of an earlier network of this name exist ({', '.join(claims)}); no new service is started over "
-            "ledgers that may hold committed transactions",
-            "if they are not needed: "
-            f"kubectl -n {seen.namespace} label pvc {listed} ccf.dev/network- (keeps them) or delete them",
-        )
+    if draft.status.found is not None:
+        return _volumes_found(draft, draft.status.found)
     first = first_node(draft)
     if seen.inputs.problems and (first is None or first.pod_uid is None or first.ended is not None):
         return Story(
@@ -69,6 +61,23 @@ def _obstacle(draft: Draft) -> Story | None:
             "create or correct what the spec refers to; the operator looks again by itself",
         )
     return None
+
+
+def _volumes_found(draft: Draft, found: Found) -> Story:
+    shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes)
+    running = sorted(draft.seen.pods)
+    first = f"make sure that nothing of it runs any more (there are pods: {', '.join(running)}). " if running else ""
+    adopt = ""
+    if any(volume.service is not None for volume in found.volumes):
+        adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
+    return Story(
+        Phase.BLOCKED,
+        "VolumesFound",
+        "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
+        f"committed transactions. {shown}",
+        f"{first}{adopt}To leave them alone for ever and start a new service: "
+        f"{decide_by(draft.seen, Action.DISOWN, found.token)}",
+    )
 
 
 def _created(draft: Draft) -> Story:

@@ -26,12 +26,6 @@ class Governance:
     remove: tuple[str, ...] = ()
 
 
-def foreign_claims(draft: Draft) -> tuple[str, ...]:
-    """Volumes that bear this network's name but that its status does not know: ledgers of an earlier life."""
-    known = {volume.name for volume in draft.status.volumes}
-    return tuple(sorted(name for name in draft.seen.claims if name not in known))
-
-
 def begin(draft: Draft) -> None:
     """Plan the first node of a new service."""
     _plan_start(draft)

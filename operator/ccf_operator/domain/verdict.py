@@ -17,6 +17,9 @@ def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
     configuration = draft.status.configuration
     if view.primary is not None:
         return Loss(False, f"{view.primary} leads with a majority")
+    adopted = draft.status.adopted
+    if adopted is not None:
+        return Loss(True, f"a person has given up the earlier network and adopted its volumes ({adopted.decision})")
     if configuration is None:
         return Loss(False, "no committed configuration is known")
     known = set(configuration.nodes).union(*configuration.pending)

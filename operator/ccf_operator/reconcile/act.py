@@ -18,6 +18,7 @@ from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.client import RemoveRefused
 from ccf_operator.domain.effects import (
+    AnnotateVolume,
     AnswerDecision,
     ApplyDisruptionBudgets,
     ApplyIdentity,
@@ -120,6 +121,8 @@ class Actor:
             case CreateVolume(volume):
                 user = next((r.name for r in reversed(status.nodes) if r.volume == volume), "")
                 return await self._create(claim(observation.spec, network, volume, user))
+            case AnnotateVolume(volume, uid, facts):
+                return str(await self.gateway.annotate_claim(namespace, volume, uid, {labels.RECOVERY_FACTS: facts}))
             case CreateNode(node):
                 wanted = order(self.platform, network, observation.spec, status, observation.inputs, node)
                 outcomes = [await self._create(manifest) for manifest in node_objects(wanted)]
@@ -223,7 +226,7 @@ def _node_of(effect: Effect) -> str | None:
 
 def _detail(effect: Effect) -> str | None:
     match effect:
-        case CreateVolume(volume):
+        case CreateVolume(volume) | AnnotateVolume(volume):
             return volume
         case LabelPod(labels=changes):
             return ", ".join(f"{key}={value}" for key, value in changes)

@@ -28,6 +28,9 @@ ROLE = f"{GROUP}/role"
 CREATED_FOR = f"{GROUP}/created-for"
 """Annotation of a claim: the node it was made for."""
 
+RECOVERY_FACTS = f"{GROUP}/recovery"
+"""Annotation of a claim: what is needed to recover the network from its volumes alone (`api.volume_facts`)."""
+
 POD_FINALIZER = f"{GROUP}/evidence"
 NETWORK_FINALIZER = f"{GROUP}/network"
 

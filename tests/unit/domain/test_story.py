@@ -9,6 +9,8 @@ from ccf_operator.api.status import (
     AttemptPhase,
     Candidate,
     Command,
+    Found,
+    FoundVolume,
     JoinFailures,
     NetworkStatus,
     Phase,
@@ -27,7 +29,6 @@ from unit.domain.given import (
     answers,
     at,
     attempt,
-    claim,
     config,
     configuration,
     draft,
@@ -69,9 +70,14 @@ def test_names_taken_by_others_block() -> None:
 
 
 def test_volumes_of_an_earlier_life_block_with_the_command_that_unblocks() -> None:
-    story = told(status(service=ServiceStatus()), claims={"bank-ledger-x-0": claim("bank-ledger-x-0")})
+    unknown = FoundVolume(name="v-x", uid="u", shows="holds who knows what")
+    story = told(NetworkStatus(found=Found(token="found-1", volumes=[unknown])))
     assert (story.phase, story.reason) == (Phase.BLOCKED, "VolumesFound")
-    assert "kubectl -n default label pvc bank-ledger-x-0 ccf.dev/network-" in story.next_step
+    assert "v-x: holds who knows what" in story.message
+    assert '"token": "found-1", "action": "Disown"' in story.next_step
+    assert "Adopt" not in story.next_step
+    ledger = unknown.model_copy(update={"service": OLD})
+    assert "Adopt" in told(NetworkStatus(found=Found(token="found-1", volumes=[ledger]))).next_step
 
 
 @pytest.mark.parametrize(

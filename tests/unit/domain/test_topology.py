@@ -12,7 +12,6 @@ from ccf_operator.domain.observation import ContainerView
 from ccf_operator.domain.topology import (
     Governance,
     begin,
-    foreign_claims,
     keep_fitness,
     meet_service,
     retry_start,
@@ -22,7 +21,6 @@ from unit.domain.given import (
     NEW,
     OLD,
     answers,
-    claim,
     config,
     configuration,
     draft,
@@ -56,11 +54,6 @@ def begun(**seen: Any) -> Draft:
 def test_the_first_node_starts_a_service_on_a_new_volume() -> None:
     [first] = begun().status.nodes
     assert (first.command, first.generation, first.name) == (Command.START, 0, "bank-0f1e2-0")
-
-
-def test_claims_that_are_not_on_record_are_foreign() -> None:
-    assert foreign_claims(draft(status(*ABC))) == ()
-    assert foreign_claims(draft(EMPTY, claims={"v-x": claim("v-x")})) == ("v-x",)
 
 
 def starting(view_of_it: Any = None, **fields: Any) -> NetworkStatus:

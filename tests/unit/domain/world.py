@@ -104,6 +104,7 @@ class Pod:
     machine: str
     labels: dict[str, str]
     process: Process | None = None
+    owner_uid: str = UID
     finalizer: bool = True
     deleting: bool = False
     exit_code: int | None = None
@@ -132,7 +133,9 @@ class World:
         self.deleting = False
         self.gone = False
         self.pods: dict[str, Pod] = {}
+        self.uid = UID
         self.claims: dict[str, str] = {}
+        self.annotations: dict[str, dict[str, str]] = {}
         self.config_maps: set[str] = set()
         self.machines = {
             f"machine-{n}": MachineView(f"machine-{n}", f"uid-{n}", True, f"boot-{n}", False) for n in range(9)
@@ -153,7 +156,7 @@ class World:
             now=self.now,
             namespace="default",
             name="bank",
-            uid=UID,
+            uid=self.uid,
             generation=self.generation,
             deleting=self.deleting,
             spec=self.spec,
@@ -161,7 +164,7 @@ class World:
             inputs=Inputs(),
             pods={pod.name: self._view(pod) for pod in self.pods.values()},
             claims={
-                name: ClaimView(name, uid, "Bound", f"pv-{name}", {labels.NETWORK_UID: UID}, {})
+                name: ClaimView(name, uid, "Bound", f"pv-{name}", {}, self.annotations.get(name, {}))
                 for name, uid in self.claims.items()
             },
             config_maps=frozenset(self.config_maps),
@@ -187,7 +190,7 @@ class World:
             ready=True,
             ip="10.0.0.1",
             machine=pod.machine,
-            owner_uid=UID,
+            owner_uid=pod.owner_uid,
             stage=ContainerView(terminated=staged),
             ccf=ContainerView(running=self._running(pod), started_at=self.now, terminated=ended),
         )
@@ -280,6 +283,9 @@ class World:
         match effect:
             case fx.CreateVolume(volume):
                 self.claims.setdefault(volume, f"claim-{volume}")
+            case fx.AnnotateVolume(volume, uid, facts):
+                if self.claims.get(volume) == uid:
+                    self.annotations.setdefault(volume, {})[labels.RECOVERY_FACTS] = facts
             case fx.CreateNode(node):
                 self._create_node(node)
             case fx.DeletePod(name, uid, _):
@@ -324,7 +330,7 @@ class World:
         self.config_maps.add(name)
         self.pod_uids += 1
         machine = self.machine_of.setdefault(record.volume, f"machine-{len(self.machine_of)}")
-        pod = Pod(name, f"pod-{self.pod_uids}", record.volume, machine, {labels.ROLE: "node"})
+        pod = Pod(name, f"pod-{self.pod_uids}", record.volume, machine, {labels.ROLE: "node"}, owner_uid=self.uid)
         self.pods[name] = pod
         assert (record.volume, record.generation) not in self.ledgers, "a generation is written by exactly one node"
         if record.command is Command.START:
@@ -468,6 +474,25 @@ class World:
         states = {state for state, _ in self.answered[decision]}
         assert len(states) == 1, f"{decision} was answered {self.answered[decision]}"
         return states.pop()
+
+    def delete(self) -> None:
+        """Delete the network object; its pods end and are released, its volumes stay."""
+        self.deleting = True
+        for _ in range(20):
+            if self.gone:
+                return
+            self.step()
+        raise AssertionError("the deletion hangs")
+
+    def create_again(self) -> None:
+        """Apply the same manifest once more: another object, of which nothing is known."""
+        self.uid = "f" + self.uid[1:]
+        self.deleting = self.gone = False
+        self.status = NetworkStatus()
+
+    def lose_status(self) -> None:
+        """The status is gone, the object stays."""
+        self.status = NetworkStatus()
 
     def phase(self) -> Phase:
         return self.status.phase

@@ -1,0 +1,182 @@
+"""Volumes of an earlier network of this name: shown to a person, and then recovered or left alone, as the person says.
+
+No new service is ever started over them unasked: they may hold all that is left of what clients were told is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
+from ccf_operator.api.volume_facts import VolumeFacts, read_facts
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import ReleasePod
+from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.interventions import Refused
+from ccf_operator.domain.observation import ClaimView, DecisionView, PodView
+from ccf_operator.domain.txid import TxID
+from ccf_operator.render import names
+from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
+
+GAP = 100
+"""Numbers left out above those seen when a network loses its status: names may have been given that left no trace."""
+
+
+def found_claims(draft: Draft) -> list[ClaimView]:
+    """Claims that bear this network's name, that its status does not know and that nobody has disowned."""
+    known = {volume.name for volume in draft.status.volumes}
+    return [
+        claim
+        for name, claim in sorted(draft.seen.claims.items())
+        if name not in known and claim.uid not in draft.status.disowned
+    ]
+
+
+def has_begun(draft: Draft) -> bool:
+    """Whether this network has a first node, or is the recovery of an earlier one."""
+    return bool(draft.status.volumes) or draft.status.service.public_key is not None
+
+
+def keep_found(draft: Draft) -> None:
+    """Show what was found while the network has not begun; nothing once it has."""
+    claims = found_claims(draft) if not has_begun(draft) else []
+    draft.status.found = (
+        Found(token=_token(draft, claims), volumes=[_describe(claim) for claim in claims]) if claims else None
+    )
+
+
+def adopt(draft: Draft, decision: DecisionView) -> str:
+    """Take the found volumes for this network's own: the service they show is lost, and is to be recovered."""
+    found = _checked(draft, decision)
+    facts = {claim.name: known for claim in found_claims(draft) if (known := _facts(claim)) is not None}
+    key = _service_meant(found, decision)
+    of_service = {name: known for name, known in facts.items() if known.service_key == key}
+    newest = max(of_service.values(), key=lambda known: known.configuration.seqno if known.configuration else -1)
+    status, service = draft.status, draft.status.service
+    service.public_key, service.certificate = key, newest.service_certificate
+    service.recovery_count, service.opened_at = newest.recovery_count, draft.now
+    status.recoveries = newest.recovery_count
+    status.configuration = newest.configuration or Configuration(seqno=0, nodes=[], service=key, seen_at=draft.now)
+    marks = [TxID.parse(known.high_water_mark) for known in of_service.values() if known.high_water_mark]
+    if marks:
+        status.high_water_mark = HighWaterMark(tx_id=str(max(marks)), service=key, seen_at=draft.now)
+    status.volumes += [_record(claim, facts.get(claim.name)) for claim in found_claims(draft)]
+    status.adopted = Adopted(
+        decision=decision.name,
+        at=draft.now,
+        network_uids=sorted({known.network_uid for known in facts.values() if known.network_uid is not None}),
+        members_of={known.node_id: name for name, known in of_service.items() if known.node_id is not None},
+        disks_kept=sorted(k.node_id for k in of_service.values() if k.node_id is not None and k.disk_kept),
+    )
+    _resume_counters(draft)
+    return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
+
+
+def disown(draft: Draft, decision: DecisionView) -> str:
+    """Leave the found volumes alone for ever: they are none of this network's, and a new service is started."""
+    _checked(draft, decision)
+    claims = found_claims(draft)
+    _resume_counters(draft)
+    draft.status.disowned += [claim.uid for claim in claims]
+    return f"{', '.join(claim.name for claim in claims)} are left alone; a new service is started"
+
+
+def release_predecessors(draft: Draft) -> None:
+    """Let pods of an adopted network go that have provably ended: nobody else takes the finalizer off them."""
+    adopted = draft.status.adopted
+    for pod in draft.seen.pods.values() if adopted is not None else ():
+        theirs = adopted is not None and pod.owner_uid in adopted.network_uids and pod.owner_uid != draft.seen.uid
+        if theirs and POD_FINALIZER in pod.finalizers and _has_ended(draft, pod):
+            draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+
+
+def _checked(draft: Draft, decision: DecisionView) -> Found:
+    found = draft.status.found
+    if found is None:
+        raise Refused("no volumes of an earlier network were found, or it has been decided about them")
+    current = _token(draft, found_claims(draft))
+    if decision.spec.token != current:
+        raise Refused(f"this token does not stand for what is found now; that is {current}")
+    running = sorted(pod.name for pod in draft.seen.pods.values() if not _has_ended(draft, pod))
+    if running:
+        raise Refused(f"pods of that network may still run: {', '.join(running)}; end them first, or their machines")
+    return found
+
+
+def _has_ended(draft: Draft, pod: PodView) -> bool:
+    return proof_of_end(None, pod, draft.seen.machines, draft.now) is not None
+
+
+def _service_meant(found: Found, decision: DecisionView) -> str:
+    """The key of the service to recover: what the named volume shows, else the one recovered most often."""
+    shown = [volume for volume in found.volumes if volume.service is not None]
+    if not shown:
+        raise Refused("none of the volumes is known to hold the ledger of a service that was open")
+    if decision.spec.volume is not None:
+        named = [volume.service for volume in shown if volume.name == decision.spec.volume]
+        if not named or named[0] is None:
+            raise Refused(f"{decision.spec.volume} is not known to hold the ledger of a service that was open")
+        return named[0]
+    latest = max(volume.recovery_count or 0 for volume in shown)
+    keys = {volume.service for volume in shown if (volume.recovery_count or 0) == latest}
+    if len(keys) > 1:
+        raise Refused("the volumes are of several services; name one that holds the right one: volume: <its claim>")
+    (key,) = keys
+    assert key is not None
+    return key
+
+
+def _token(draft: Draft, claims: list[ClaimView]) -> str:
+    what = [[claim.name, claim.uid, claim.annotations.get(RECOVERY_FACTS)] for claim in claims]
+    return "found-" + hashlib.sha256(json.dumps([draft.seen.uid, what]).encode()).hexdigest()[:8]
+
+
+def _facts(claim: ClaimView) -> VolumeFacts | None:
+    return read_facts(claim.annotations.get(RECOVERY_FACTS))
+
+
+def _describe(claim: ClaimView) -> FoundVolume:
+    facts = _facts(claim)
+    if facts is None:
+        return FoundVolume(name=claim.name, uid=claim.uid, shows="not known to hold the ledger of an open service")
+    return FoundVolume(
+        name=claim.name,
+        uid=claim.uid,
+        service=facts.service_key,
+        recovery_count=facts.recovery_count,
+        shows="; ".join(_in_words(facts)),
+    )
+
+
+def _in_words(facts: VolumeFacts) -> Iterator[str]:
+    yield f"ledger in generation(s) {', '.join(map(str, facts.lineage))}"
+    yield f"of the service {(facts.service_key or '')[:16]}…, recovered {facts.recovery_count} time(s)"
+    if facts.configuration is not None:
+        yield f"one of {len(facts.configuration.nodes)} node(s)"
+    if facts.high_water_mark is not None:
+        yield f"{facts.high_water_mark} was seen committed"
+
+
+def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
+    if facts is None:
+        return VolumeRecord(name=claim.name, uid=claim.uid, set_aside="it is not known what it holds")
+    beyond = facts.lineage[-1] + 1
+    return VolumeRecord(
+        name=claim.name,
+        uid=claim.uid,
+        lineage=list(facts.lineage),
+        service=facts.service_key,
+        next_generation=max(beyond, facts.next_generation or beyond),
+    )
+
+
+def _resume_counters(draft: Draft) -> None:
+    """Go on above every number that a name on a claim, a pod or a configuration shows to have been given away."""
+    seen, counters = draft.seen, draft.status.counters
+    volumes = [names.volume_counter(name, seen.name, seen.uid) for name in seen.claims]
+    nodes = [names.node_counter(name, seen.name, seen.uid) for name in (*seen.pods, *seen.config_maps)]
+    used = [number for number in (*volumes, *nodes) if number is not None]
+    if used:
+        counters.next_volume = counters.next_node = max(used) + GAP

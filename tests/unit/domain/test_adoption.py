@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ccf_operator.api.decision import Action
+from ccf_operator.api.status import AttemptPhase, AttemptResult, Found, Phase
+from ccf_operator.domain.txid import TxID
+from ccf_operator.render.labels import RECOVERY_FACTS
+from unit.domain.world import World
+
+
+def deleted_and_applied_again() -> World:
+    """A network that was open, was written to, was deleted by mistake and applied again."""
+    world = World().running()
+    world.write(7)
+    world.settle()
+    world.delete()
+    world.create_again()
+    world.settle()
+    return world
+
+
+def found(world: World) -> Found:
+    assert world.status.found is not None
+    return world.status.found
+
+
+def test_no_new_service_is_started_over_the_volumes_of_an_earlier_life() -> None:
+    world = deleted_and_applied_again()
+    assert (world.phase(), world.status.reason) == (Phase.BLOCKED, "VolumesFound")
+    assert len(world.services) == 1
+    assert world.pods == {}
+    assert {v.name for v in found(world).volumes} == set(world.claims)
+    assert all(v.service == world.services[0].key for v in found(world).volumes)
+    assert found(world).token in world.status.next_step
+
+
+def test_adopted_volumes_are_recovered_without_any_loss() -> None:
+    world = deleted_and_applied_again()
+    committed = world.services[0].commit
+    decision = world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    assert world.phase() is Phase.AWAITING_MEMBERS
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.approval is None
+    assert attempt.base_recovery_count == 0
+    assert attempt.winner is not None
+    assert TxID.parse(attempt.winner.tx_id) >= committed
+    world.accept()
+    world.settle()
+    assert world.phase() is Phase.RUNNING
+    assert world.status.history[0].result is AttemptResult.SUCCEEDED
+    assert world.status.adopted is None
+    assert world.status.found is None
+
+
+def test_a_recovered_network_is_adopted_as_it_was_last_open() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.settle()
+    world.write(3)
+    world.settle()
+    second = world.service
+    world.delete()
+    world.create_again()
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert (attempt.base_service, attempt.base_recovery_count) == (second.key, 1)
+    assert attempt.winner is not None
+    assert TxID.parse(attempt.winner.tx_id) >= second.commit
+    winner = next(c for c in attempt.candidates if c.volume == attempt.winner.volume)
+    assert winner.lineage
+
+
+def test_too_few_adopted_volumes_need_approval() -> None:
+    world = World().running()
+    world.write(7)
+    world.delete()
+    for name in sorted(world.claims)[1:]:
+        del world.claims[name]
+    world.create_again()
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
+    assert attempt.possible_loss
+    world.decide(Action.APPROVE, attempt.token)
+    world.settle()
+    assert world.phase() is Phase.AWAITING_MEMBERS
+
+
+def test_volumes_whose_nodes_ends_nobody_saw_prove_nothing() -> None:
+    """The object was deleted with its finalizer torn off, or the cluster was lost: a machine may have gone down."""
+    world = World().running()
+    world.write(7)
+    world.settle()
+    world.pods.clear()
+    world.create_again()
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert world.status.attempt is not None
+    assert world.status.attempt.phase is AttemptPhase.AWAITING_APPROVAL
+
+
+def test_disowned_volumes_are_left_alone_for_ever() -> None:
+    world = deleted_and_applied_again()
+    before = dict(world.ledgers)
+    old = set(world.claims)
+    decision = world.decide(Action.DISOWN, found(world).token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    assert world.phase() is Phase.AWAITING_OPEN
+    assert len(world.services) == 2
+    assert {pod.volume for pod in world.pods.values()}.isdisjoint(old)
+    assert old <= set(world.claims)
+    assert {key: world.ledgers[key] for key in before} == before
+
+
+def test_with_a_lost_status_no_name_is_given_twice() -> None:
+    world = World().running()
+    pods, claims = set(world.pods), set(world.claims)
+    world.kill(*world.living())
+    world.lose_status()
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert world.phase() is Phase.BLOCKED, "nobody knows how those nodes ended"
+    assert world.status.attempt is not None
+    world.decide(Action.APPROVE, world.status.attempt.token)
+    world.settle()
+    world.accept()
+    world.settle()
+    assert world.phase() is Phase.RUNNING
+    assert set(world.pods).isdisjoint(pods)
+    assert {name for name in world.claims if name not in claims}.isdisjoint(claims)
+
+
+@pytest.mark.parametrize("action", [Action.ADOPT, Action.DISOWN])
+def test_nothing_is_decided_while_nodes_of_it_may_still_run(action: Action) -> None:
+    world = World().running()
+    world.lose_status()
+    world.settle()
+    living = world.living()
+    decision = world.decide(action, found(world).token)
+    world.settle()
+    assert world.answer(decision) == "Refused"
+    assert living[0] in world.answered[decision][0][1]
+    assert world.living() == living
+    assert world.status.reason == "VolumesFound"
+
+
+def test_what_was_found_since_needs_another_decision() -> None:
+    world = deleted_and_applied_again()
+    token = found(world).token
+    world.claims["another"] = "claim-another"
+    world.settle()
+    assert found(world).token != token
+    decision = world.decide(Action.DISOWN, token)
+    world.settle()
+    assert world.answer(decision) == "Refused"
+    assert len(world.services) == 1
+
+
+def test_volumes_that_never_held_an_open_service_can_only_be_disowned() -> None:
+    world = World()
+    world.settle()
+    world.delete()
+    world.create_again()
+    world.settle()
+    assert "Adopt" not in world.status.next_step
+    decision = world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert world.answer(decision) == "Refused"
+    world.decide(Action.DISOWN, found(world).token)
+    world.settle()
+    assert world.phase() is Phase.AWAITING_OPEN
+
+
+def test_two_services_of_equal_standing_are_told_apart_by_a_volume() -> None:
+    world = deleted_and_applied_again()
+    first = sorted(world.claims)[0]
+    facts = json.loads(world.annotations[first][RECOVERY_FACTS])
+    world.annotations[first][RECOVERY_FACTS] = json.dumps({**facts, "serviceKey": "e" * 64})
+    world.settle()
+    undecided = world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert world.answer(undecided) == "Refused"
+    named = world.decide(Action.ADOPT, found(world).token, volume=sorted(world.claims)[1])
+    world.settle()
+    assert world.answer(named) == "Applied"
+    assert world.status.attempt is not None
+    assert {c.volume for c in world.status.attempt.candidates} == set(sorted(world.claims)[1:3])
+
+
+def test_a_ledger_from_elsewhere_is_recovered_from_its_certificate_alone_and_always_needs_approval() -> None:
+    world = deleted_and_applied_again()
+    for name in world.claims:
+        facts = json.loads(world.annotations[name][RECOVERY_FACTS])
+        short = {"serviceCertificate": facts["serviceCertificate"], "serviceKey": facts["serviceKey"]}
+        world.annotations[name][RECOVERY_FACTS] = json.dumps(short)
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
+    assert any("not known which nodes" in loss for loss in attempt.possible_loss)

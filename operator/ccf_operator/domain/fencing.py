@@ -131,6 +131,7 @@ def _give_up(draft: Draft, candidate: Candidate, why: str) -> None:
     if candidate.result is None:
         draft.report("CandidateResult", f"{candidate.volume}: Unreachable: {why}", warning=True)
     candidate.result, candidate.detail, candidate.stage = CandidateResult.UNREACHABLE, why, "Done"
+    candidate.retry_at = None
 
 
 def _stop_bystanders(draft: Draft, attempt: Attempt) -> None:

@@ -192,3 +192,10 @@ def test_bystanders_of_the_lost_service_make_room() -> None:
     assert node is not None
     assert node.stop is not None
     assert EndEvidence.NEVER_STARTED.value == "NeverStarted"
+
+
+def test_a_try_that_waits_for_its_time_is_given_up_when_the_claim_goes() -> None:
+    waiting = unfenced(result=CandidateResult.UNREACHABLE, tries=1, retry_at=at(5))
+    work = fenced(of=waiting, claims={}, after=10)
+    assert work.status.attempt is not None
+    assert work.status.attempt.candidates[0].retry_at is None, "or a person would never be asked"

@@ -58,7 +58,12 @@ async def reason(world: World, wanted: str, *, besides: str = "") -> str:
 def living(world: World, *, besides: str = "") -> list[str]:
     """Names of the nodes of the recovered network that run."""
     names = [one["name"] for one in world.story.nodes(attempt=world.story.attempt["number"])]
-    return [name for name in names if name != besides and world.kubelet.runs[name].running]
+    runs = world.kubelet.runs
+    return [name for name in names if name != besides and name in runs and runs[name].running]
+
+
+def _joined(story: Story) -> list[str]:
+    return [one["name"] for one in story.nodes(attempt=1, ended=None, stop=None) if one.get("joinedAt")]
 
 
 async def until_state(world: World, names: list[str], state: str) -> None:
@@ -72,7 +77,7 @@ async def test_before_the_vote_the_joiners_go_on(world: World) -> None:
     world.kubelet.kill(winner)
     step = await reason(world, "AcceptService", besides=winner)
     [through] = [name for name in living(world) if name in step]
-    await world.story.until("another has joined", lambda s: len(s.nodes(attempt=1, ended=None, stop=None)) == 3)
+    await world.story.until("another has joined", lambda s: len(_joined(s)) == 3)
     await vote(world, through)
     await submit(world, through)
     await world.story.until("success", lambda s: [h["result"] for h in s.status.get("history", [])] == ["Succeeded"])

@@ -1,0 +1,355 @@
+"""A model of CCF as far as an operator sees it: logs, elections, commits, joining, recovery, and what nodes answer.
+
+Each entry counts as signed. Nothing here knows how decisions are made. What it does is what CCF facts §7 to §9 say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from ccf_operator.ccf.answers import (
+    Ack,
+    ConsensusAnswer,
+    ConsensusConfig,
+    NetworkAnswer,
+    NodeAnswers,
+    NodeRow,
+    StateAnswer,
+)
+from ccf_operator.domain.txid import TxID
+
+OPENING, OPEN, RECOVERING, WAITING = "Opening", "Open", "Recovering", "WaitingForRecoveryShares"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One signed transaction; `what` is unique. The rest is set where it changes."""
+
+    view: int
+    what: str
+    service: str | None = None
+    status: str | None = None
+    nodes: frozenset[str] | None = None
+
+
+Log = list[Entry]
+
+
+def end_of(log: Log) -> TxID:
+    return TxID(log[-1].view, len(log)) if log else TxID(0, 0)
+
+
+def service_of(log: Log) -> str | None:
+    return next((e.service for e in reversed(log) if e.service is not None), None)
+
+
+def status_of(log: Log) -> str | None:
+    return next((e.status for e in reversed(log) if e.status is not None), None)
+
+
+def created_at(log: Log) -> TxID | None:
+    return next((TxID(e.view, n) for n, e in reversed(list(enumerate(log, 1))) if e.service is not None), None)
+
+
+def recoveries_in(log: Log) -> int:
+    return sum(e.service is not None for e in log) - 1
+
+
+def previous_service(log: Log) -> str | None:
+    keys = [e.service for e in log if e.service is not None]
+    return keys[-2] if len(keys) > 1 else None
+
+
+def has_opened(log: Log) -> bool:
+    """Whether the last service in this log was open before the log's end."""
+    made = created_at(log)
+    return made is not None and any(e.status == OPEN for e in log[made.seqno - 1 :])
+
+
+def configurations(log: Log) -> list[tuple[int, frozenset[str]]]:
+    return [(n, e.nodes) for n, e in enumerate(log, 1) if e.nodes is not None]
+
+
+@dataclass
+class Generation:
+    """What one generation of a volume holds: entries after the first `base`, which are in its ancestors."""
+
+    base: int
+    entries: Log = field(default_factory=list)
+
+
+@dataclass
+class Process:
+    """A CCF process."""
+
+    pod: str
+    prefix: Log
+    disk: Generation
+    target: str | None = None
+    alive: bool = True
+    frozen: bool = False
+    mute: bool = False
+    slow: bool = False
+    side: int = 0
+    commit: int = 0
+    view: int = 0
+    leads: bool = False
+    primary: str | None = None
+    registered: bool = False
+    decrypted: bool = False
+
+    @property
+    def node_id(self) -> str:
+        return digest(self.pod)
+
+    @property
+    def log(self) -> Log:
+        return self.prefix + self.disk.entries
+
+    @property
+    def runs(self) -> bool:
+        return self.alive and not self.frozen
+
+    def append(self, entry: Entry) -> None:
+        self.disk.entries.append(entry)
+
+    def take(self, log: Log) -> None:
+        """Become a copy of a primary's log: what differs is cut off."""
+        assert log[: len(self.prefix)] == self.prefix, "a node never changes what its ancestors hold"
+        self.disk.entries[:] = log[len(self.prefix) :]
+
+    def active(self) -> list[tuple[int, frozenset[str]]]:
+        """The configurations in which a quorum is needed, as its own log tells."""
+        found = configurations(self.log)
+        committed = [c for c in found if c[0] <= self.commit]
+        return [*committed[-1:], *(c for c in found if c[0] > self.commit)]
+
+    def nodes(self) -> frozenset[str]:
+        return self.active()[-1][1] if self.active() else frozenset()
+
+
+def majority_of(nodes: frozenset[str], some: set[str]) -> bool:
+    return len(nodes & some) > len(nodes) // 2
+
+
+class Ccf:
+    """All processes there ever were, and how they talk."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, Process] = {}
+        self.written = 0
+        self.rows_gone: set[str] = set()
+
+    # Starting
+
+    def start(self, pod: str, disk: Generation) -> Process:
+        process = Process(pod, [], disk, view=2)
+        key = digest(f"service of {pod}")
+        process.append(Entry(2, self._new("create"), key, OPENING, frozenset({process.node_id})))
+        return self._lead(process)
+
+    def recover(self, pod: str, base: Log, disk: Generation) -> Process:
+        process = Process(pod, list(base), disk, view=base[-1].view + 2)
+        key = digest(f"service of {pod}")
+        nodes = frozenset({process.node_id})
+        process.append(Entry(process.view, self._new("create"), key, RECOVERING, nodes))
+        return self._lead(process)
+
+    def join(self, pod: str, target: str, disk: Generation) -> Process:
+        process = Process(pod, [], disk, target=target)
+        self.processes[pod] = process
+        return process
+
+    def _lead(self, process: Process) -> Process:
+        process.leads, process.primary, process.commit = True, process.node_id, len(process.log)
+        self.processes[process.pod] = process
+        return process
+
+    def _new(self, what: str) -> str:
+        self.written += 1
+        return f"{what} {self.written}"
+
+    # Talking
+
+    def group(self, process: Process) -> list[Process]:
+        """Those of the same service that a process can talk to, itself included."""
+        key = service_of(process.log)
+        return [
+            p
+            for p in self.processes.values()
+            if p.runs
+            and p.side == process.side
+            and (service_of(p.log) == key or (not p.log and p.node_id in process.nodes()))
+        ]
+
+    def leader(self, key: str | None) -> Process | None:
+        """Whoever leads a service with a quorum."""
+        for process in self.processes.values():
+            if process.leads and process.runs and service_of(process.log) == key and self._has_quorum(process):
+                return process
+        return None
+
+    def _has_quorum(self, process: Process) -> bool:
+        there = {p.node_id for p in self.group(process)}
+        return all(majority_of(nodes, there) for _, nodes in process.active())
+
+    def tick(self) -> None:
+        """Time for what happens by itself: primaries step down, others are elected, joiners ask, logs spread."""
+        for process in list(self.processes.values()):
+            if process.leads and process.runs and not self._has_quorum(process):
+                process.leads, process.primary = False, None
+        for process in sorted(self.processes.values(), key=lambda p: (end_of(p.log), p.pod), reverse=True):
+            if process.runs and process.log:
+                self._maybe_elect(process)
+        for process in list(self.processes.values()):
+            if process.runs and not process.log:
+                self._ask_to_join(process)
+        for process in list(self.processes.values()):
+            if process.leads and process.runs:
+                self.spread(process)
+
+    def _maybe_elect(self, process: Process) -> None:
+        group = self.group(process)
+        mine = [p for p in group if p.leads]
+        if any(self._has_quorum(p) and p.view >= process.view for p in mine):
+            return
+        if process.node_id not in process.nodes():
+            return
+        votes = {p.node_id for p in group if end_of(p.log) <= end_of(process.log)}
+        process.primary = None
+        if all(majority_of(nodes, votes) for _, nodes in process.active()):
+            for other in group:
+                other.leads = False
+            process.view = max(p.view for p in group) + 1
+            process.leads, process.primary = True, process.node_id
+            process.append(Entry(process.view, self._new("election")))
+
+    def spread(self, leader: Process, to: Iterable[Process] | None = None) -> None:
+        """Replicate to those that are not slow, and commit."""
+        for follower in self.group(leader) if to is None else to:
+            known = follower is not leader and follower.node_id in self._known(leader)
+            if not known or follower.slow or follower.view > leader.view:
+                continue
+            follower.take(leader.log)
+            follower.view, follower.primary, follower.leads = leader.view, leader.node_id, False
+        self._commit(leader)
+        for follower in self.group(leader):
+            if follower.primary == leader.node_id and follower.log == leader.log:
+                follower.commit = max(follower.commit, leader.commit)
+
+    def _known(self, leader: Process) -> frozenset[str]:
+        return frozenset[str]().union(*(nodes for _, nodes in leader.active()))
+
+    def _commit(self, leader: Process) -> None:
+        log = leader.log
+        group = self.group(leader)
+        for seqno in range(len(log), leader.commit, -1):
+            entry = log[seqno - 1]
+            have = {p.node_id for p in group if len(p.log) >= seqno and p.log[seqno - 1] == entry}
+            if entry.view == leader.view and all(majority_of(nodes, have) for _, nodes in leader.active()):
+                leader.commit = seqno
+                return
+
+    def _ask_to_join(self, joiner: Process) -> None:
+        target = self.processes.get(joiner.target or "")
+        if target is None or not target.runs or target.side != joiner.side or not target.log:
+            return
+        leader = self.leader(service_of(target.log))
+        if leader is None or leader.side != joiner.side:
+            return
+        joiner.registered = True
+        if status_of(leader.log) in (OPENING, RECOVERING) and joiner.node_id not in leader.nodes():
+            self.change_nodes(leader, leader.nodes() | {joiner.node_id})
+
+    # What members and clients do
+
+    def change_nodes(self, leader: Process, nodes: frozenset[str]) -> None:
+        leader.append(Entry(leader.view, self._new("nodes"), nodes=nodes))
+        self.spread(leader)
+
+    def change_status(self, leader: Process, status: str) -> None:
+        leader.append(Entry(leader.view, self._new(status), status=status))
+
+    def write(self, leader: Process, to: Iterable[Process] | None = None) -> tuple[int, Entry]:
+        """A client's transaction, replicated to all or only to some."""
+        entry = Entry(leader.view, self._new("write"))
+        leader.append(entry)
+        seqno = len(leader.log)
+        self.spread(leader, to)
+        return seqno, entry
+
+    # What a node answers
+
+    def answers(self, process: Process) -> NodeAnswers:
+        if process.mute or process.frozen:
+            return NodeAnswers(problem="timed out")
+        log = process.log
+        if not log:
+            state = StateAnswer(process.node_id, "Pending", 0, 0, False)
+            return NodeAnswers(reached=True, node_id=process.node_id, state=state, ready_app=False, ready_gov=False)
+        key, status, made = service_of(log), status_of(log), created_at(log)
+        assert key is not None
+        assert status is not None
+        public = recoveries_in(log) > 0 and not process.decrypted
+        committed = log[: process.commit]
+        previous = previous_service(log)
+        return NodeAnswers(
+            reached=True,
+            node_id=process.node_id,
+            state=StateAnswer(
+                process.node_id, "PartOfPublicNetwork" if public else "PartOfNetwork", len(log), 0, False
+            ),
+            network=NetworkAnswer(status, f"PEM {key}", key, process.view, process.primary, recoveries_in(log), made),
+            nodes=tuple(self._rows(process)),
+            consensus=ConsensusAnswer(
+                configs=tuple(ConsensusConfig(n, n, nodes) for n, nodes in process.active()),
+                acks={p.node_id: Ack(len(p.log), 10) for p in self.group(process) if p is not process},
+                membership="Active",
+                leadership="Leader" if process.leads else "Follower",
+                primary_id=process.primary,
+                view=process.view,
+            ),
+            commit=end_of(committed) if committed else None,
+            ready_app=service_of(committed) == key and status_of(committed) == OPEN,
+            ready_gov=True,
+            removable=self._retired(committed),
+            previous_identity=f"PEM {previous}" if previous else None,
+            previous_identity_key=previous,
+        )
+
+    def _rows(self, process: Process) -> Iterator[NodeRow]:
+        trusted = process.nodes()
+        for other in self.processes.values():
+            where = {"client": f"{other.pod}.bank-nodes:8080"}
+            if other.node_id in trusted:
+                yield NodeRow(other.node_id, "Trusted", other.node_id == process.primary, where)
+            elif other.registered and not other.log and other.alive:
+                yield NodeRow(other.node_id, "Pending", False, where)
+
+    def _retired(self, committed: Log) -> frozenset[str]:
+        made = created_at(committed)
+        if made is None:
+            return frozenset()
+        found = [nodes for seqno, nodes in configurations(committed) if seqno >= made.seqno]
+        return frozenset[str]().union(*found) - found[-1] - self.rows_gone
+
+
+def read_lineage(generations: Iterable[Generation]) -> Log | None:
+    """The log that generations hold together, None if something is missing between two of them."""
+    log: Log = []
+    for generation in generations:
+        if generation.base > len(log):
+            return None
+        log = log[: generation.base] + generation.entries
+    return log
+
+
+def damaged(generation: Generation, keep: int) -> Generation:
+    """The same with all but the first `keep` entries unreadable."""
+    return replace(generation, entries=generation.entries[:keep])

@@ -1,0 +1,165 @@
+"""Random events: what can happen to a network, drawn by hypothesis and applied to a history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from unit.simulation.history import History
+from unit.simulation.kubernetes_model import Machine, Pod
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens; `pick` chooses to whom among those there are, `how` is what else there is to choose."""
+
+    kind: str
+    pick: int = 0
+    how: int = 0
+
+    def __repr__(self) -> str:
+        return f"({self.kind!r}, {self.pick}, {self.how})"
+
+
+def _pod(history: History, pick: int) -> Pod | None:
+    pods = history.processes()
+    return pods[pick % len(pods)] if pods else None
+
+
+def _machine(history: History, pick: int) -> Machine:
+    machines = list(history.cluster.machines.values())
+    return machines[pick % len(machines)]
+
+
+def _look(history: History, pick: int, how: int) -> None:
+    history.look(stop_after=how if pick == 1 else None, lost_update=pick == 2)
+
+
+def _looks(history: History, pick: int, how: int) -> None:
+    for _ in range(how + 1):
+        history.look()
+
+
+def _on_pod(act: Callable[[History, Pod, int], None]) -> Callable[[History, int, int], None]:
+    def happen(history: History, pick: int, how: int) -> None:
+        if (pod := _pod(history, pick)) is not None:
+            act(history, pod, how)
+
+    return happen
+
+
+def _freeze(_: History, pod: Pod, how: int) -> None:
+    if pod.process is not None:
+        pod.process.frozen = how % 2 == 0
+
+
+def _mute(_: History, pod: Pod, how: int) -> None:
+    if pod.process is not None:
+        pod.process.mute = how % 2 == 0
+
+
+def _slow(_: History, pod: Pod, how: int) -> None:
+    if pod.process is not None:
+        pod.process.slow = how % 2 == 0
+
+
+def _partition(history: History, pick: int, how: int) -> None:
+    for number, pod in enumerate(history.processes()):
+        if pod.process is not None:
+            pod.process.side = (pick >> number) & 1 if how % 3 else 0
+    if how % 3 == 1:
+        for pod in history.processes():
+            history.append_in_vain(pod.name, how)
+
+
+def _write(history: History, pick: int, how: int) -> None:
+    pods = [pod.name for number, pod in enumerate(history.processes()) if (how >> number) & 1]
+    history.write(to=None if pick % 2 else pods)
+
+
+def _power(history: History, pick: int, how: int) -> None:
+    machine = _machine(history, pick)
+    if machine.on:
+        history.cluster.power_off(machine.name)
+    elif how % 3 == 0:
+        history.cluster.power_on(machine.name)
+    elif how % 3 == 1:
+        machine.tainted = True
+    else:
+        machine.exists = False
+
+
+def _power_cut(history: History, pick: int, how: int) -> None:
+    machine = _machine(history, pick)
+    if machine.on:
+        history.cluster.power_off(machine.name, unsynced=how)
+
+
+def _cut(history: History, pick: int, how: int) -> None:
+    _machine(history, pick).cut = how % 2 == 0
+
+
+def _shares(history: History, pick: int, how: int) -> None:
+    history.submit_shares(commit=pick % 2 == 0)
+    if how % 4 == 3 and (leader := history.recovering_leader()) is not None:
+        history.kill(leader.pod)
+
+
+def _lose_claim(history: History, pick: int, how: int) -> None:
+    if names := sorted(history.cluster.claims):
+        history.lose_claim(names[pick % len(names)])
+
+
+def _damage(history: History, pick: int, how: int) -> None:
+    if names := sorted(history.cluster.claims):
+        history.cluster.claims[names[pick % len(names)]].damage = how
+
+
+def _nodes(history: History, pick: int, how: int) -> None:
+    history.spec = history.spec.model_copy(update={"nodes": 1 + how % 4})
+    history.generation += 1
+
+
+HAPPENS: dict[str, Callable[[History, int, int], None]] = {
+    "look": _look,
+    "looks": _looks,
+    "write": _write,
+    "kill": _on_pod(lambda history, pod, how: history.kill(pod.name)),
+    "delete": _on_pod(lambda history, pod, how: history.delete_by_hand(pod.name)),
+    "freeze": _on_pod(_freeze),
+    "mute": _on_pod(_mute),
+    "slow": _on_pod(_slow),
+    "partition": _partition,
+    "power": _power,
+    "power cut": _power_cut,
+    "cut": _cut,
+    "late": lambda history, pick, how: history.do_late(),
+    "time": lambda history, pick, how: history.pass_time((1, 35, 130, 700)[how % 4]),
+    "accept": lambda history, pick, how: history.accept(),
+    "shares": _shares,
+    "trust": lambda history, pick, how: history.trust_and_remove(),
+    "nodes": _nodes,
+    "lose claim": _lose_claim,
+    "damage": _damage,
+}
+
+LOSSY = frozenset({"power cut", "lose claim", "damage"})
+"""After these something may really be missing, and a person may have to be asked."""
+
+HARMLESS = tuple(kind for kind in HAPPENS if kind not in LOSSY)
+_OFTEN = ("look", "looks", "looks", "write", "kill", "delete", "accept", "shares")
+
+
+def events(*kinds: str) -> st.SearchStrategy[list[Event]]:
+    """Sequences of events of these kinds, in which looks, writes, ends and members' acts are frequent."""
+    drawn = st.sampled_from([*kinds, *(kind for kind in _OFTEN if kind in kinds)])
+    return st.lists(st.builds(Event, drawn, st.integers(0, 31), st.integers(0, 7)), min_size=12, max_size=60)
+
+
+def happen(history: History, sequence: list[Event]) -> None:
+    """Apply the events one after the other; what must hold is checked after each."""
+    for event in sequence:
+        HAPPENS[event.kind](history, event.pick, event.how)
+        history.check()

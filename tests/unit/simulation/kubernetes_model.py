@@ -1,0 +1,336 @@
+"""A model of Kubernetes: machines that fail, kubelets that are cut off, claims, a scheduler, pods with finalizers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ccf_operator.api.status import Command, NetworkStatus, NodeRecord
+from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
+from ccf_operator.render import labels
+from unit.simulation.ccf_model import (
+    Ccf,
+    Generation,
+    Log,
+    Process,
+    configurations,
+    end_of,
+    has_opened,
+    read_lineage,
+    recoveries_in,
+    service_of,
+)
+
+UID = "0f1e2d3c-0000-0000-0000-000000000000"
+
+
+class Violation(AssertionError):
+    """Something has happened that must never happen."""
+
+
+@dataclass
+class Machine:
+    name: str
+    uid: str
+    boot: int = 0
+    on: bool = True
+    cut: bool = False
+    """Its kubelet and the API server cannot talk; what runs goes on."""
+    tainted: bool = False
+    exists: bool = True
+    """The Kubernetes Node does."""
+
+    @property
+    def works(self) -> bool:
+        return self.on and not self.cut
+
+
+@dataclass
+class Pod:
+    record: NodeRecord
+    """As it was when the pod was created."""
+    uid: str
+    lineage: list[int]
+    labels: dict[str, str]
+    created_at: datetime
+    machine: str | None = None
+    finalizer: bool = True
+    deleting: bool = False
+    process: Process | None = None
+    stage_code: int | None = None
+    stage_message: str = ""
+    seen: ContainerView = field(default_factory=ContainerView)
+    """What the kubelet has reported of the container `ccf`."""
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def volume(self) -> str:
+        return self.record.volume
+
+    @property
+    def terminal(self) -> bool:
+        return self.seen.terminated is not None or self.stage_code not in (None, 0)
+
+
+@dataclass
+class Claim:
+    uid: str
+    machine: str | None = None
+    generations: dict[int, Generation] = field(default_factory=dict)
+    claimed: dict[int, str] = field(default_factory=dict)
+    """Which node has claimed which generation."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    damage: int | None = None
+    """A survey finds that only so many entries are whole."""
+
+
+class Kubernetes:
+    """The cluster: time passes with `tick`."""
+
+    def __init__(self, ccf: Ccf, machines: int) -> None:
+        self.ccf = ccf
+        self.machines = {f"m{n}": Machine(f"m{n}", f"uid-m{n}") for n in range(machines)}
+        self.pods: dict[str, Pod] = {}
+        self.claims: dict[str, Claim] = {}
+        self.config_maps: set[str] = set()
+        self.uids = 0
+
+    # What the operator does
+
+    def create_claim(self, name: str) -> None:
+        if name not in self.claims:
+            self.claims[name] = Claim(self._uid())
+
+    def annotate_claim(self, name: str, uid: str, facts: str) -> None:
+        claim = self.claims.get(name)
+        if claim is not None and claim.uid == uid:
+            claim.annotations[labels.RECOVERY_FACTS] = facts
+
+    def create_node(self, name: str, status: NetworkStatus, now: datetime) -> None:
+        if name in self.pods:
+            return
+        record = status.node(name)
+        assert record is not None, "a node is created only when it is on record"
+        self.config_maps.add(name)
+        lineage: list[int] = []
+        if record.command is Command.RECOVER:
+            assert status.attempt is not None
+            lineage = next(list(c.lineage) for c in status.attempt.candidates if c.node == name)
+        role = labels.Role.CANDIDATE if record.command is Command.RECOVER else labels.Role.NODE
+        marks = {labels.ROLE: role.value, labels.VOLUME: record.volume, labels.NODE: name}
+        self.pods[name] = Pod(record, self._uid(), lineage, marks, now)
+
+    def delete_pod(self, name: str, uid: str) -> None:
+        pod = self.pods.get(name)
+        if pod is not None and pod.uid == uid:
+            pod.deleting = True
+            self._remove_if_done(pod)
+
+    def release_pod(self, name: str, uid: str) -> None:
+        pod = self.pods.get(name)
+        if pod is not None and pod.uid == uid:
+            pod.deleting, pod.finalizer = True, False
+            self._remove_if_done(pod)
+
+    def label(self, name: str, uid: str, changes: tuple[tuple[str, str | None], ...]) -> None:
+        pod = self.pods.get(name)
+        if pod is None or pod.uid != uid:
+            return
+        for key, value in changes:
+            if value is None:
+                pod.labels.pop(key, None)
+            else:
+                pod.labels[key] = value
+
+    def _uid(self) -> str:
+        self.uids += 1
+        return f"uid-{self.uids}"
+
+    def _remove_if_done(self, pod: Pod) -> None:
+        machine = self.machines.get(pod.machine or "")
+        gone = machine is None or not machine.exists or machine.tainted
+        if pod.deleting and not pod.finalizer and (pod.terminal or gone):
+            self.pods.pop(pod.name, None)
+
+    # What happens by itself
+
+    def tick(self, now: datetime) -> None:
+        for pod in list(self.pods.values()):
+            self._schedule(pod)
+        for pod in list(self.pods.values()):
+            machine = self.machines.get(pod.machine or "")
+            if machine is not None and machine.works and machine.exists:
+                self._sync(pod, machine, now)
+            elif machine is not None and (machine.tainted or not machine.exists):
+                pod.deleting = True  # pod garbage collection
+            self._remove_if_done(pod)
+
+    def _schedule(self, pod: Pod) -> None:
+        claim = self.claims.get(pod.volume)
+        if pod.machine is not None or pod.deleting or claim is None:
+            return
+        held = {
+            p.machine
+            for p in self.pods.values()
+            if p.machine and not p.terminal and p.labels.get(labels.ROLE) != labels.Role.CANDIDATE.value
+        }
+        free = [
+            m.name
+            for m in self.machines.values()
+            if m.works
+            and m.exists
+            and not m.tainted
+            and claim.machine in (None, m.name)
+            and (m.name not in held or pod.labels[labels.ROLE] == labels.Role.CANDIDATE.value)
+        ]
+        if free:
+            pod.machine = claim.machine = free[0]
+
+    def _sync(self, pod: Pod, machine: Machine, now: datetime) -> None:
+        if pod.process is None and pod.stage_code is None:
+            if pod.deleting:
+                pod.stage_code = 137
+                return
+            self._start(pod)
+        if pod.process is not None and pod.process.alive and pod.deleting:
+            self._end(pod.process)
+            pod.seen = ContainerView(started_at=now, terminated=Terminated(0, "Completed"))
+        elif pod.process is not None and pod.process.alive:
+            pod.seen = ContainerView(running=True, started_at=pod.seen.started_at or now)
+        elif pod.process is not None and pod.seen.terminated is None:
+            pod.seen = ContainerView(started_at=now, terminated=Terminated(137, "Error"))
+
+    def _start(self, pod: Pod) -> None:
+        """What `stage` does, and what CCF does after it."""
+        claim, generation = self.claims[pod.volume], pod.record.generation
+        if generation in claim.claimed:
+            pod.stage_code = 3
+            return
+        claim.claimed[generation] = pod.name
+        running = [p for p in self.pods.values() if p.volume == pod.volume and p.process and p.process.alive]
+        disk = claim.generations.setdefault(generation, Generation(0))
+        if pod.record.command is Command.RECOVER:
+            if running:
+                raise Violation(f"candidate {pod.name} starts on {pod.volume} while {running[0].name} writes to it")
+            self._recover(pod, claim, disk)
+        else:
+            pod.stage_code = 0
+            pod.process = (
+                self.ccf.start(pod.name, disk)
+                if pod.record.command is Command.START
+                else self.ccf.join(pod.name, pod.record.join_target or "", disk)
+            )
+
+    def _recover(self, pod: Pod, claim: Claim, disk: Generation) -> None:
+        if any(number not in claim.generations for number in pod.lineage):
+            pod.stage_code = 4
+            return
+        log = read_lineage(claim.generations[number] for number in pod.lineage)
+        if not log:
+            pod.stage_code = 4 if log is None else 5
+            return
+        whole = log if claim.damage is None else log[: claim.damage]
+        pod.stage_code, pod.stage_message = 0, json.dumps({"version": 1, "survey": _survey(whole, len(log))})
+        if not whole:
+            pod.process = self.ccf.recover(pod.name, log[:1], disk)
+            self._end(pod.process)
+            return
+        disk.base = len(whole)
+        pod.process = self.ccf.recover(pod.name, whole, disk)
+
+    def _end(self, process: Process) -> None:
+        process.alive = process.leads = False
+
+    # What fate does
+
+    def kill(self, name: str) -> None:
+        process = self.pods[name].process
+        if process is not None:
+            self._end(process)
+
+    def power_off(self, name: str, *, unsynced: int = 0) -> None:
+        """A power cut: what was written last may not be on the disk."""
+        machine = self.machines[name]
+        machine.on = False
+        for pod in self.pods.values():
+            if pod.machine == name and pod.process is not None and pod.process.alive:
+                self._end(pod.process)
+                entries = pod.process.disk.entries
+                del entries[max(len(entries) - unsynced, 1) :]
+
+    def power_on(self, name: str) -> None:
+        machine = self.machines[name]
+        if machine.on:
+            return
+        machine.on, machine.tainted, machine.boot = True, False, machine.boot + 1
+        if not machine.exists:
+            machine.exists, machine.uid = True, self._uid()
+        for pod in self.pods.values():
+            if pod.machine == name and pod.process is not None and pod.seen.terminated is None:
+                pod.seen = ContainerView(terminated=Terminated(255, "Unknown"))
+
+    # What a look shows
+
+    def pod_views(self) -> dict[str, PodView]:
+        return {pod.name: self._view(pod) for pod in self.pods.values()}
+
+    def _view(self, pod: Pod) -> PodView:
+        started = pod.stage_code is not None
+        return PodView(
+            name=pod.name,
+            uid=pod.uid,
+            labels=dict(pod.labels),
+            finalizers=(labels.POD_FINALIZER,) if pod.finalizer else (),
+            deleting=pod.deleting,
+            created_at=pod.created_at,
+            phase="Failed" if pod.terminal else ("Running" if pod.seen.running else "Pending"),
+            ready=pod.seen.running,
+            ip="10.0.0.1" if pod.machine else None,
+            machine=pod.machine,
+            owner_uid=UID,
+            stage=ContainerView(terminated=Terminated(pod.stage_code or 0, message=pod.stage_message))
+            if started
+            else ContainerView(),
+            ccf=pod.seen,
+            unschedulable=None if pod.machine else "no machine",
+        )
+
+    def claim_views(self) -> dict[str, ClaimView]:
+        return {
+            name: ClaimView(
+                name,
+                claim.uid,
+                "Bound" if claim.machine else "Pending",
+                f"pv-{name}",
+                {labels.NETWORK_UID: UID},
+                dict(claim.annotations),
+            )
+            for name, claim in self.claims.items()
+        }
+
+    def machine_views(self) -> dict[str, MachineView]:
+        return {
+            m.name: MachineView(m.name, m.uid, m.works, f"boot-{m.name}-{m.boot}", m.tainted)
+            for m in self.machines.values()
+            if m.exists
+        }
+
+
+def _survey(log: Log, written: int) -> dict[str, object]:
+    """What a reading of the files finds: `log` is whole, `written` entries are claimed to be there."""
+    last = configurations(log)[-4:]
+    return {
+        "lastSigned": str(end_of(log)) if log else None,
+        "committedEnd": 0,
+        "sound": len(log) == written,
+        "problems": [] if len(log) == written else ["bits"],
+        "configurations": [sorted(nodes) for _, nodes in last],
+        "configurationSeqnos": [seqno for seqno, _ in last],
+        "recoveryCount": recoveries_in(log) if log else None,
+        "serviceKey": service_of(log),
+        "opened": has_opened(log),
+    }

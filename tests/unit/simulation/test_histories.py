@@ -1,0 +1,69 @@
+"""Random histories of a network: what must hold does at every moment, and what can recover does."""
+
+from __future__ import annotations
+
+import copy
+import os
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Step
+from hypothesis import strategies as st
+
+from ccf_operator.api.status import Phase
+from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, Event, events, happen
+from unit.simulation.history import History
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+SEARCH = settings(
+    max_examples=int(os.environ.get("CCF_HISTORIES", "60")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Step.explicit, Step.reuse, Step.generate, Step.shrink],
+)
+
+
+@cache
+def _opened(nodes: int, trusted: bool) -> History:
+    history = History(nodes, recovery={"trustMachineDisks": trusted})
+    history.settle()
+    history.open()
+    history.settle()
+    assert history.is_whole(), (history.status.phase, history.status.message)
+    return history
+
+
+def opened(nodes: int = 3, *, trusted: bool = False) -> History:
+    """A network that runs, with a few committed transactions."""
+    history = copy.deepcopy(_opened(nodes, trusted))
+    for _ in range(3):
+        history.write()
+    return history
+
+
+@SEARCH
+@given(sequence=events(*HARMLESS), nodes=st.sampled_from([1, 2, 3, 3, 3, 4]))
+def test_what_can_recover_does_and_nothing_committed_is_lost(sequence: list[Event], nodes: int) -> None:
+    history = opened(nodes, trusted=True)
+    happen(history, sequence)
+    history.see_to_the_end()
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    history.check_nothing_is_lost()
+    history.check_is_settled()
+
+
+@SEARCH
+@given(sequence=events(*HAPPENS), nodes=st.sampled_from([1, 3, 3]))
+def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event], nodes: int) -> None:
+    history = opened(nodes)
+    happen(history, sequence)
+    history.see_to_the_end()
+    if history.status.phase is Phase.BLOCKED:
+        powered_off = any(event.kind in ("power", *LOSSY) for event in sequence)
+        assert powered_off, (history.status.reason, history.status.message)
+        assert history.status.next_step
+    else:
+        assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+        history.check_nothing_is_lost()
+    history.check_is_settled()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ccf_operator.ccf.client import ask
 from ccf_operator.cli.exits import Exit
 from integration.control_plane import ControlPlane
 from integration.world.world import World, living
@@ -189,6 +192,113 @@ async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> 
     assert await proposals(at) == []
     missing = await at.ccf("vote", "bank", "ffffffff", "yes", *at.keys("bob"), "--yes")
     assert missing.code == Exit.NOT_FOUND
+
+
+async def test_a_loss_that_needs_approval_is_explained_approved_and_told_of(at: Desk) -> None:
+    for name in NAMES:
+        await at.as_member(name, "ack")
+    await at.open()
+    await at.world.running()
+    not_now = await at.ccf("recovery", "approve", "bank", "--yes")
+    assert (not_now.code, "nothing waits for approval" in not_now.err) == (Exit.NOT_NOW, True)
+    assert "the quorum holds" in await at.done("recovery", "plan", "bank")
+
+    gone = [one["name"] for one in at.world.story.nodes(fit=True)][:2]
+    for pod in gone:
+        shutil.rmtree(at.world.kubelet.runs[pod].volume / "gen-0" / "ledger")
+    at.world.kubelet.kill(*gone)
+    await at.world.story.until("approval is asked for", lambda s: s.attempt.get("phase") == "AwaitingApproval")
+
+    plan = json.loads(await at.done("recovery", "plan", "bank", "-o", "json"))
+    assert plan["possibleLoss"]
+    assert any("recovery approve bank" in choice["command"] for choice in plan["choices"])
+    early = await at.ccf("open", "bank", *at.keys("alice"), "--yes")
+    assert (early.code, "no ledger has been chosen" in early.err) == (Exit.NOT_NOW, True)
+    printed = yaml.safe_load(await at.done("recovery", "approve", "bank", "--reason", "a test", "--dry-run"))
+    assert printed["spec"] == {
+        "network": "bank",
+        "token": at.world.story.attempt["token"],
+        "action": "Approve",
+        "reason": "a test",
+    }
+    assert at.world.story.attempt.get("approval") is None
+    said = await at.done("recovery", "approve", "bank", "--reason", "a test", "--yes")
+    assert "applied" in said
+    await at.world.members_asked()
+    again = await at.ccf("recovery", "exclude", "bank", at.world.story.attempt["winner"]["volume"], "--yes")
+    assert (again.code, "has chosen" in again.err) == (Exit.REFUSED, True)
+    await at.open()
+    for name in ("alice", "bob"):
+        await at.as_member(name, "submit-share", "--enc-key", at.file(f"{name}_enc_privk.pem"))
+    await at.world.running()
+    told = await at.done("recovery", "history", "bank", "1")
+    assert "a test" in told
+    assert "may be missing" in told
+
+
+async def test_a_fork_made_by_hand_is_unmasked(at: Desk) -> None:
+    for name in NAMES:
+        await at.as_member(name, "ack")
+    await at.open()
+    await at.world.running()
+    at.world.kubelet.kill(*at.world.majority())
+    await at.world.members_asked()
+    await offer_a_fork(at.world)
+
+    said = await at.ccf("open", "bank", "--node", "bank-fork", *at.keys("alice"), "--yes")
+    assert said.code == Exit.UNSAFE, said.out + said.err
+    assert "bank-fork is not a node that the operator made" in said.err
+    assert "its service is another one" in said.err
+    for command in (("members",), ("proposals",), ("ack", *at.keys("alice"), "--yes")):
+        unmasked = await at.ccf(command[0], "bank", "--node", "bank-fork", *command[1:])
+        assert unmasked.code == Exit.UNSAFE, f"{command}: {unmasked.out}{unmasked.err}"
+    share = (
+        "submit-share",
+        "bank",
+        "--node",
+        "bank-fork",
+        *at.keys("alice"),
+        "--enc-key",
+        at.file("alice_enc_privk.pem"),
+    )
+    assert (await at.ccf(*share, "--yes")).code == Exit.UNSAFE
+    assert "not the operator's!" in await at.done("status", "bank")
+    shown = await at.as_member("alice", "open")
+    assert "a fork is offered besides: pod bank-fork" in shown
+
+
+async def offer_a_fork(world: World) -> None:
+    """What a person at the keyboard might do: a copy of the winner's pod, on a copy of a dead node's ledger."""
+    winner = world.story.attempt["winner"]
+    core = f"/api/v1/namespaces/{world.namespace}"
+    pod = await world.api.ask("GET", f"{core}/pods/{winner['node']}")
+    settings = await world.api.ask("GET", f"{core}/configmaps/{winner['node']}")
+    claim = await world.api.ask("GET", f"{core}/persistentvolumeclaims/{winner['volume']}")
+
+    def forged(raw: Any) -> Any:
+        text = json.dumps(raw).replace(winner["node"], "bank-fork").replace(winner["volume"], "fork-ledger")
+        made = json.loads(text)
+        metadata = made["metadata"]
+        made["metadata"] = {"name": metadata["name"], "labels": metadata.get("labels") or {}}
+        made.pop("status", None)
+        made["spec" if "spec" in made else "data"].pop("nodeName", None)
+        return made
+
+    shutil.copytree(world.kubelet.volume(winner["volume"]) / "gen-0", world.kubelet.volume("fork-ledger") / "gen-0")
+    fork = forged(claim)
+    fork["metadata"]["labels"] = {}
+    fork["spec"].pop("volumeName", None)
+    await world.api.ask("POST", f"{core}/persistentvolumeclaims", fork)
+    await world.api.ask("POST", f"{core}/configmaps", forged(settings))
+    await world.api.ask("POST", f"{core}/pods", forged(pod))
+    async with asyncio.timeout(30):
+        while "bank-fork" not in world.kubelet.runs or not await offers(world.kubelet.runs["bank-fork"].address):
+            await asyncio.sleep(0.1)
+
+
+async def offers(host: str) -> bool:
+    answers = await ask(host, 8443, expected_node_id=None)
+    return answers.network is not None and answers.network.service_status == "Recovering"
 
 
 async def proposals(at: Desk) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ class Kubelet:
     runs: dict[str, PodRun] = field(default_factory=dict)
     """By name of the pod: the last one of that name."""
     shared_volumes: list[str] = field(default_factory=list)
-    """A sentence for each pod that was started on a volume on which another process still ran."""
+    """A sentence for each process that was started on a volume on which another still ran."""
     random: Random = field(default_factory=lambda: Random(11))
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _homes: dict[str, str] = field(default_factory=dict)
@@ -109,11 +109,6 @@ class Kubelet:
         )
         await self._bind_claim(claim)
         machine = self._homes.setdefault(claim, self.machines[len(self._homes) % len(self.machines)])
-        self.shared_volumes += [
-            f"{name} was started on {claim} while {other.name} ran on it"
-            for other in self.runs.values()
-            if other.volume == self.volume(claim) and other.running and not _joins_beside_loser(raw, other.raw)
-        ]
         directory = self.root / "pods" / uid
         directory.mkdir(parents=True)
         run = self.runs[name] = PodRun(
@@ -124,6 +119,7 @@ class Kubelet:
             directory=directory,
             volume=self.volume(claim),
             random=Random(self.random.random()),
+            on_process=self._note_shared_volume,
             faults=self.faults_of(raw),
         )
         if raw["metadata"].get("deletionTimestamp"):
@@ -136,6 +132,13 @@ class Kubelet:
         }
         await self.api.insist("POST", f"{run.path}/binding", binding)
         await run.run()
+
+    def _note_shared_volume(self, run: PodRun) -> None:
+        self.shared_volumes += [
+            f"{run.name} was started on {run.claim} while {other.name} ran on it"
+            for other in self.runs.values()
+            if other.volume == run.volume and other.running and not _joins_beside_loser(run.raw, other.raw)
+        ]
 
     async def _bind_claim(self, claim: str) -> None:
         """Make the volume of a claim, as a provisioner does; the claim may be made after its pod."""

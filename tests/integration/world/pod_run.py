@@ -38,6 +38,8 @@ class PodRun:
     volume: Path
     """Root of the volume that its claim is bound to."""
     random: Random
+    on_process: Callable[[PodRun], None]
+    """Called when its process is about to start."""
     faults: Faults = field(default_factory=Faults)
     node: SimulatedNode | None = None
     reports: bool = True
@@ -60,6 +62,11 @@ class PodRun:
         return f"/api/v1/namespaces/{self.raw['metadata']['namespace']}/pods/{self.name}"
 
     @property
+    def claim(self) -> str:
+        """Name of the claim whose volume it writes."""
+        return self.volume.name
+
+    @property
     def running(self) -> bool:
         """Whether its process is there."""
         return self.node is not None and self._alive
@@ -73,12 +80,7 @@ class PodRun:
         reporting = asyncio.create_task(self._report())
         try:
             self._say("Pending", stage={"running": {"startedAt": _now()}}, ccf=_WAITING)
-            code, message = await self._stage()
-            staged = {"terminated": _ended(code, message)}
-            if code != 0:
-                self._say("Failed", stage=staged, ccf=_WAITING)
-            else:
-                await self._run_node(staged)
+            await self._run_containers()
             await self._deleted.wait()
             await self._go()
         finally:
@@ -86,9 +88,20 @@ class PodRun:
             if self.node is not None:
                 self.node.kill()
 
+    async def _run_containers(self) -> None:
+        if not await self._configured():
+            self._say("Failed", stage=_WAITING, ccf=_WAITING)
+            return
+        code, message = await self._stage()
+        staged = {"terminated": _ended(code, message)}
+        if code != 0:
+            self._say("Failed", stage=staged, ccf=_WAITING)
+        else:
+            await self._run_node(staged)
+
     async def _stage(self) -> tuple[int, str]:
-        """Run `stage` on the volume. A pod that is being deleted meanwhile is not waited for: it ends soon anyway."""
-        mounts = await self._mounts(self._container("initContainers", STAGE))
+        """Run `stage` on the volume, to its end."""
+        mounts = self._mounts(self._container("initContainers", STAGE))
         report = self.directory / "termination-log"
         arguments = [mounts(one) for one in self._container("initContainers", STAGE)["args"]]
         code = await asyncio.to_thread(stage_main, [*arguments, "--termination-log", str(report)])
@@ -115,7 +128,7 @@ class PodRun:
 
     async def _start_node(self) -> None:
         container = self._container("containers", CCF)
-        mounts = await self._mounts(container)
+        mounts = self._mounts(container)
         arguments = list(container["args"])
         written = _read(mounts(arguments[arguments.index("--config") + 1]))
         try:
@@ -123,6 +136,7 @@ class PodRun:
         except ConfigError as error:
             raise abort(str(error)) from error
         self.node = SimulatedNode(config, faults=self.faults, random=self.random)
+        self.on_process(self)
         self._alive = True
         await self.node.start()
 
@@ -175,9 +189,9 @@ class PodRun:
         container: Raw = next(one for one in self.raw["spec"][kind] if one["name"] == name)
         return container
 
-    async def _mounts(self, container: Raw) -> Callable[[str], str]:
+    def _mounts(self, container: Raw) -> Callable[[str], str]:
         """Where the paths that a container sees really are, by its volume mounts."""
-        sources = {"ledger": self.volume, "config": await self._config(), "work": self.directory}
+        sources = {"ledger": self.volume, "config": self._config, "work": self.directory}
         where: dict[str, Path] = {}
         for mount in container["volumeMounts"]:
             where[mount["mountPath"]] = sources[mount["name"]] / mount.get("subPath", "")
@@ -191,23 +205,25 @@ class PodRun:
 
         return really
 
-    async def _config(self) -> Path:
-        """The pod's ConfigMap as files; like a kubelet it waits until there is one."""
-        directory = self.directory / "config"
-        if directory.exists():
-            return directory
+    @property
+    def _config(self) -> Path:
+        return self.directory / "config"
+
+    async def _configured(self) -> bool:
+        """Wait until there is the pod's ConfigMap and make files of it; False if the pod is deleted meanwhile."""
         volume = next(one for one in self.raw["spec"]["volumes"] if one["name"] == "config")
         path = f"/api/v1/namespaces/{self.raw['metadata']['namespace']}/configmaps/{volume['configMap']['name']}"
-        while True:
+        while not self._deleted.is_set():
             try:
                 data = (await self.api.get(path))["data"]
-                break
             except (httpx.TransportError, ApiError):
                 await asyncio.sleep(0.05)
-        directory.mkdir(parents=True)
-        for name, text in data.items():
-            (directory / name).write_text(text)
-        return directory
+                continue
+            self._config.mkdir(parents=True)
+            for name, text in data.items():
+                (self._config / name).write_text(text)
+            return True
+        return False
 
 
 def _read(path: str) -> Any:

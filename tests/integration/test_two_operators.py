@@ -1,0 +1,119 @@
+"""Two operators by mistake, as during a rollout: they may cost time, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ccf_operator.render import labels
+from integration.world.audit import pods_made_twice
+from integration.world.operators import RunningOperator
+from integration.world.proxy import Call
+from integration.world.story import Story
+from integration.world.world import World
+
+
+async def test_whoever_loses_the_swap_stops(world: World) -> None:
+    """Both want to write each status at the same moment, from the beginning to the end of a recovery."""
+    together = Rendezvous()
+    first = await world.operator(before=together.meet)
+    second = await world.operator(before=together.meet)
+
+    await world.open()
+    await world.write()
+    world.kubelet.kill(*world.majority())
+    await world.recovered()
+
+    await world.nothing_is_missing()
+    assert pods_made_twice(world.story) == []
+    assert [past["number"] for past in world.story.status["history"]] == [1]
+    for one in (first, second):
+        assert any(call.status == 409 for call in one.proxy.calls if writes_status(call)), "it never lost"
+        assert any(call.status == 200 for call in one.proxy.calls if writes_status(call)), "it never won"
+        assert went_on_after_losing(one) == []
+
+
+@pytest.mark.parametrize("configured", [True, False], ids=["with its ConfigMap", "without"])
+async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world: World, configured: bool) -> None:
+    """The first operator's order for a candidate is held up; the second recovers the network; then it arrives.
+
+    By then the candidate of that name has lost, and its pod is gone; and if so its ConfigMap and its record, too.
+    """
+    candidates: list[str] = []
+    held, arrive, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold_the_last(call: Call) -> None:
+        if call.method == "POST" and call.path.endswith("/pods"):
+            labels_ = call.json["metadata"]["labels"]
+            candidates.extend([call.json["metadata"]["name"]] if labels_[labels.ROLE] == "candidate" else [])
+            if len(candidates) == 3:
+                held.set()
+                await arrive.wait()
+
+    async def keep_its_configuration(call: Call) -> None:
+        if configured and call.method == "DELETE" and call.path.endswith(f"/configmaps/{candidates[-1]}"):
+            arrive.set()
+            await gone.wait()
+
+    await world.operator(before=hold_the_last)
+    await world.open()
+    await world.write()
+    world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
+    await held.wait()
+    name = candidates[-1]
+    await world.operator(before=keep_its_configuration)
+    if configured:
+        refused = "a second of its name that stage refuses"
+        await world.story.until(refused, lambda s: len(s.pod_uids.get(name, ())) == 2 and _stage_exit(s, name) == 3)
+        gone.set()
+    await world.recovered()
+    await world.story.until("that the first is forgotten", lambda s: not s.nodes(name=name))
+    arrive.set()
+
+    await world.story.until("a second of its name", lambda s: len(s.pod_uids[name]) == 2)
+    await world.story.until("the end of that", lambda s: name not in s.pods)
+    assert world.kubelet.runs[name].node is None, "CCF ran on a generation that was claimed"
+    await world.running()
+    await world.nothing_is_missing()
+
+
+class Rendezvous:
+    """Holds a write of the status up until another comes, for a moment: then both go at once."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def meet(self, call: Call) -> None:
+        """Wait for another write of the status."""
+        if not writes_status(call):
+            return
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+            return
+        self._waiting = asyncio.get_running_loop().create_future()
+        await asyncio.wait({self._waiting}, timeout=0.2)
+
+
+def writes_status(call: Call) -> bool:
+    """Whether a request is a swap of the status."""
+    return call.method == "PUT" and call.path.endswith("/status")
+
+
+def went_on_after_losing(operator: RunningOperator) -> list[str]:
+    """Writes that followed a lost swap without the network having been read again."""
+    wrong, lost = [], False
+    for call in operator.proxy.calls:
+        if call.method == "GET" and "/ccfnetworks/" in call.path:
+            lost = False
+        elif call.writes and lost:
+            wrong.append(str(call))
+        if writes_status(call):
+            lost = call.status == 409
+    return wrong
+
+
+def _stage_exit(story: Story, pod: str) -> int | None:
+    status = (story.pods.get(pod, {}).get("status") or {}).get("initContainerStatuses") or [{}]
+    code: int | None = status[0].get("state", {}).get("terminated", {}).get("exitCode")
+    return code

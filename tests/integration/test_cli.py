@@ -291,8 +291,9 @@ async def offer_a_fork(world: World) -> None:
     await world.api.ask("POST", f"{core}/persistentvolumeclaims", fork)
     await world.api.ask("POST", f"{core}/configmaps", forged(settings))
     await world.api.ask("POST", f"{core}/pods", forged(pod))
+    runs = world.kubelet.runs
     async with asyncio.timeout(30):
-        while "bank-fork" not in world.kubelet.runs or not await offers(world.kubelet.runs["bank-fork"].address):
+        while "bank-fork" not in runs or not await offers(runs["bank-fork"].address):  # noqa: ASYNC110 - a node starts
             await asyncio.sleep(0.1)
 
 

@@ -55,11 +55,11 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
                 (command("submit-share", name), "then recovery members"),
             ),
         )
-    if phase is Phase.BLOCKED and status.attempt is not None:
+    if phase is Phase.BLOCKED and (status.attempt or status.paused or status.found):
         return Advice(
             ON_CALL,
-            status.next_step,
-            ((command("recovery", "plan", name), "what could be done, and what may be lost"),),
+            "The operator needs a decision: see what it would do, what may be missing, and what can be decided.",
+            ((command("recovery", "plan", name), "the choices, each with its command"),),
         )
     if phase in (Phase.CREATING, Phase.RECOVERING, Phase.DELETING) and not status.next_step:
         return Advice(NOBODY, _goes_on(phase))

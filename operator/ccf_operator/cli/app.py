@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 
 import typer
 
-from ccf_operator.cli.commands import external, members, status
+from ccf_operator.cli.commands import external, identity, members, recovery, report, status
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import KubectlFailed, cluster_failure
 from ccf_operator.cli.terminal import complaints
@@ -32,10 +34,17 @@ app.command("submit-share")(members.submit_share)
 app.command("share")(members.fetch_share)
 app.add_typer(external.prepare, name="prepare")
 app.command()(external.finish)
+app.add_typer(recovery.recovery, name="recovery")
+app.command()(identity.cert)
+app.command()(report.logs)
+app.command()(report.report)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; the exit code. Failures are explained on the error stream."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(list(arguments), prog_name="kubectl ccf")
     except SystemExit as end:

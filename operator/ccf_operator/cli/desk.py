@@ -17,7 +17,7 @@ from ccf_operator.ccf.proven_connection import EndorsedPeer, NotEndorsed, NotThe
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.live import ask_nodes
-from ccf_operator.cli.network import Network, Pod, load
+from ccf_operator.cli.network import Network, Pod, load, with_pod
 from ccf_operator.cli.reach import NoWay, Way, Ways, ways
 from ccf_operator.cli.service import Check, Expected, Finding, check, expected_service
 from ccf_operator.render.names import CLIENT_PORT
@@ -108,6 +108,8 @@ async def desk(
     """A desk at `node`, or at the one that suits best. Raises Failure where there is none."""
     network = await load(kubectl, name)
     expected = expected_service(network)
+    if node is not None:
+        network = await with_pod(kubectl, network, node)
     async with ways(kubectl.within(network.namespace), way) as open_ways:
         live = await ask_nodes(open_ways, network)
         pod = _choose(network, live, node)
@@ -147,12 +149,6 @@ def _choose(network: Network, live: Mapping[str, NodeAnswers], node: str | None)
 
 
 def _named(network: Network, live: Mapping[str, NodeAnswers], node: str) -> Pod:
-    if node not in network.pods:
-        raise Failure(
-            Exit.NOT_FOUND,
-            f"no pod {node!r} bears the label of network {network.name}",
-            f"kubectl ccf status {network.name} lists its nodes",
-        )
     answers = live.get(node)
     if answers is None or answers.node_id is None:
         raise _unreachable(f"{node}: {answers.problem if answers is not None else 'its pod does not run'}")

@@ -17,6 +17,7 @@ from ccf_operator.cli.exits import Exit, Failure
 Object = dict[str, Any]
 
 FORWARD_TIMEOUT = 10.0
+_LONGEST_LINE = 4 * 1024 * 1024
 _LOG_LINE = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d")
 _LISTENING = re.compile(r"127\.0\.0\.1:(\d+)")
 
@@ -65,6 +66,22 @@ class Kubectl:
         """kubectl apply of one object; what it said. Raises KubectlFailed."""
         return await self.run("apply", "--filename", "-", *options, stdin=json.dumps(manifest))
 
+    async def lines(self, *arguments: str) -> AsyncIterator[str]:
+        """Run kubectl and give its output line by line as it comes. Raises KubectlFailed at its end."""
+        process = await self._start(*arguments)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            async for line in process.stdout:
+                yield line.decode(errors="replace").rstrip("\n")
+            complaint = await process.stderr.read()
+            if await process.wait() != 0:
+                raise KubectlFailed(_in_short(complaint) or f"exit code {process.returncode}")
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
     @asynccontextmanager
     async def forward(self, pod: str, port: int) -> AsyncIterator[str]:
         """`127.0.0.1:port` that reaches a pod's port through the API server while the context is open.
@@ -103,6 +120,7 @@ class Kubectl:
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -57,6 +57,23 @@ async def load(kubectl: Kubectl, name: str) -> Network:
     except KubectlFailed as error:
         raise cluster_failure(error) from error
     return from_objects(raw, pods)
+
+
+async def with_pod(kubectl: Kubectl, network: Network, name: str) -> Network:
+    """The network with a pod that somebody says is part of it, whatever label that bears. Raises Failure."""
+    if name in network.pods:
+        return network
+    try:
+        raw = await kubectl.within(network.namespace).get("pod", name)
+    except KubectlFailed as error:
+        raise cluster_failure(error) from error
+    if raw is None:
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"there is no pod {name!r} in namespace {network.namespace}",
+            f"kubectl ccf status {network.name} lists the nodes there are",
+        )
+    return replace(network, pods={**network.pods, name: _pod(raw)})
 
 
 def from_objects(raw: Object, pods: list[Object]) -> Network:

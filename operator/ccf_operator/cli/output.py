@@ -37,7 +37,7 @@ def checks(found: tuple[Check, ...]) -> RenderableType:
 
 def titled(title: str, *parts: RenderableType) -> RenderableType:
     """A section: a heading and what belongs to it, indented."""
-    return Group(Text(title, style="title"), *(Padding(part, (0, 0, 0, 2), expand=False) for part in parts))
+    return Group(Text(title, style="title"), *(Padding(part, (0, 0, 0, 2)) for part in parts))
 
 
 def facts(pairs: list[tuple[str, RenderableType]]) -> RenderableType:

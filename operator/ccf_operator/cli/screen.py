@@ -90,7 +90,7 @@ def _commands(commands: Sequence[tuple[str, str]]) -> RenderableType:
     grid.add_column(style="dim", overflow="fold")
     for command, purpose in commands:
         grid.add_row(Text(command, style="command"), purpose)
-    return Padding(grid, (0, 0, 0, 2), expand=False)
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def _quorum(network: Network, now: datetime) -> RenderableType:
@@ -99,7 +99,7 @@ def _quorum(network: Network, now: datetime) -> RenderableType:
     verdict = Text.assemble(
         (quorum.verdict.value, _VERDICTS.get(quorum.verdict, "dim")),
         (f" for {age}" if age else "", "dim"),
-        f"  {shorten(quorum.message)}" if quorum.message else "",
+        f"  {shorten(quorum.message)}" if quorum.message not in ("", network.status.message) else "",
     )
     rows = new_table("node", "seen", "ago")
     for evidence in quorum.evidence:
@@ -201,12 +201,10 @@ def _shown_nodes(network: Network) -> tuple[list[NodeRecord], int]:
 
 
 def _role(record: NodeRecord, answers: NodeAnswers | None) -> str:
-    if record.ended is not None:
-        return "–"
-    if answers is not None and answers.consensus is not None:
+    if record.ended is None and answers is not None and answers.consensus is not None:
         leading = answers.consensus.leadership == "Leader"
         return "primary" if leading else {"Follower": "backup"}.get(answers.consensus.leadership, "–")
-    return record.command.value.lower()
+    return "–"
 
 
 def _state(record: NodeRecord, answers: NodeAnswers | None, now: datetime) -> Text:
@@ -236,15 +234,21 @@ def _lag(answers: NodeAnswers | None, front: TxID | None) -> str:
 
 def _volumes(network: Network) -> RenderableType:
     status = network.status
+    if status.found is not None and not status.volumes:
+        found = new_table("volume", "service", "holds")
+        for claim in status.found.volumes:
+            found.add_row(claim.name, f"{claim.service[:8]}…" if claim.service else "–", shorten(claim.shows))
+        return titled("Volumes of an earlier network of this name", found)
     if not status.volumes:
         return titled("Volumes", Text("none yet", style="dim"))
-    table = new_table("volume", "generations", "used by", "machine", "")
+    table = new_table("volume", "generations", "used by", "machine")
     for volume in status.volumes:
         users = [r for r in status.nodes if r.volume == volume.name and r.ended is None]
         user = f"{users[-1].name} (gen-{users[-1].generation})" if users else "–"
-        note = volume.set_aside or volume.note or ""
-        table.add_row(volume.name, lineage(volume.lineage), user, volume.machine or "–", Text(shorten(note), "warn"))
-    return titled("Volumes", table)
+        table.add_row(volume.name, lineage(volume.lineage), user, volume.machine or "–")
+    noted = [(v.name, v.set_aside or v.note) for v in status.volumes]
+    notes = [Text.assemble((f"{name}: ", "warn"), shorten(note)) for name, note in noted if note]
+    return titled("Volumes", table, *notes)
 
 
 def _service(network: Network, now: datetime) -> RenderableType:

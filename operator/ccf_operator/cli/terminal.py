@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from typing import TextIO
 
 from rich.console import Console
 from rich.theme import Theme
@@ -20,9 +22,33 @@ _STYLES = {
 """Colours of the terminal's own palette, so that they fit dark and light ones."""
 
 
+_PADDING = re.compile(r"[ \t]+(?=\n)")
+
+
+class _Trimmed:
+    """A file in which no line ends with blanks."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 def console() -> Console:
     """The output people read."""
-    return Console(theme=Theme(_STYLES), highlight=False, emoji=False, markup=False, soft_wrap=False)
+    if sys.stdout.isatty():
+        return Console(theme=Theme(_STYLES), highlight=False, emoji=False, markup=False)
+    trimmed: TextIO = _Trimmed(sys.stdout)  # type: ignore[assignment]
+    return Console(theme=Theme(_STYLES), highlight=False, emoji=False, markup=False, file=trimmed)
+
+
+def plain(width: int = 100) -> Console:
+    """Text without colours, to be kept."""
+    return Console(theme=Theme(_STYLES), highlight=False, emoji=False, markup=False, width=width, color_system=None)
 
 
 def complaints() -> Console:

@@ -1,0 +1,216 @@
+"""kubectl ccf recovery: what the operator does about a loss, and what a person decides about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.text import Text
+
+from ccf_operator.api.decision import Action
+from ccf_operator.api.status import AttemptSummary
+from ccf_operator.cli import decisions, recovery_plan
+from ccf_operator.cli.decisions import Decision
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
+from ccf_operator.cli.network import Network, load
+from ccf_operator.cli.options import DryRun, Format, NetworkName, Output, Yes, on_cluster
+from ccf_operator.cli.output import say, titled, write
+from ccf_operator.cli.screen import history_section, timeline_line
+from ccf_operator.cli.terminal import console
+from ccf_operator.cli.words import shorten
+from ccf_operator.render import labels
+
+ANSWER_TIMEOUT = 30.0
+
+recovery = typer.Typer(
+    no_args_is_help=True,
+    help="See what the operator does about a loss, and decide what it leaves to people. Every decision is a "
+    "CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another way.",
+)
+
+Volume = Annotated[str, typer.Argument(metavar="VOLUME", help="Name of the PersistentVolumeClaim.")]
+OneVolume = Annotated[
+    str | None,
+    typer.Option("--volume", metavar="NAME", help="One that shows which service is meant, where there are several."),
+]
+Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+Number = Annotated[int | None, typer.Argument(metavar="[ATTEMPT]", help="Number of one attempt, to see more of it.")]
+
+
+@recovery.command("plan")
+@on_cluster
+async def plan(kubectl: Kubectl, name: NetworkName, output: Output = Format.TEXT) -> None:
+    """Show what the operator does now and why, what may be missing, and what you can decide. Does nothing."""
+    network = await load(kubectl, name)
+    made = recovery_plan.plan(network, kubectl.flags)
+    if output is Format.TEXT:
+        console().print(recovery_plan.render(network, made, datetime.now(UTC)))
+        return
+    choices = [{"command": command, "effect": effect} for command, effect in made.choices]
+    write({**asdict(made), "choices": choices} | {"possibleLoss": list(made.possible_loss)}, output)
+
+
+@recovery.command("approve")
+@on_cluster
+async def approve(
+    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Recover the best ledger in spite of what may be missing (in mode Manual: also where nothing is)."""
+    await _decide(kubectl, name, lambda network: decisions.approval(network, reason), yes, dry_run)
+
+
+@recovery.command("pin")
+@on_cluster
+async def pin(
+    kubectl: Kubectl, name: NetworkName, volume: Volume, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Have this volume's ledger chosen, if it recovers."""
+    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.PIN, volume, reason), yes, dry_run)
+
+
+@recovery.command("exclude")
+@on_cluster
+async def exclude(
+    kubectl: Kubectl, name: NetworkName, volume: Volume, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Leave a volume out of this attempt."""
+    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.EXCLUDE, volume, reason), yes, dry_run)
+
+
+@recovery.command("abort")
+@on_cluster
+async def abort(
+    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """End the attempt; no other begins before 'resume'. Survivors' ledgers stay as they are."""
+    await _decide(kubectl, name, lambda network: decisions.abortion(network, reason), yes, dry_run)
+
+
+@recovery.command("resume")
+@on_cluster
+async def resume(
+    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Let recovery go on after an attempt was ended."""
+    await _decide(kubectl, name, lambda network: decisions.resumption(network, reason), yes, dry_run)
+
+
+@recovery.command("adopt")
+@on_cluster
+async def adopt(
+    kubectl: Kubectl,
+    name: NetworkName,
+    volume: OneVolume = None,
+    reason: Why = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Recover an earlier network of this name from its volumes."""
+    await _decide(kubectl, name, lambda network: decisions.adoption(network, volume, reason), yes, dry_run)
+
+
+@recovery.command("disown")
+@on_cluster
+async def disown(
+    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Leave the volumes of an earlier network of this name alone for ever, and start a new service."""
+    await _decide(kubectl, name, lambda network: decisions.disowning(network, reason), yes, dry_run)
+
+
+@recovery.command("history")
+@on_cluster
+async def history(kubectl: Kubectl, name: NetworkName, number: Number = None, output: Output = Format.TEXT) -> None:
+    """List past attempts, or tell all that is kept of one."""
+    network = await load(kubectl, name)
+    past = [one for one in network.status.history if number in (None, one.number)]
+    if number is not None and not past:
+        known = ", ".join(str(one.number) for one in network.status.history) or "none"
+        raise Failure(
+            Exit.NOT_FOUND, f"attempt {number} is not in the history (there: {known})", "name one that is there"
+        )
+    if output is not Format.TEXT:
+        write([json.loads(one.model_dump_json(by_alias=True, exclude_none=True)) for one in past], output)
+    elif not past:
+        console().print("no attempt has ended yet")
+    elif number is None:
+        console().print(history_section(past))
+    else:
+        say(console(), _told(past[0]))
+
+
+def _told(past: AttemptSummary) -> Any:
+    lines: list[Any] = [Text(f"{past.result.value}: {shorten(past.message)}"), timeline_line(past.timeline)]
+    lines += [Text(f"- {volume}: {result}") for volume, result in sorted(past.candidates.items())]
+    if past.approval is not None:
+        why = f": {past.approval.reason}" if past.approval.reason else ""
+        lines.append(Text.assemble(("approved by ", "warn"), f"{past.approval.decision}{why}"))
+        lines += [Text.assemble(("may be missing: ", "bad"), shorten(line)) for line in past.approval.possible_loss]
+    return titled(f"Attempt {past.number}", *lines)
+
+
+async def _decide(
+    kubectl: Kubectl, name: str, make: Callable[[Network], Decision], assured: bool, dry_run: bool
+) -> None:
+    network = await load(kubectl, name)
+    decision = make(network)
+    manifest = decisions.manifest(network, decision)
+    text = yaml.safe_dump(manifest, sort_keys=False)
+    if dry_run:
+        print(text, end="")
+        return
+    out = console()
+    out.print(recovery_plan.render(network, recovery_plan.plan(network, kubectl.flags), datetime.now(UTC)))
+    say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
+    _confirm(assured)
+    await _write(kubectl.within(network.namespace), manifest)
+
+
+def _confirm(assured: bool) -> None:
+    if assured:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(
+            Exit.DECLINED, "nobody can be asked: the standard input is not a terminal", "look, then say it with --yes"
+        )
+    if not typer.confirm("Decide this?", default=False):
+        raise Failure(Exit.DECLINED, "nothing was decided", "give the command again when you have made up your mind")
+
+
+async def _write(kubectl: Kubectl, manifest: dict[str, Any]) -> None:
+    try:
+        made = json.loads(
+            await kubectl.run(
+                *("create", "--filename", "-", "--output", "json", "--field-manager", "kubectl-ccf"),
+                stdin=json.dumps(manifest),
+            )
+        )
+        name = made["metadata"]["name"]
+        out = console()
+        out.print(f"written: {labels.DECISION_KIND} {name}")
+        state, message = await _answer(kubectl, name)
+    except KubectlFailed as error:
+        raise cluster_failure(error) from error
+    if state != "Applied":
+        raise Failure(Exit.REFUSED, f"{state}: {message}", "look again with kubectl ccf recovery plan, and decide anew")
+    out.print(Text.assemble(("✓ ", "good"), f"applied: {message}"))
+
+
+async def _answer(kubectl: Kubectl, name: str) -> tuple[str, str]:
+    """What the operator made of a decision."""
+    deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT
+    while asyncio.get_running_loop().time() < deadline:
+        found = await kubectl.get(f"{labels.DECISION_PLURAL}.{labels.GROUP}", name)
+        status = (found or {}).get("status") or {}
+        if status.get("state"):
+            return str(status["state"]), str(status.get("message", ""))
+        await asyncio.sleep(0.3)
+    return "Unanswered", f"the operator has not looked at it within {ANSWER_TIMEOUT:g} s"

@@ -1,0 +1,162 @@
+"""kubectl ccf logs and report: what a person, or whoever helps them, reads after something went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tarfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import RenderableType
+
+from ccf_operator.cli.commands.status import document
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
+from ccf_operator.cli.live import ask_nodes
+from ccf_operator.cli.network import Network, load
+from ccf_operator.cli.options import NetworkName, Reach, on_cluster
+from ccf_operator.cli.reach import Way, ways
+from ccf_operator.cli.screen import screen
+from ccf_operator.cli.secrets import censor
+from ccf_operator.cli.terminal import complaints, plain
+from ccf_operator.render import labels
+
+KINDS = (
+    "pods",
+    "persistentvolumeclaims",
+    "services",
+    "poddisruptionbudgets",
+    "configmaps",
+)
+"""What bears the network's label. Secrets are never asked for."""
+
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The archive (default: by network and time).")]
+NodeName = Annotated[str | None, typer.Option("--node", metavar="POD", help="Of this node alone.")]
+Tail = Annotated[int, typer.Option("--tail", help="The last lines of each node; -1: all.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged from now on.")]
+
+
+@on_cluster
+async def logs(
+    kubectl: Kubectl, name: NetworkName, node: NodeName = None, tail: Tail = 50, follow: Follow = False
+) -> None:
+    """Print what the nodes log, each line with the name of its node."""
+    network = await load(kubectl, name)
+    within = kubectl.within(network.namespace)
+    chosen = [node] if node is not None else sorted(network.pods)
+    if node is not None and node not in network.pods:
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"there is no pod {node} of network {name}",
+            f"name one of: {', '.join(sorted(network.pods))}",
+        )
+    await asyncio.gather(*(_print_logs(within, pod, tail, follow) for pod in chosen))
+
+
+async def _print_logs(kubectl: Kubectl, pod: str, tail: int, follow: bool) -> None:
+    options = ["--container", "ccf", f"--tail={tail}", *(["--follow"] if follow else [])]
+    try:
+        async for line in kubectl.lines("logs", pod, *options):
+            print(f"{pod}  {line}", flush=True)
+    except KubectlFailed as error:
+        complaints().print(f"{pod}: {error}", style="warn")
+
+
+@on_cluster
+async def report(kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Reach = Way.AUTO) -> None:
+    """Collect what is needed to find out what happened, in one archive: objects, events, logs, what nodes answer.
+
+    Secrets are not asked for, and private keys and tokens are taken out of everything else."""
+    network = await load(kubectl, name)
+    within = kubectl.within(network.namespace)
+    files = {"README.txt": _readme(network)}
+    collected = await asyncio.gather(
+        _object(within, "network.yaml", f"{labels.PLURAL}.{labels.GROUP}", name),
+        _text(within, "events.txt", "get", "events", "--sort-by=.lastTimestamp"),
+        _decisions(within, name),
+        *(_kind(within, name, kind) for kind in KINDS),
+        *(_text(within, f"logs/{pod}.ccf.txt", "logs", pod, "--container", "ccf") for pod in sorted(network.pods)),
+        *(_text(within, f"logs/{pod}.stage.txt", "logs", pod, "--container", "stage") for pod in sorted(network.pods)),
+    )
+    files |= dict(collected)
+    async with ways(within, reach) as open_ways:
+        live = await ask_nodes(open_ways, network)
+    files["nodes.json"] = json.dumps(document(network, live), indent=1)
+    files["status.txt"] = _as_text(screen(network, live, datetime.now(UTC)))
+    file = out or Path(f"{name}-report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz")
+    _archive(file, file.name.partition(".")[0], files)
+    print(f"{file}: {len(files)} files. Look through it before you hand it on.")
+
+
+def _readme(network: Network) -> str:
+    return (
+        f"CCF network {network.name} in namespace {network.namespace}, collected {datetime.now(UTC):%Y-%m-%d %H:%M:%S} "
+        "UTC by kubectl ccf report.\nSecrets were not asked for; private keys and tokens were taken out.\n"
+        "status.txt: what kubectl ccf status shows. network.yaml: the object. nodes.json: what each node said itself.\n"
+    )
+
+
+async def _text(kubectl: Kubectl, file: str, *command: str) -> tuple[str, str]:
+    try:
+        return file, await kubectl.run(*command)
+    except KubectlFailed as error:
+        return file, f"could not be had: {error}\n"
+
+
+async def _object(kubectl: Kubectl, file: str, kind: str, name: str) -> tuple[str, str]:
+    try:
+        return file, yaml.safe_dump(_lean(await kubectl.get(kind, name)), sort_keys=False, allow_unicode=True)
+    except KubectlFailed as error:
+        raise cluster_failure(error) from error
+
+
+async def _kind(kubectl: Kubectl, network: str, kind: str) -> tuple[str, str]:
+    file = f"objects/{kind}.yaml"
+    try:
+        found = await kubectl.list(kind, f"{labels.NETWORK}={network}")
+    except KubectlFailed as error:
+        return file, f"could not be had: {error}\n"
+    return file, yaml.safe_dump_all([_lean(one) for one in found], sort_keys=False, allow_unicode=True)
+
+
+async def _decisions(kubectl: Kubectl, network: str) -> tuple[str, str]:
+    file = "objects/decisions.yaml"
+    try:
+        listed = json.loads(await kubectl.run("get", f"{labels.DECISION_PLURAL}.{labels.GROUP}", "--output", "json"))
+    except KubectlFailed as error:
+        return file, f"could not be had: {error}\n"
+    ours = [_lean(one) for one in listed["items"] if one["spec"].get("network") == network]
+    return file, yaml.safe_dump_all(ours, sort_keys=False, allow_unicode=True)
+
+
+def _lean(raw: Any) -> Any:
+    raw["metadata"].pop("managedFields", None)
+    return raw
+
+
+def _as_text(what: RenderableType) -> str:
+    out = plain()
+    with out.capture() as captured:
+        out.print(what)
+    return captured.get()
+
+
+def _archive(file: Path, folder: str, files: dict[str, str]) -> None:
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+        with tarfile.open(file, "w:gz") as archive:
+            for name, text in sorted(files.items()):
+                content = censor(text).encode()
+                entry = tarfile.TarInfo(f"{folder}/{name}")
+                entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
+                archive.addfile(entry, io.BytesIO(content))
+    except FileExistsError as error:
+        raise Failure(Exit.USAGE, f"{file} exists", "name another file with --out") from error
+    except OSError as error:
+        raise Failure(Exit.USAGE, f"{file}: {error.strerror}", "name a file that can be written with --out") from error

@@ -1,0 +1,167 @@
+"""What the operator does about a loss, and why; what may be missing; what a person can decide. Nothing is done here."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ccf_operator.api.status import Attempt, AttemptPhase, Verdict
+from ccf_operator.cli.network import Network
+from ccf_operator.cli.output import table, titled
+from ccf_operator.cli.words import shorten, since
+from ccf_operator.domain.choice import recovered
+from ccf_operator.domain.quorum import deciding_minority
+
+
+@dataclass(frozen=True)
+class RecoveryPlan:
+    """In sentences: what happens now, why, what may be missing; and the commands that are open to a person."""
+
+    now: str
+    why: tuple[str, ...]
+    possible_loss: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
+    """The plan for what is known now."""
+    status = network.status
+
+    def command(*words: str) -> str:
+        return shlex.join(["kubectl", "ccf", "recovery", *words, network.name, *flags])
+
+    def about(action: str, volume: str) -> str:
+        return shlex.join(["kubectl", "ccf", "recovery", action, network.name, volume, *flags])
+
+    if status.paused is not None:
+        reason = f" ({status.paused.reason})" if status.paused.reason else ""
+        return RecoveryPlan(
+            "Nothing: recovery is paused.",
+            (f"attempt {status.paused.attempt} was ended by {status.paused.decision}{reason}",),
+            (),
+            ((command("resume"), "lets a new attempt begin"),),
+        )
+    if status.found is not None:
+        return RecoveryPlan(
+            "Nothing: volumes of an earlier network of this name were found, and no new service is started over "
+            "ledgers that may be needed.",
+            tuple(f"{volume.name}: {volume.shows}" for volume in status.found.volumes),
+            (),
+            (
+                (command("adopt"), "recovers the earlier network from them"),
+                (command("disown"), "leaves them alone for ever and starts a new service"),
+            ),
+        )
+    if status.attempt is None:
+        return _without_attempt(network)
+    attempt = status.attempt
+    abort = (command("abort"), "ends the attempt, removes what it made; survivors' ledgers stay as they are")
+    if attempt.winner is not None:
+        return RecoveryPlan(
+            f"The network goes on from {attempt.winner.volume} with {attempt.winner.tx_id}; "
+            f"{shorten(status.message) or 'nodes are joining'}",
+            _reasons(attempt),
+            tuple(attempt.winner.approved_loss),
+            (abort,),
+        )
+    left_out = [(about("exclude", c.volume), f"leaves {c.volume} out") for c in attempt.candidates if c.result is None][
+        :1
+    ]
+    if attempt.phase is AttemptPhase.AWAITING_APPROVAL:
+        ranking = recovered(attempt.candidates)
+        best = next((c for c in ranking if c.volume == attempt.pinned), ranking[0] if ranking else None)
+        if best is None:
+            return RecoveryPlan(
+                "Nothing can be recovered from what is there. Bring back a volume or a machine that is missing.",
+                _reasons(attempt),
+                tuple(attempt.possible_loss),
+                (abort,),
+            )
+        others = [(about("pin", c.volume), f"takes {c.tx_id} instead") for c in ranking if c is not best]
+        return RecoveryPlan(
+            f"The operator waits. With an approval it recovers {best.volume} with {best.tx_id}. Without one it goes on "
+            "by itself as soon as enough of the missing volumes or machines come back; waiting loses nothing.",
+            _reasons(attempt),
+            tuple(attempt.possible_loss),
+            ((command("approve"), f"recovers {best.tx_id}, whatever is missing from it"), *others, abort),
+        )
+    done = sum(c.result is not None for c in attempt.candidates)
+    return RecoveryPlan(
+        f"{done} of {len(attempt.candidates)} candidates have a result. When all have one, or their time is up, the "
+        "greatest TxID is chosen, view first, if nothing that was committed can be missing from it.",
+        _reasons(attempt),
+        tuple(attempt.possible_loss),
+        (*left_out, abort),
+    )
+
+
+def _reasons(attempt: Attempt) -> tuple[str, ...]:
+    count = len(attempt.configuration)
+    reasons = [f"{one.node}: {one.seen}" for one in attempt.evidence]
+    need = deciding_minority(count)
+    reasons.append(f"nothing committed is missing if {need} of the {count} nodes' ledgers are whole")
+    if attempt.base_high_water_mark:
+        reasons.append(f"{attempt.base_high_water_mark} was seen committed before the loss")
+    if attempt.pinned:
+        reasons.append(f"a person has chosen {attempt.pinned}")
+    if attempt.excluded:
+        reasons.append(f"a person has left out {', '.join(attempt.excluded)}")
+    return tuple([*reasons, *(f"fork: {fork}" for fork in attempt.forks)])
+
+
+def _without_attempt(network: Network) -> RecoveryPlan:
+    status = network.status
+    evidence = tuple(f"{one.node}: {one.seen}" for one in status.quorum.evidence)
+    mode = str((network.spec.get("recovery") or {}).get("mode", "Automatic"))
+    if status.service.opened_at is None:
+        return RecoveryPlan("Nothing: the service has never been open, so there is nothing to recover.", evidence)
+    if status.quorum.verdict is Verdict.LOST and mode == "Disabled":
+        return RecoveryPlan(f"Nothing: spec.recovery.mode is Disabled. {status.next_step}", evidence)
+    if status.quorum.verdict is Verdict.LOST:
+        then = "then waits for approval" if mode == "Manual" else "then chooses the best by itself, if that is safe"
+        return RecoveryPlan(f"The operator begins a recovery of every surviving volume, {then}.", evidence)
+    if status.quorum.verdict is Verdict.SUSPECTED:
+        now = "The operator waits for the quorum to come back, or for proof that it cannot: silence proves nothing."
+        return RecoveryPlan(f"{now} {status.next_step}".strip(), evidence)
+    return RecoveryPlan("Nothing: the quorum holds.", evidence)
+
+
+def render(network: Network, made: RecoveryPlan, now: datetime) -> RenderableType:
+    """The plan for people."""
+    parts: list[RenderableType] = [titled("What the operator does now", Text(made.now))]
+    attempt = network.status.attempt
+    if attempt is not None:
+        parts.append(titled(f"Candidates of attempt {attempt.number}, best first", _ranking(attempt, now)))
+    if made.possible_loss:
+        lines = [Text.assemble(("✗ ", "bad"), shorten(line)) for line in made.possible_loss]
+        parts.append(titled("What may be missing", *lines))
+    elif attempt is not None and recovered(attempt.candidates):
+        parts.append(titled("What may be missing", Text.assemble(("✓ ", "good"), "nothing that was committed")))
+    if made.why:
+        parts.append(titled("Why", *(Text(f"- {shorten(line)}") for line in made.why)))
+    if made.choices:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(overflow="fold", ratio=3)
+        grid.add_column(overflow="fold", style="dim", ratio=2)
+        for command, effect in made.choices:
+            grid.add_row(Text(command, style="command"), effect)
+        parts.append(titled("What you can decide", grid))
+    return Group(*(line for part in parts for line in (part, "")))
+
+
+def _ranking(attempt: Attempt, now: datetime) -> RenderableType:
+    ranking = recovered(attempt.candidates)
+    rest = [c for c in attempt.candidates if c not in ranking]
+    rows = table("volume", "result", "TxID", "survey", "detail")
+    for candidate in [*ranking, *rest]:
+        survey = candidate.survey
+        seen = "–" if survey is None else f"{survey.last_signed or 'empty'}{'' if survey.sound else ', damaged'}"
+        result = candidate.result.value if candidate.result else f"{candidate.stage} {since(candidate.created_at, now)}"
+        rows.add_row(candidate.volume, result, candidate.tx_id or "–", seen, shorten(candidate.detail or ""))
+    return rows

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+
+from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
+from ccf_operator.cli import decisions
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.recovery_plan import RecoveryPlan, plan, render
+from ccf_operator.cli.terminal import plain
+from ccf_operator.domain.doors import decide_by
+from ccf_operator.render import labels
+from unit.cli import phases
+from unit.cli.phases import SCENES, Scene, scene
+from unit.domain.world import World
+
+
+def commands(made: RecoveryPlan) -> list[str]:
+    return [command for command, _ in made.choices]
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_there_is_a_plan_in_every_phase_and_it_fits(name: str) -> None:
+    seen = scene(SCENES[name]())
+    out = plain(80)
+    with out.capture() as captured:
+        out.print(render(seen.network, plan(seen.network), seen.now))
+    assert max(map(len, captured.get().splitlines())) <= 80
+
+
+def test_where_approval_is_awaited_the_loss_is_shown_and_every_way_on() -> None:
+    seen = scene(phases.awaiting_approval())
+    attempt = seen.network.status.attempt
+    assert attempt is not None
+    made = plan(seen.network, ["--context", "prod"])
+    assert list(made.possible_loss) == attempt.possible_loss
+    assert attempt.possible_loss
+    assert commands(made) == [
+        "kubectl ccf recovery approve bank --context prod",
+        "kubectl ccf recovery abort bank --context prod",
+    ]
+
+
+def test_in_mode_manual_nothing_is_missing_and_others_can_be_pinned() -> None:
+    world = World(recovery={"mode": "Manual"}).running()
+    world.kill(*world.living())
+    world.settle()
+    made = plan(scene(world).network)
+    assert made.possible_loss == ()
+    assert sum("recovery pin bank bank-ledger" in command for command in commands(made)) == 2
+
+
+def test_in_peace_there_is_nothing_to_do() -> None:
+    for name in ("running", "degraded", "awaiting open"):
+        made = plan(scene(SCENES[name]()).network)
+        assert (made.now.startswith("Nothing"), made.choices) == (True, ())
+
+
+def test_silence_proves_nothing() -> None:
+    assert "silence proves nothing" in plan(scene(phases.suspected()).network).now
+
+
+def test_after_an_abort_one_can_resume_and_where_volumes_were_found_adopt_or_disown() -> None:
+    assert commands(plan(scene(phases.paused()).network)) == ["kubectl ccf recovery resume bank"]
+    assert commands(plan(scene(phases.volumes_found()).network)) == [
+        "kubectl ccf recovery adopt bank",
+        "kubectl ccf recovery disown bank",
+    ]
+
+
+def applied(world: World, decision: decisions.Decision) -> str:
+    """What the operator makes of a decision that is made as its manifest says."""
+    spec = CCFRecoveryDecisionSpec.model_validate(decisions.manifest(scene(world).network, decision)["spec"])
+    name = world.decide(spec.action, spec.token, volume=spec.volume, reason=spec.reason)
+    world.settle()
+    return world.answer(name)
+
+
+def test_the_operator_applies_what_is_decided() -> None:
+    world = phases.awaiting_approval()
+    assert applied(world, decisions.approval(scene(world).network, "gone")) == "Applied"
+    world = phases.recovering()
+    attempt = scene(world).network.status.attempt
+    assert attempt is not None
+    volume = attempt.candidates[0].volume
+    assert applied(world, decisions.about_volume(scene(world).network, Action.PIN, volume, None)) == "Applied"
+    world = phases.paused()
+    assert applied(world, decisions.resumption(scene(world).network, None)) == "Applied"
+    world = phases.volumes_found()
+    assert applied(world, decisions.disowning(scene(world).network, None)) == "Applied"
+
+
+def refused(make: object, seen: Scene, *arguments: object) -> Exit:
+    assert callable(make)
+    with pytest.raises(Failure) as failure:
+        make(seen.network, *arguments)
+    return failure.value.code
+
+
+def test_what_cannot_be_decided_now_says_so() -> None:
+    seen = scene(phases.running())
+    assert refused(decisions.approval, seen, None) is Exit.NOT_NOW
+    assert refused(decisions.abortion, seen, None) is Exit.NOT_NOW
+    assert refused(decisions.resumption, seen, None) is Exit.NOT_NOW
+    assert refused(decisions.adoption, seen, None, None) is Exit.NOT_NOW
+    assert refused(decisions.about_volume, scene(phases.recovering()), Action.PIN, "other", None) is Exit.NOT_FOUND
+
+
+def test_the_object_is_the_one_that_the_operator_tells_people_to_write() -> None:
+    world = phases.awaiting_approval()
+    network = scene(world).network
+    made = decisions.manifest(network, decisions.approval(network, None))
+    told = decide_by(world.observe(), Action.APPROVE, made["spec"]["token"])
+    made["metadata"].pop("namespace")
+    assert str(made).replace("'", '"') in told
+    assert made["kind"] == labels.DECISION_KIND

@@ -361,6 +361,9 @@ class Attempt(StatusModel):
     network: Configuration | None = Field(
         default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
     )
+    leaderless_since: Moment | None = Field(
+        default=None, description="Since when the recovering network has not shown a primary."
+    )
     stuck_since: Moment | None = Field(
         default=None, description="Since when the recovering network has been in a state that CCF cannot leave."
     )

@@ -36,14 +36,18 @@ DEAD_END_PATIENCE = timedelta(seconds=10)
 
 LOSER = "Loser"
 
+DOUBTED = "LossDoubted"
+"""Reason of an attempt that waits, for a node of the lost service says something that does not fit its loss."""
 
-def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView) -> ServiceView:
+
+def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView, loss: Loss) -> ServiceView:
     """Take an attempt whose winner is chosen one look further; the recovering network as seen.
 
-    `base` is the service being recovered, on this very look.
+    `base` and `loss` are of the service being recovered, on this very look.
     """
     view = recovering_view(draft, attempt, winner)
     attempt.network = keep_configuration(attempt.network, draft, view)
+    attempt.leaderless_since = None if view.primary is not None else attempt.leaderless_since or draft.now
     _note_acceptance(draft, attempt, view)
     if base.primary is not None and attempt.timeline.accepted_at is None:
         attempts.abandon(draft, attempt, f"the quorum came back: {base.primary} leads")
@@ -51,7 +55,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
         attempts.succeed(draft, attempt, winner)
         keep_high_water_mark(draft, view)
     elif not _give_up(draft, attempt, winner, view):
-        _go_on(draft, attempt, winner, view)
+        _go_on(draft, attempt, winner, view, loss)
     return view
 
 
@@ -177,7 +181,11 @@ def _is_in_the_dead_end(draft: Draft, attempt: Attempt, view: ServiceView) -> bo
     return attempt.stuck_since is not None and draft.now - attempt.stuck_since > DEAD_END_PATIENCE
 
 
-def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> None:
+def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView, loss: Loss) -> None:
+    """Losers go, joiners come, members are asked; all of it only as long as the loss is proven."""
+    attempt.reason, attempt.message = ("", "") if loss.proven else (DOUBTED, f"nothing more is done while {loss.why}")
+    if not loss.proven:
+        return
     for record in losers(draft, attempt, winner):
         record.stop = record.stop or LOSER
     _stop_the_old(draft)

@@ -14,7 +14,7 @@ from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, 
 from ccf_operator.domain.choice import Choice, choose
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, fence
-from ccf_operator.domain.joining import conduct_joining
+from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.tokens import attempt_token, choice_token
@@ -57,7 +57,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
     """
     attempt.token = attempt_token(draft.seen.uid, attempt)
     if attempt.winner is not None:
-        return conduct_joining(draft, attempt, attempt.winner, view)
+        return conduct_joining(draft, attempt, attempt.winner, view, loss)
     if view.primary is not None:
         attempts.abandon(draft, attempt, f"the quorum came back: {loss.why}")
     elif draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
@@ -67,7 +67,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
         _gather_results(draft, attempt)
         _go_on(draft, attempt, loss)
         if (chosen := attempt.winner) is not None:
-            return conduct_joining(draft, attempt, chosen, view)
+            return conduct_joining(draft, attempt, chosen, view, loss)
     return None
 
 
@@ -87,7 +87,7 @@ def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
     if loss.proven:
         _choose(draft, attempt)
     else:
-        _say(attempt, AttemptPhase.RECOVERING, "LossDoubted", f"nothing more is done while {loss.why}")
+        _say(attempt, AttemptPhase.RECOVERING, DOUBTED, f"nothing more is done while {loss.why}")
 
 
 def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.spec import RecoveryMode
-from ccf_operator.api.status import Attempt, AttemptPhase, Found, NodeRecord, Phase, Verdict, Winner
+from ccf_operator.api.spec import RecoveryMode, seconds
+from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Verdict, Winner
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
+from ccf_operator.domain.certificates import expiring
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.joining import awaited, joiners, losers
+from ccf_operator.domain.exploration import may_still_run
+from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance, first_node
@@ -65,8 +67,9 @@ def _obstacle(draft: Draft) -> Story | None:
 
 def _volumes_found(draft: Draft, found: Found) -> Story:
     shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes)
-    running = sorted(draft.seen.pods)
-    first = f"make sure that nothing of it runs any more (there are pods: {', '.join(running)}). " if running else ""
+    running = may_still_run(draft)
+    first = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}; then "
+    first = first if running else ""
     adopt = ""
     if any(volume.service is not None for volume in found.volumes):
         adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
@@ -168,11 +171,17 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
             waits = f"; {attempt.message}" if attempt.message else ""
             return Story(Phase.RECOVERING, attempt.reason or "Candidates", counted + waits)
     assert attempt.winner is not None
-    if recovering is None or recovering.primary is None:
+    chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
+    if attempt.reason == DOUBTED:
+        return Story(Phase.RECOVERING, DOUBTED, f"{chosen}; {attempt.message}")
+    if _is_leaderless(draft, attempt):
         return _leaderless(draft, attempt, attempt.winner)
     if attempt.phase is AttemptPhase.JOINING:
-        chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
         return _joining(draft, attempt, attempt.winner, chosen)
+    if recovering is None or recovering.primary is None:
+        return Story(
+            Phase.AWAITING_MEMBERS, "Electing", f"{chosen}; its nodes elect a primary; then the members go on with it"
+        )
     return _awaiting_members(draft, attempt, attempt.winner, recovering)
 
 
@@ -194,12 +203,19 @@ def _door(draft: Draft, attempt: Attempt) -> str:
             return f"{wait}. To end this attempt: {decide_by(draft.seen, Action.ABORT, attempt.token)}"
 
 
+def _is_leaderless(draft: Draft, attempt: Attempt) -> bool:
+    """Whether the recovering network has had no primary for so long that it may stay so."""
+    window = timedelta(seconds=seconds(draft.seen.spec.recovery.quorum_loss_window))
+    return attempt.leaderless_since is not None and draft.now - attempt.leaderless_since >= window
+
+
 def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
     living = [r.name for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
     return Story(
         Phase.RECOVERING,
         "NoPrimary",
-        f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary",
+        f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary "
+        f"since {_moment(attempt.leaderless_since)}",
         f"if it stays so, end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} "
         f"delete pod {' '.join(living)}",
     )
@@ -222,7 +238,21 @@ def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Sto
 def _awaiting_members(draft: Draft, attempt: Attempt, winner: Winner, recovering: ServiceView) -> Story:
     awaits = what_is_awaited(recovering) or Awaited.ACCEPT_SERVICE
     where = f"{recovering.primary}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
-    return Story(Phase.AWAITING_MEMBERS, awaits.value, *_about_members(attempt, winner, recovering, awaits, where))
+    message, next_step = _about_members(attempt, winner, recovering, awaits, where)
+    return Story(Phase.AWAITING_MEMBERS, awaits.value, message + _who_is_missing(draft, attempt, awaits), next_step)
+
+
+def _who_is_missing(draft: Draft, attempt: Attempt, awaits: Awaited) -> str:
+    """What to add where the recovered service has fewer nodes than it should."""
+    there = [r for r in draft.alive() if r.attempt == attempt.number and r.stop is None]
+    joined = sum(r.joined_at is not None for r in there)
+    said = "" if joined >= draft.seen.spec.nodes else f"; {joined} of {draft.seen.spec.nodes} nodes have joined"
+    late = [r.name for r in there if r.command is Command.JOIN and r.joined_at is None]
+    if late and awaits is not Awaited.ACCEPT_SERVICE:
+        said += f"; {', '.join(late)} came too late: members trust such nodes once the service is open"
+    if any(one.at <= draft.now for one in expiring(draft)):
+        said += "; nobody can join for certificates have run out: condition CertificatesExpiring says how to renew them"
+    return said
 
 
 def _about_members(

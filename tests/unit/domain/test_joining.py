@@ -19,6 +19,7 @@ from ccf_operator.api.status import (
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import conduct_joining
+from ccf_operator.domain.quorum import Loss
 from unit.domain.given import (
     NEW,
     OLD,
@@ -87,7 +88,12 @@ def led(*names: str, status: str = "Recovering", **fields: Any) -> dict[str, Nod
     return quorum(*names, **{**known, **fields})
 
 
-def look(*nodes: NodeRecord, of: Attempt | None = None, after: float = 0, base: Any = None, **seen: Any) -> Draft:
+LOST = Loss(True, "")
+
+
+def look(
+    *nodes: NodeRecord, of: Attempt | None = None, after: float = 0, base: Any = None, loss: Loss = LOST, **seen: Any
+) -> Draft:
     members = (old("a"), old("b"), old("c"))
     work = draft(
         status(*members, *nodes, configuration=configuration("a", "b", "c"), attempt=of or running()),
@@ -95,7 +101,7 @@ def look(*nodes: NodeRecord, of: Attempt | None = None, after: float = 0, base: 
         **seen,
     )
     assert work.status.attempt is not None
-    conduct_joining(work, work.status.attempt, CHOSEN, base or view(work))
+    conduct_joining(work, work.status.attempt, CHOSEN, base or view(work), loss)
     return work
 
 
@@ -137,6 +143,27 @@ def test_the_volume_of_a_loser_on_a_silent_machine_is_not_waited_for() -> None:
     assert "v-b" not in {r.volume for r in new_joiners(work)}
     assert {r.service_certificate for r in new_joiners(work)} == {f"PEM {NEW}"}
     assert {r.join_target for r in new_joiners(work)} == {"r-a"}
+
+
+def test_nothing_goes_on_while_the_loss_is_doubted() -> None:
+    # A survivor that comes back with a configuration that could still form a majority.
+    doubt = Loss(False, "node s reports a configuration that can still form a majority")
+    work = look(winner(), loser(), record("s", volume="v-c"), answers=led("r-a"), loss=doubt)
+    assert [node(work, name).stop for name in ("r-a", "r-b", "s")] == [None] * 3
+    assert not new_joiners(work)
+    assert current(work).reason == "LossDoubted"
+    joined = [joiner("j1", joined_at=at(1)), joiner("j2", joined_at=at(1))]
+    asked = look(winner(), *joined, answers=led("r-a", "j1", "j2"), loss=doubt)
+    assert current(asked).phase is AttemptPhase.JOINING
+    again = look(winner(), *joined, answers=led("r-a", "j1", "j2"), of=current(asked))
+    assert (current(again).phase, current(again).reason) == (AttemptPhase.AWAITING_MEMBERS, "")
+
+
+def test_it_is_written_since_when_no_primary_is_seen() -> None:
+    work = look(winner(), joiner("j1"), joiner("j2"), answers={}, after=3)
+    assert current(work).leaderless_since == at(3)
+    assert current(look(winner(), answers={}, of=current(work), after=5)).leaderless_since == at(3)
+    assert current(look(winner(), answers=led("r-a"), of=current(work), after=9)).leaderless_since is None
 
 
 def test_joiners_write_to_generations_that_nobody_wrote() -> None:
@@ -204,11 +231,11 @@ def test_a_joiner_that_died_is_replaced_and_later_each_time() -> None:
     assert first.status.join_failures is not None
     assert first.status.join_failures.count == 1
     second = draft(first.status, answers=led("r-a", "j2"), after=106)
-    conduct_joining(second, current(second), CHOSEN, view(second))
+    conduct_joining(second, current(second), CHOSEN, view(second), LOST)
     assert len(new_joiners(second)) == 1
     second.status.join_failures = JoinFailures(count=6, last_at=at(100))
     third = draft(first.status.model_copy(update={"join_failures": second.status.join_failures}), after=200)
-    conduct_joining(third, current(third), CHOSEN, view(third))
+    conduct_joining(third, current(third), CHOSEN, view(third), LOST)
     assert not new_joiners(third)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -201,7 +202,7 @@ def recovering(phase: AttemptPhase, *candidates: Candidate, **fields: Any) -> At
     return attempt(*(candidates or (recovered("a", "2.20"),)), phase=phase, **fields)
 
 
-def chosen(phase: AttemptPhase) -> Attempt:
+def chosen(phase: AttemptPhase, **fields: Any) -> Attempt:
     winner = Winner(
         node="r-a",
         volume="v-a",
@@ -212,7 +213,7 @@ def chosen(phase: AttemptPhase) -> Attempt:
         public_key=NEW,
         chosen_at=at(0),
     )
-    return recovering(phase, winner=winner, network=configuration("r-a"))
+    return recovering(phase, winner=winner, network=configuration("r-a"), **fields)
 
 
 CROWNED = record("r-a", volume="v-a", command=Command.RECOVER, attempt=1)
@@ -246,7 +247,10 @@ def test_after_the_choice_it_is_said_who_is_waited_for() -> None:
 
 
 def test_a_recovering_network_without_a_primary_has_a_door() -> None:
-    story = told(status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS)))
+    of = status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS, leaderless_since=at(0)))
+    electing = told(of, after=29)
+    assert (electing.phase, electing.reason, electing.next_step) == (Phase.AWAITING_MEMBERS, "Electing", "")
+    story = told(of, after=30)
     assert (story.phase, story.reason) == (Phase.RECOVERING, "NoPrimary")
     assert "kubectl -n default delete pod r-a" in story.next_step
 
@@ -257,10 +261,28 @@ def test_a_recovering_network_without_a_primary_has_a_door() -> None:
         ("Recovering", "PartOfPublicNetwork", "AcceptService"),
         ("WaitingForRecoveryShares", "PartOfPublicNetwork", "RecoveryShares"),
         ("WaitingForRecoveryShares", "ReadingPrivateLedger", "Decrypting"),
+        ("Open", "PartOfNetwork", "Opening"),
+        ("WaitingForRecoveryShares", "PartOfNetwork", "DeadEndSuspected"),
     ],
 )
 def test_what_members_must_do_next(said: str, state: str, reason: str) -> None:
     of = status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS))
     story = told(of, answers=quorum("r-a", key=NEW, status=said, state=state))
     assert (story.phase, story.reason) == (Phase.AWAITING_MEMBERS, reason)
-    assert bool(story.next_step) == (reason != "Decrypting")
+    assert bool(story.next_step) == (reason in ("AcceptService", "RecoveryShares"))
+
+
+def test_decryption_is_told_with_its_progress() -> None:
+    [said] = quorum("r-a", key=NEW, status="WaitingForRecoveryShares", state="ReadingPrivateLedger").values()
+    assert said.state is not None
+    far = replace(said, state=replace(said.state, last_recovered_seqno=800, recovery_target_seqno=3948))
+    of = status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS))
+    assert "800 of 3948" in told(of, answers={"r-a": far}).message
+
+
+def test_nodes_that_are_missing_from_a_recovered_service_are_named() -> None:
+    of = status(CROWNED, record("late", attempt=1), attempt=chosen(AttemptPhase.AWAITING_MEMBERS))
+    shares = quorum("r-a", key=NEW, status="WaitingForRecoveryShares", state="PartOfPublicNetwork")
+    said = told(of, answers=shares).message
+    assert "of 3 nodes have joined" in said
+    assert "late came too late" in said

@@ -23,9 +23,13 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class ServiceRow:
-    """The service as its last row gives it. `opened_at`: where this service (this key) was first `Open`."""
+    """The service as its last row gives it, its certificate as PEM.
+
+    `opened_at`: where this service (this key) was first `Open`.
+    """
 
     key: str
+    certificate: str
     recovery_count: int
     status: str
     opened_at: int | None
@@ -85,4 +89,4 @@ class PublicState:
         opened_at = before.opened_at if before is not None and before.key == key else None
         if opened_at is None and status == "Open":
             opened_at = seqno
-        return ServiceRow(key, int(fields.get("recovery_count", 0)), status, opened_at)
+        return ServiceRow(key, str(fields["cert"]), int(fields.get("recovery_count", 0)), status, opened_at)

@@ -30,8 +30,8 @@ class Survey:
     last_signed: the last signature up to which everything is proven whole: what a recovery will reach. last_entry:
     the last entry read. committed_end: the last seqno that a committed file's name claims. sound: nothing is damaged
     or missing; a torn tail, left by a killed writer, is a problem but no damage. configurations: the Trusted nodes
-    after their last changes, signed or not. recovery_count, service_key, opened: of the service as of last_signed;
-    opened: it was `Open` before that signature, so it may have been open to clients.
+    after their last changes, signed or not. recovery_count, service_key, service_certificate (PEM), opened: of the
+    service as of last_signed; opened: it was `Open` before that signature, so it may have been open to clients.
     """
 
     last_signed: TxID | None
@@ -42,10 +42,11 @@ class Survey:
     configurations: tuple[Configuration, ...]
     recovery_count: int | None
     service_key: str | None
+    service_certificate: str | None
     opened: bool
 
     def to_json(self) -> dict[str, Any]:
-        """As in the report of `stage`."""
+        """As in the report of `stage`, which has no room for the certificate."""
         return {
             "lastSigned": None if self.last_signed is None else str(self.last_signed),
             "lastEntry": None if self.last_entry is None else str(self.last_entry),
@@ -93,6 +94,7 @@ def survey_lineage(lineage: Lineage, progress: Progress = lambda _file: None) ->
         configurations=walk.state.configurations,
         recovery_count=None if service is None else service.recovery_count,
         service_key=None if service is None else service.key,
+        service_certificate=None if service is None else service.certificate,
         opened=service is not None and service.opened_at is not None and service.opened_at < walk.signed_seqno,
     )
 

@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterator
 
 from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
-from ccf_operator.api.volume_facts import VolumeFacts, read_facts
+from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.exploration import facts_on, may_still_run, progress_of, want_exploration
 from ccf_operator.domain.interventions import Refused
-from ccf_operator.domain.observation import ClaimView, DecisionView, PodView
+from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
 from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
@@ -42,15 +43,16 @@ def has_begun(draft: Draft) -> bool:
 def keep_found(draft: Draft) -> None:
     """Show what was found while the network has not begun; nothing once it has."""
     claims = found_claims(draft) if not has_begun(draft) else []
+    want_exploration(draft, claims)
     draft.status.found = (
-        Found(token=_token(draft, claims), volumes=[_describe(claim) for claim in claims]) if claims else None
+        Found(token=_token(draft, claims), volumes=[_describe(draft, claim) for claim in claims]) if claims else None
     )
 
 
 def adopt(draft: Draft, decision: DecisionView) -> str:
     """Take the found volumes for this network's own: the service they show is lost, and is to be recovered."""
     found = _checked(draft, decision)
-    facts = {claim.name: known for claim in found_claims(draft) if (known := _facts(claim)) is not None}
+    facts = {claim.name: known for claim in found_claims(draft) if (known := facts_on(claim)) is not None}
     key = _service_meant(found, decision)
     of_service = {name: known for name, known in facts.items() if known.service_key == key}
     newest = max(of_service.values(), key=lambda known: known.configuration.seqno if known.configuration else -1)
@@ -88,7 +90,8 @@ def release_predecessors(draft: Draft) -> None:
     adopted = draft.status.adopted
     for pod in draft.seen.pods.values() if adopted is not None else ():
         theirs = adopted is not None and pod.owner_uid in adopted.network_uids and pod.owner_uid != draft.seen.uid
-        if theirs and POD_FINALIZER in pod.finalizers and _has_ended(draft, pod):
+        ended = proof_of_end(None, pod, draft.seen.machines, draft.now) is not None
+        if theirs and ended and POD_FINALIZER in pod.finalizers:
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
 
 
@@ -99,14 +102,9 @@ def _checked(draft: Draft, decision: DecisionView) -> Found:
     current = _token(draft, found_claims(draft))
     if decision.spec.token != current:
         raise Refused(f"this token does not stand for what is found now; that is {current}")
-    running = sorted(pod.name for pod in draft.seen.pods.values() if not _has_ended(draft, pod))
-    if running:
+    if running := may_still_run(draft):
         raise Refused(f"pods of that network may still run: {', '.join(running)}; end them first, or their machines")
     return found
-
-
-def _has_ended(draft: Draft, pod: PodView) -> bool:
-    return proof_of_end(None, pod, draft.seen.machines, draft.now) is not None
 
 
 def _service_meant(found: Found, decision: DecisionView) -> str:
@@ -133,14 +131,10 @@ def _token(draft: Draft, claims: list[ClaimView]) -> str:
     return "found-" + hashlib.sha256(json.dumps([draft.seen.uid, what]).encode()).hexdigest()[:8]
 
 
-def _facts(claim: ClaimView) -> VolumeFacts | None:
-    return read_facts(claim.annotations.get(RECOVERY_FACTS))
-
-
-def _describe(claim: ClaimView) -> FoundVolume:
-    facts = _facts(claim)
+def _describe(draft: Draft, claim: ClaimView) -> FoundVolume:
+    facts = facts_on(claim)
     if facts is None:
-        return FoundVolume(name=claim.name, uid=claim.uid, shows="not known to hold the ledger of an open service")
+        return FoundVolume(name=claim.name, uid=claim.uid, shows=progress_of(draft, claim))
     return FoundVolume(
         name=claim.name,
         uid=claim.uid,

@@ -25,6 +25,14 @@ class AnnotateVolume:
 
 
 @dataclass(frozen=True)
+class ExploreVolume:
+    """Create the pod that reads what a claim's volume shows by itself, unless it exists."""
+
+    volume: str
+    claim_uid: str
+
+
+@dataclass(frozen=True)
 class CreateNode:
     """Create the ConfigMap and the pod of a node, unless they exist."""
 
@@ -117,6 +125,7 @@ class Report:
 Effect = (
     CreateVolume
     | AnnotateVolume
+    | ExploreVolume
     | CreateNode
     | DeletePod
     | ReleasePod
@@ -142,6 +151,7 @@ __all__ = [
     "DeleteConfigMap",
     "DeletePod",
     "Effect",
+    "ExploreVolume",
     "LabelPod",
     "ReleasePod",
     "RemoveFinalizer",

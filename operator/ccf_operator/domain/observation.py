@@ -37,7 +37,8 @@ class ContainerView:
 class PodView:
     """One pod of the network.
 
-    `stage` is the init container, `ccf` the CCF process; a container the kubelet has not reported is an empty view.
+    `stage` is the init container, `ccf` the CCF process; a container the kubelet has not reported, or that the pod does
+    not have, is an empty view.
     """
 
     name: str
@@ -55,6 +56,8 @@ class PodView:
     ccf: ContainerView
     unschedulable: str | None = None
     """The scheduler's message, if it could not place the pod."""
+    explorer: ContainerView = ContainerView()
+    """Of a pod that reads a volume: its one container."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from ccf_operator.domain.observation import (
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 STAGE = "stage"
 CCF = "ccf"
+EXPLORER = "explorer"
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -98,6 +99,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         stage=container_view(status.get("initContainerStatuses"), STAGE),
         ccf=container_view(status.get("containerStatuses"), CCF),
         unschedulable=unschedulable,
+        explorer=container_view(status.get("containerStatuses"), EXPLORER),
     )
 
 

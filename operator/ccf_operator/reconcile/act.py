@@ -6,6 +6,7 @@ the next look.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from ccf_operator.domain.effects import (
     DeleteConfigMap,
     DeletePod,
     Effect,
+    ExploreVolume,
     LabelPod,
     ReleasePod,
     RemoveFinalizer,
@@ -40,6 +42,7 @@ from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import controller_uid
 from ccf_operator.render import labels, names
 from ccf_operator.render.disruption import budgets
+from ccf_operator.render.explorer import explorer_pod
 from ccf_operator.render.identity import identity_config_map
 from ccf_operator.render.names import NetworkRef
 from ccf_operator.render.node_objects import node_objects
@@ -75,12 +78,23 @@ class Actor:
     async def act(
         self, effects: tuple[Effect, ...], raw: Raw, observation: Observation, status: NetworkStatus
     ) -> list[Failure]:
-        """Do all of `effects`, in order; `raw` is the network object and `status` its status as last written."""
-        return [
-            failure
-            for effect in effects
-            if (failure := await self._attempt(effect, raw, observation, status)) is not None
-        ]
+        """Do all of `effects`, side by side but for what must come first; those that failed, in their order.
+
+        `raw` is the network object and `status` its status as last written.
+        """
+        failures: dict[int, Failure] = {}
+
+        async def attempt(number: int, effect: Effect) -> None:
+            failure = await self._attempt(effect, raw, observation, status)
+            if failure is not None:
+                failures[number] = failure
+
+        for turn in sorted({_turn(effect) for effect in effects}):
+            async with asyncio.TaskGroup() as tasks:
+                for number, effect in enumerate(effects):
+                    if _turn(effect) == turn:
+                        tasks.create_task(attempt(number, effect))
+        return [failures[number] for number in sorted(failures)]
 
     async def names_taken(self) -> tuple[str, ...]:
         """Objects, as `Kind name`, that still bear a name we need and still belong to someone else.
@@ -123,6 +137,9 @@ class Actor:
                 return await self._create(claim(observation.spec, network, volume, user))
             case AnnotateVolume(volume, uid, facts):
                 return str(await self.gateway.annotate_claim(namespace, volume, uid, {labels.RECOVERY_FACTS: facts}))
+            case ExploreVolume(volume, claim_uid):
+                image = self.platform.stage_image
+                return await self._create(explorer_pod(observation.spec, network, image, volume, claim_uid))
             case CreateNode(node):
                 wanted = order(self.platform, network, observation.spec, status, observation.inputs, node)
                 outcomes = [await self._create(manifest) for manifest in node_objects(wanted)]
@@ -192,6 +209,16 @@ class Actor:
         return "removed"
 
 
+def _turn(effect: Effect) -> int:
+    """Which effects wait for which: nodes for the objects they are found and mounted by, and the end for all."""
+    match effect:
+        case CreateVolume() | ApplyServices():
+            return 0
+        case RemoveFinalizer():
+            return 2
+    return 1
+
+
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:
     owner = controller_uid(manifest)
     if owner is not None:
@@ -226,7 +253,7 @@ def _node_of(effect: Effect) -> str | None:
 
 def _detail(effect: Effect) -> str | None:
     match effect:
-        case CreateVolume(volume) | AnnotateVolume(volume):
+        case CreateVolume(volume) | AnnotateVolume(volume) | ExploreVolume(volume):
             return volume
         case LabelPod(labels=changes):
             return ", ".join(f"{key}={value}" for key, value in changes)

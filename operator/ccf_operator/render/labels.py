@@ -41,6 +41,7 @@ class Role(StrEnum):
     NODE = "node"
     CANDIDATE = "candidate"
     WINNER = "winner"
+    EXPLORER = "explorer"
 
 
 def network_labels(network: NetworkRef) -> dict[str, str]:

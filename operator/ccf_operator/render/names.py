@@ -7,6 +7,7 @@ same name never meets a name of its predecessor, and CCF never sees an address t
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 CLIENT_PORT = 8080
@@ -53,6 +54,11 @@ def _counter(name: str, prefix: str) -> int | None:
     if not name.startswith(prefix) or not digits.isascii() or not digits.isdigit():
         return None
     return int(digits)
+
+
+def explorer(network: str, claim_uid: str) -> str:
+    """The pod that reads what a claim's volume shows by itself."""
+    return f"{network}-explore-{hashlib.sha256(claim_uid.encode()).hexdigest()[:8]}"
 
 
 def client_service(network: str) -> str:

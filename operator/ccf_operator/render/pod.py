@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccf_operator.api.spec import Spread
+from ccf_operator.api.spec import CCFNetworkSpec, Spread
 from ccf_operator.api.status import Command
 from ccf_operator.kube.views import CCF, STAGE
 from ccf_operator.render import labels, layout, names
@@ -54,15 +54,7 @@ def pod(order: NodeOrder) -> dict[str, Any]:
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": pods.run_as_user,
-                "runAsGroup": pods.run_as_user,
-                "fsGroup": pods.run_as_user,
-                # Only a volume whose root is not ours yet: old generations are not touched again.
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security(spec),
             "tolerations": [
                 *({"key": key, "operator": "Exists", "effect": "NoExecute"} for key in _TOLERATED),
                 *pods.tolerations,
@@ -98,7 +90,7 @@ def _stage(order: NodeOrder) -> dict[str, Any]:
         "command": ["python", "-m", "ccf_operator.stage"],
         "args": ["--plan", layout.in_config(layout.STAGE_FILE), "--volume", layout.STAGE_VOLUME],
         "resources": dict(order.spec.pods.resources),
-        "securityContext": _confined(),
+        "securityContext": confined(),
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
@@ -122,7 +114,7 @@ def _ccf(order: NodeOrder) -> dict[str, Any]:
             {"name": "node", "containerPort": names.NODE_PORT},
         ],
         "resources": dict(spec.pods.resources),
-        "securityContext": _confined(),
+        "securityContext": confined(),
         "terminationMessagePath": TERMINATION_LOG,
         # What CCF says before it aborts is in its log, nowhere else (CCF facts §10).
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -145,7 +137,22 @@ def _ccf(order: NodeOrder) -> dict[str, Any]:
     return container
 
 
-def _confined() -> dict[str, Any]:
+def pod_security(spec: CCFNetworkSpec) -> dict[str, Any]:
+    """The security context of every pod that mounts a volume of the network."""
+    user = spec.pods.run_as_user
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        # Only a volume whose root is not ours yet: old generations are not touched again.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def confined() -> dict[str, Any]:
+    """The security context of every container."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

@@ -1,4 +1,6 @@
-"""`python -m ccf_operator.stage --plan FILE --volume DIR`, or `… survey DIR…` for people.
+"""`python -m ccf_operator.stage --plan FILE --volume DIR`, `… explore --volume DIR`, or `… survey DIR…` for people.
+
+`explore` says what a volume shows by itself, for a network whose object or status is gone, and changes nothing.
 
 `survey` takes the ledger directories of one lineage, oldest first, prints what they hold, and changes nothing.
 """
@@ -13,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ccf_operator.ccf.ledger_files import read_lineage
+from ccf_operator.stage.exploration import explore
 from ccf_operator.stage.plan import BadPlan, parse_plan
 from ccf_operator.stage.report import ExitCode, Outcome, Report, termination_message
 from ccf_operator.stage.staging import stage, survey_with_progress
@@ -21,9 +24,11 @@ TERMINATION_LOG = Path("/dev/termination-log")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of the two forms; returns the exit code (a survey: 1 if the ledger is not sound)."""
+    """Run one of the three forms; returns the exit code (a survey: 1 if the ledger is not sound)."""
     if arguments[:1] == ["survey"]:
         return _survey(arguments[1:])
+    if arguments[:1] == ["explore"]:
+        return _explore(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m ccf_operator.stage", description=__doc__)
     parser.add_argument("--plan", type=Path, required=True, help="the plan, JSON")
     parser.add_argument("--volume", type=Path, required=True, help="root of the volume")
@@ -41,6 +46,22 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         _say("no-termination-message", error=str(error))
     return report.exit_code
+
+
+def _explore(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ccf_operator.stage explore", description=__doc__)
+    parser.add_argument("--volume", type=Path, required=True, help="root of the volume")
+    parser.add_argument("--termination-log", type=Path, default=TERMINATION_LOG, help="where to write what was found")
+    options = parser.parse_args(arguments)
+    try:
+        found = explore(options.volume)
+    except OSError as error:
+        _say("failed", error=str(error))
+        return ExitCode.FAILED
+    _say("explored", **found)
+    shortened = {**found, "problems": [problem[:120] for problem in found["problems"][:4]]}
+    options.termination_log.write_text(json.dumps(shortened, separators=(",", ":")))
+    return ExitCode.STAGED
 
 
 def _survey(arguments: Sequence[str]) -> int:

@@ -204,6 +204,54 @@ def test_two_services_of_equal_standing_are_told_apart_by_a_volume() -> None:
     assert {c.volume for c in world.status.attempt.candidates} == set(sorted(world.claims)[1:3])
 
 
+def test_volumes_whose_claims_say_nothing_are_read() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.settle()
+    key = world.service.key
+    world.delete()
+    world.annotations.clear()
+    world.create_again()
+    world.settle()
+    assert {v.service for v in found(world).volumes} == {key}
+    assert world.pods == {}, "what has served is removed"
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.base_recovery_count == 1
+    assert attempt.phase is AttemptPhase.AWAITING_APPROVAL, "who the members were is not known"
+
+
+def test_a_volume_that_shows_nothing_is_read_once_and_can_be_disowned() -> None:
+    world = World()
+    world.settle()
+    world.delete()
+    world.create_again()
+    world.settle()
+    read = set(world.pods)
+    assert len(read) == len(world.claims)
+    assert all("shows no ledger" in v.shows for v in found(world).volumes)
+    for _ in range(5):
+        world.step()
+    assert set(world.pods) == read
+    world.decide(Action.DISOWN, found(world).token)
+    world.settle()
+    assert set(world.pods).isdisjoint(read)
+
+
+def test_nothing_is_read_while_a_node_may_still_write() -> None:
+    world = World().running()
+    world.annotations.clear()
+    world.lose_status()
+    before = set(world.pods)
+    world.settle()
+    assert set(world.pods) == before
+    assert all("not read while" in v.shows for v in found(world).volumes)
+
+
 def test_a_ledger_from_elsewhere_is_recovered_from_its_certificate_alone_and_always_needs_approval() -> None:
     world = deleted_and_applied_again()
     for name in world.claims:

@@ -299,7 +299,7 @@ def test_volumes_of_an_earlier_network_are_never_started_over() -> None:
     world.settle()
     assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "VolumesFound"
-    assert not world.pods
+    assert not world.services
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -36,7 +36,7 @@ from ccf_operator.domain.observation import (
 )
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.txid import TxID
-from ccf_operator.render import labels
+from ccf_operator.render import labels, names
 
 UID = "0f1e2d3c-0000-0000-0000-000000000000"
 
@@ -105,6 +105,7 @@ class Pod:
     labels: dict[str, str]
     process: Process | None = None
     owner_uid: str = UID
+    explored: str | None = None
     finalizer: bool = True
     deleting: bool = False
     exit_code: int | None = None
@@ -191,6 +192,7 @@ class World:
             ip="10.0.0.1",
             machine=pod.machine,
             owner_uid=pod.owner_uid,
+            explorer=ContainerView(terminated=Terminated(0, message=pod.explored) if pod.explored else None),
             stage=ContainerView(terminated=staged),
             ccf=ContainerView(running=self._running(pod), started_at=self.now, terminated=ended),
         )
@@ -286,6 +288,8 @@ class World:
             case fx.AnnotateVolume(volume, uid, facts):
                 if self.claims.get(volume) == uid:
                     self.annotations.setdefault(volume, {})[labels.RECOVERY_FACTS] = facts
+            case fx.ExploreVolume(volume, claim_uid):
+                self._explore(volume, claim_uid)
             case fx.CreateNode(node):
                 self._create_node(node)
             case fx.DeletePod(name, uid, _):
@@ -293,6 +297,8 @@ class World:
                     if self._running(pod):
                         self.deleted_running.append(name)
                     pod.deleting = True
+                    if not pod.finalizer:
+                        del self.pods[name]
                     if self.machines.get(pod.machine) is not None and self.machines[pod.machine].ready:
                         pod.exit_code = 0 if pod.exit_code is None else pod.exit_code
             case fx.ReleasePod(name, uid):
@@ -318,6 +324,33 @@ class World:
                 self.events.append(effect)
             case _:
                 pass
+
+    def _explore(self, volume: str, claim_uid: str) -> None:
+        """A pod reads the volume: the newest ledger there of a service that was open, and whose it is."""
+        assert self.claims[volume] == claim_uid
+        name = names.explorer("bank", claim_uid)
+        if name in self.pods:
+            return
+        self.pod_uids += 1
+        pod = Pod(name, f"pod-{self.pod_uids}", volume, "machine-0", {labels.ROLE: "explorer"}, owner_uid=self.uid)
+        pod.finalizer = False
+        self.pods[name] = pod
+        here = {n: ledger for (where, n), ledger in self.ledgers.items() if where == volume}
+        opened = {n: it for n, it in here.items() if self._was_open(it.service)}
+        facts = None
+        if opened:
+            newest = max(opened)
+            facts = {
+                "lineage": [newest],
+                "nextGeneration": max(here) + 1,
+                "serviceCertificate": f"PEM {opened[newest].service}",
+                "serviceKey": opened[newest].service,
+                "recoveryCount": opened[newest].recovery_count,
+            }
+        pod.explored = json.dumps({"facts": facts, "problems": []})
+
+    def _was_open(self, key: str) -> bool:
+        return any(service.key == key and service.status == "Open" for service in self.services)
 
     def _create_node(self, name: str) -> None:
         if name in self.pods:

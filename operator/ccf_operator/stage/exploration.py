@@ -1,0 +1,79 @@
+"""What a volume shows by itself: which of its generations hold the ledger of a service that was open, and whose.
+
+Read-only. It is asked only of volumes whose claim says nothing: everything is taken from the manifests and the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ccf_operator.ccf.ledger_files import read_lineage
+from ccf_operator.ccf.survey import Survey, survey_lineage
+from ccf_operator.stage.generations import LEDGER, MANIFEST
+
+_GENERATION = re.compile(r"gen-(0|[1-9][0-9]*)")
+
+
+def explore(volume: Path) -> dict[str, Any]:
+    """`facts`, as `api.volume_facts` has them, or None; and `problems`, a sentence for each generation passed over.
+
+    The newest generation counts whose ledger, with its ancestors', is whole enough to show that its service was open:
+    later ones are of recoveries that came to nothing, or of nodes that had not caught up.
+    """
+    numbers = sorted(_generations(volume), reverse=True)
+    problems: list[str] = []
+    for number in numbers:
+        manifest = _manifest(volume, number)
+        lineage = _lineage(manifest, number)
+        try:
+            found = survey_lineage(read_lineage([volume / f"gen-{it}" / LEDGER for it in lineage]))
+        except OSError as error:
+            problems.append(f"gen-{number}: {type(error).__name__}: {error.strerror}")
+            continue
+        if not found.opened or found.service_certificate is None:
+            problems.append(f"gen-{number}: {_why_not(found)}")
+            continue
+        return {"facts": _facts(manifest, lineage, numbers[0] + 1, found), "problems": problems}
+    return {"facts": None, "problems": problems or ["no generation of any ledger"]}
+
+
+def _generations(volume: Path) -> list[int]:
+    names = (_GENERATION.fullmatch(path.name) for path in volume.iterdir() if path.is_dir() and not path.is_symlink())
+    return [int(name[1]) for name in names if name is not None]
+
+
+def _manifest(volume: Path, number: int) -> dict[str, Any]:
+    """Empty where there is none that reads: another hand may have put the ledger there."""
+    try:
+        found = json.loads((volume / f"gen-{number}" / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _lineage(manifest: dict[str, Any], number: int) -> list[int]:
+    ancestors = manifest.get("lineage") if manifest.get("command") == "Recover" else None
+    older = [it for it in ancestors if isinstance(it, int) and 0 <= it < number] if isinstance(ancestors, list) else []
+    return [*sorted({*older}), number]
+
+
+def _why_not(found: Survey) -> str:
+    if found.last_signed is None:
+        return f"no ledger that reads ({'; '.join(found.problems)[:100]})" if found.problems else "no ledger"
+    return f"up to {found.last_signed} it does not show that its service was open"
+
+
+def _facts(manifest: dict[str, Any], lineage: list[int], next_generation: int, found: Survey) -> dict[str, Any]:
+    network = manifest.get("network")
+    return {
+        "version": 1,
+        "networkUid": network.get("uid") if isinstance(network, dict) else None,
+        "lineage": lineage,
+        "nextGeneration": next_generation,
+        "serviceCertificate": found.service_certificate,
+        "serviceKey": found.service_key,
+        "recoveryCount": found.recovery_count,
+    }

@@ -14,6 +14,7 @@ from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
 from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.orphans import Orphans
 from ccf_operator.reconcile.watch import Watchers
 from ccf_operator.render.order import Platform
 from ccf_operator.settings import Settings
@@ -27,6 +28,7 @@ class Operator:
     decide: Decide = decide
     _gateway: Gateway | None = None
     _watchers: Watchers = field(init=False)
+    _orphans: Orphans | None = None
 
     def __post_init__(self) -> None:
         self._watchers = Watchers(self._build)
@@ -34,16 +36,30 @@ class Operator:
     async def start(self) -> None:
         """Connect to the API server."""
         self._gateway = await Gateway.connect(identity=self.settings.pod_name)
+        self._orphans = Orphans(self._gateway)
 
     async def close(self) -> None:
         """End every loop and disconnect."""
         await self._watchers.close()
+        if self._orphans is not None:
+            await self._orphans.close()
         if self._gateway is not None:
             await self._gateway.close()
 
     def network_seen(self, raw: Raw) -> None:
         """A CCFNetwork exists or has changed."""
         self._watchers.network_seen(raw)
+
+    def network_gone(self, namespace: str, network: str) -> None:
+        """A CCFNetwork is not there any more."""
+        self._watchers.wake(namespace, network)
+        if self._orphans is not None:
+            self._orphans.network_gone(namespace, network)
+
+    def pod_seen(self, raw: Raw) -> None:
+        """A pod of some network exists."""
+        if self._orphans is not None:
+            self._orphans.pod_seen(raw)
 
     def wake(self, namespace: str, network: str) -> None:
         """Something of this network has changed."""

@@ -6,12 +6,15 @@ of this network will ever start on their volumes unless their end is proven anew
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
 from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.facts import want_last_facts
-from ccf_operator.domain.observation import PodView
+from ccf_operator.domain.observation import MachineView, PodView
 from ccf_operator.render.labels import POD_FINALIZER
 
 
@@ -29,16 +32,16 @@ def take_down(draft: Draft) -> None:
     for pod in held:
         if not pod.deleting:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
-        if _may_go(draft, pod):
+        if may_go(pod, draft.seen.machines, draft.now):
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
     want_last_facts(draft)
     if not held:
         draft.do(RemoveFinalizer())
 
 
-def _may_go(draft: Draft, pod: PodView) -> bool:
-    machines = draft.seen.machines
-    if pod.machine is None or machines is None or proof_of_end(None, pod, machines, draft.now) is not None:
+def may_go(pod: PodView, machines: Mapping[str, MachineView] | None, now: datetime) -> bool:
+    """Whether a pod that is to end is not waited for any longer; `machines` is None where they could not be read."""
+    if pod.machine is None or machines is None or proof_of_end(None, pod, machines, now) is not None:
         return True
     machine = machines.get(pod.machine)
     return machine is None or not machine.ready

@@ -38,6 +38,12 @@ class Application(Protocol):
     def network_seen(self, raw: Raw) -> None:
         """A CCFNetwork exists or has changed."""
 
+    def network_gone(self, namespace: str, network: str) -> None:
+        """A CCFNetwork is not there any more."""
+
+    def pod_seen(self, raw: Raw) -> None:
+        """A pod of some network exists."""
+
     def wake(self, namespace: str, network: str) -> None:
         """Something of this network has changed."""
 
@@ -77,7 +83,7 @@ def registry(application: Application) -> kopf.OperatorRegistry:
     async def network(event: kopf.RawEvent, **_: Any) -> None:
         raw: Any = event["object"]
         if event["type"] == _GONE:
-            application.wake(raw["metadata"]["namespace"], raw["metadata"]["name"])
+            application.network_gone(raw["metadata"]["namespace"], raw["metadata"]["name"])
         else:
             application.network_seen(raw)
 
@@ -89,6 +95,13 @@ def registry(application: Application) -> kopf.OperatorRegistry:
 
     for plural in ("pods", "persistentvolumeclaims", "configmaps"):
         kopf.on.event("v1", plural, registry=handlers, id=plural)(_waker(application))
+
+    @kopf.on.event("v1", "pods", registry=handlers, id="orphans")
+    async def orphans(event: kopf.RawEvent, **_: Any) -> None:
+        if event["type"] != _GONE:  # those that are there at the start, too
+            raw: Any = event["object"]
+            application.pod_seen(raw)
+
     return handlers
 
 

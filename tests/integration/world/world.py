@@ -87,6 +87,14 @@ class World:
         await self.consortium.open(self.node(joined(self.story)[0]), self.certificate())
         await self.running(nodes)
 
+    async def delete(self) -> None:
+        """Ask for the end of the network."""
+        await self.api.ask("DELETE", self.path)
+
+    def machine(self, pod: str) -> str:
+        """The machine that a pod is on."""
+        return str(self.story.pods[pod]["spec"]["nodeName"])
+
     async def running(self, nodes: int = 3) -> None:
         """Until the network runs, with all of its nodes."""
         await self.story.until(

@@ -1,0 +1,110 @@
+"""Pods whose network object is gone: nobody looks after them, and our finalizer must not hold them for ever.
+
+A network is only let go by its loop when no pod is held any more. But a person may take its finalizer off, and an
+order for a pod may arrive after that. Garbage collection then asks for the pod's end; all that is left to do is to let
+it go by the same rule as in any deletion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ccf_operator import logs
+from ccf_operator.domain.deletion import may_go
+from ccf_operator.kube.errors import Forbidden, KubeError
+from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.views import controller_uid, machine_view, pod_view
+from ccf_operator.render import labels
+
+AGAIN_SECONDS = 2.0
+"""How long to wait before a pod that could not be let go is looked at again."""
+
+_log = logs.get(__name__)
+
+
+@dataclass
+class Orphans:
+    """Lets orphaned pods go, one task for each."""
+
+    gateway: Gateway
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _searches: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def pod_seen(self, raw: Raw) -> None:
+        """A pod of some network exists: see to it if its end was asked for and we hold it."""
+        metadata = raw["metadata"]
+        if metadata.get("deletionTimestamp") is None or labels.POD_FINALIZER not in (metadata.get("finalizers") or ()):
+            return
+        uid = str(metadata["uid"])
+        if uid in self._tasks:
+            return
+        task = asyncio.create_task(self._see_to(raw), name=f"pod {metadata['namespace']}/{metadata['name']}")
+        self._tasks[uid] = task
+        task.add_done_callback(lambda _: self._tasks.pop(uid, None))
+
+    def network_gone(self, namespace: str, network: str) -> None:
+        """A network object is gone: see to what it has left behind."""
+        task = asyncio.create_task(self._search(namespace, network), name=f"orphans {namespace}/{network}")
+        self._searches.add(task)
+        task.add_done_callback(self._searches.discard)
+
+    async def close(self) -> None:
+        """End all; the next start takes it up again."""
+        tasks = [*self._tasks.values(), *self._searches]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _search(self, namespace: str, network: str) -> None:
+        while True:
+            try:
+                pods = await self.gateway.list_pods(namespace, network)
+            except KubeError as error:
+                _log.warning("orphans could not be looked for", namespace=namespace, network=network, error=str(error))
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            for raw in pods:
+                self.pod_seen(raw)
+            return
+
+    async def _see_to(self, raw: Raw) -> None:
+        metadata = raw["metadata"]
+        log = _log.bind(namespace=metadata["namespace"], node=metadata["name"])
+        while True:
+            try:
+                if await self._let_go(raw):
+                    return
+            except KubeError as error:
+                log.warning("an orphaned pod could not be let go", error=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _let_go(self, seen: Raw) -> bool:
+        """Whether there is nothing more to do for a pod."""
+        metadata = seen["metadata"]
+        namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        now = await self.gateway.get_pod(namespace, name)
+        if now is None or now["metadata"]["uid"] != uid:
+            return True
+        if await self._owned(now):
+            return True
+        pod = pod_view(now)
+        try:
+            found = await self.gateway.get_machines([pod.machine] if pod.machine is not None else [])
+        except Forbidden:
+            machines = None
+        else:
+            machines = {machine: machine_view(raw) for machine, raw in found.items()}
+        if not may_go(pod, machines, datetime.now(UTC)):
+            return False
+        await self.gateway.remove_pod_finalizer(namespace, name, uid)
+        _log.info("let an orphaned pod go", namespace=namespace, node=name)
+        return True
+
+    async def _owned(self, raw: Raw) -> bool:
+        """Whether the pod's network object is there, whose loop sees to its pods."""
+        metadata = raw["metadata"]
+        network = (metadata.get("labels") or {}).get(labels.NETWORK)
+        found = await self.gateway.get_network(metadata["namespace"], network) if network else None
+        return found is not None and found["metadata"]["uid"] == controller_uid(raw)

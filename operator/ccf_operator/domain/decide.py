@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccf_operator.api.status import AttemptPhase, Phase
+from ccf_operator.api.status import Phase
 from ccf_operator.domain import attempts, recovery
 from ccf_operator.domain.adoption import has_begun, keep_found, release_predecessors
 from ccf_operator.domain.conditions import keep_conditions
@@ -13,6 +13,7 @@ from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, A
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.quorum import majority
 from ccf_operator.domain.service import (
@@ -34,9 +35,6 @@ from ccf_operator.domain.topology import (
 )
 from ccf_operator.domain.verdict import judge_base_loss, keep_verdict
 from ccf_operator.render import labels
-
-STEADY, WAITING, BUSY = 5.0, 2.0, 0.5
-"""Seconds between looks: where nothing is going on, where people or doubts are waited for, where work is under way."""
 
 
 def decide(seen: Observation) -> Plan:
@@ -68,7 +66,7 @@ def decide(seen: Observation) -> Plan:
     _write_story(draft, tell(draft, view, recovering, governance))
     keep_conditions(draft)
     _summarise(draft)
-    return Plan(draft.status, tuple(draft.effects), _wake_after(draft))
+    return Plan(draft.status, tuple(draft.effects), wake_after(draft))
 
 
 def _begin(draft: Draft) -> None:
@@ -124,15 +122,3 @@ def _summarise(draft: Draft) -> None:
     status.nodes_total = sum(record.stop is None for record in draft.alive())
     status.ready_nodes = f"{sum(record.fit for record in status.nodes)}/{draft.seen.spec.nodes}"
     status.selector = labels.selector_of(draft.seen.name)
-
-
-def _wake_after(draft: Draft) -> float:
-    status = draft.status
-    if status.attempt is not None:
-        waits = status.attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
-        return WAITING if waits else BUSY
-    if status.phase is Phase.CREATING:
-        return BUSY
-    if status.phase is Phase.RUNNING and status.quorum.unseen_since is None and not status.next_step:
-        return STEADY
-    return WAITING

@@ -259,7 +259,8 @@ def test_an_operator_that_dies_between_any_two_effects_comes_to_the_same_end(cra
         world.kill(winner(world))
     for crash in crashes:
         world.step(crash_after=crash)
-    for _ in range(10):
+    patience = world.now + timedelta(seconds=20)
+    while world.now < patience:
         world.step()
     world.settle()
     if end == "after the vote":

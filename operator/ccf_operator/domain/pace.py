@@ -1,0 +1,41 @@
+"""When to look again, where no event comes first: the sooner, the sooner something may have changed that makes none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ccf_operator.api.status import AttemptPhase, NodeRecord, Phase
+from ccf_operator.domain.draft import Draft
+
+STEADY, WAITING, BUSY, EAGER = 5.0, 2.0, 0.5, 0.1
+"""Seconds between looks: where nothing is going on, where people or doubts are waited for, where work is under way, and
+where a node that has just started may be ready any moment."""
+
+JUST_STARTED = timedelta(seconds=10)
+"""How long a node's first words are waited for eagerly; one that needs longer has much to read, and makes no haste."""
+
+
+def wake_after(draft: Draft) -> float:
+    """Seconds until the next look."""
+    status = draft.status
+    if any(_may_be_ready_soon(draft, record) for record in draft.alive()):
+        return EAGER
+    attempt = status.attempt
+    if attempt is not None:
+        waits = attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
+        return WAITING if waits and attempt.timeline.accepted_at is None else BUSY
+    if status.phase is Phase.CREATING:
+        return BUSY
+    if status.phase is Phase.RUNNING and status.quorum.unseen_since is None and not status.next_step:
+        return STEADY
+    return WAITING
+
+
+def _may_be_ready_soon(draft: Draft, record: NodeRecord) -> bool:
+    pod = draft.pod(record)
+    if record.stop is not None or record.joined_at is not None or pod is None or not pod.ccf.running:
+        return False
+    attempt = draft.status.attempt
+    results = {c.node: c.result for c in attempt.candidates} if attempt is not None else {}
+    started = pod.ccf.started_at or draft.now
+    return results.get(record.name) is None and draft.now - started < JUST_STARTED

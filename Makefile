@@ -56,8 +56,9 @@ cluster-down: ## Remove the test cluster without a trace
 crd: $(STAMP) ## Generate the CRDs from the models
 	$(BIN)/python -m ccf_operator.api.crd crds charts/ccf-operator/files
 
-docs: $(STAMP) ## Make the diagram in docs/recovery.md from the code's own table
+docs: $(STAMP) ## Make the diagram in docs/recovery.md and the page of the commands from the code
 	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md
+	$(BIN)/python -m ccf_operator.cli.reference docs/cli.md
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

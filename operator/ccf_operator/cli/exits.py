@@ -6,28 +6,32 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; part of what the commands promise."""
+    """Exit codes; part of what the commands promise. What each means: `MEANINGS`."""
 
     DONE = 0
-    """It was done, or what was asked for was shown."""
     BUG = 1
-    """A fault of this program."""
     USAGE = 2
-    """The command line is wrong."""
     UNSAFE = 3
-    """What a node offers is not what it should be: a fork, another service, another node. Nothing was signed."""
     NOT_FOUND = 4
-    """The network, node, proposal or file does not exist."""
     CLUSTER = 5
-    """The Kubernetes API could not be asked, or refused."""
     UNREACHABLE = 6
-    """No node answered."""
     REFUSED = 7
-    """CCF refused the message."""
     NOT_NOW = 8
-    """The network is in another phase than the command is for."""
     DECLINED = 9
-    """A person said no, or nobody could be asked."""
+
+
+MEANINGS = {
+    Exit.DONE: "It was done, or what was asked for was shown.",
+    Exit.BUG: "A fault of this program.",
+    Exit.USAGE: "The command line, or a file it names, is wrong.",
+    Exit.UNSAFE: "What a node offers is not what it should be: a fork, another service or node. Nothing was signed.",
+    Exit.NOT_FOUND: "The network, node, volume, proposal or file does not exist.",
+    Exit.CLUSTER: "The Kubernetes API could not be asked, or refused.",
+    Exit.UNREACHABLE: "No node answered.",
+    Exit.REFUSED: "CCF refused the message, or the operator the decision.",
+    Exit.NOT_NOW: "The network is in another phase than the command is for.",
+    Exit.DECLINED: "A person said no, or nobody could be asked.",
+}
 
 
 class Failure(Exception):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ccf_operator.api.status import (
     Attempt,
+    AttemptPhase,
     AttemptResult,
     AttemptSummary,
     Candidate,
@@ -57,7 +58,7 @@ def screen(
     kubectl finds it, for the commands that are shown."""
     sections = [_head(network, now), _next(network, flags), _quorum(network, now)]
     if network.status.attempt is not None:
-        sections.append(attempt_section(network.status.attempt, now))
+        sections.append(_attempt(network.status.attempt, network.status.message, now))
     sections += [_nodes(network, live, now), _volumes(network), _service(network, now)]
     if network.status.history:
         sections.append(history_section(network.status.history))
@@ -66,14 +67,15 @@ def screen(
 
 def _head(network: Network, now: datetime) -> RenderableType:
     status = network.status
-    line = Table.grid(expand=True, padding=(0, 2))
-    line.add_column()
-    line.add_column(justify="right", no_wrap=True)
-    title = Text.assemble((network.name, "head"), ("  in namespace ", "dim"), network.namespace)
     style = _PHASES.get(status.phase, "busy")
     word = status.phase.value if status.reason in ("", status.phase.value) else f"{status.phase.value}/{status.reason}"
     age = since(status.phase_since, now)
-    line.add_row(title, Text.assemble((word, style), (f"  for {age}" if age else "", "dim")))
+    line = Text.assemble(
+        (network.name, "head"),
+        (f"  in namespace {network.namespace}  ", "dim"),
+        (word, style),
+        (f"  for {age}" if age else "", "dim"),
+    )
     return Group(line, Text(shorten(status.message)))
 
 
@@ -110,11 +112,12 @@ def _quorum(network: Network, now: datetime) -> RenderableType:
     return titled("Quorum", *parts)
 
 
-def attempt_section(attempt: Attempt, now: datetime) -> RenderableType:
-    """A recovery in progress: where it is, its candidates, how fast it went, what may be missing."""
-    where = Text.assemble((attempt.phase.value, "busy"), f"  {attempt.reason}" if attempt.reason else "")
+def _attempt(attempt: Attempt, said: str, now: datetime) -> RenderableType:
+    waits = attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
+    style = "ask" if waits else "busy"
+    where = Text.assemble((attempt.phase.value, style), f"  {attempt.reason}" if attempt.reason else "")
     parts: list[RenderableType] = [where]
-    if attempt.message:
+    if attempt.message and attempt.message not in said:
         parts.append(Text(shorten(attempt.message)))
     parts.append(_candidates(attempt, now))
     parts.append(timeline_line(attempt.timeline))
@@ -256,7 +259,7 @@ def _service(network: Network, now: datetime) -> RenderableType:
     if service.public_key is None:
         return titled("Service", Text("not created yet", style="dim"))
     facts = [
-        service.status or "–",
+        *([service.status] if service.status and network.status.attempt is None else []),
         f"recoveries {service.recovery_count}",
         *([f"created at {service.create_tx_id}"] if service.create_tx_id else []),
         *([f"open for {since(service.opened_at, now)}"] if service.opened_at else ["never open"]),

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ccf_operator.ccf.ledger_files import read_lineage
-from ccf_operator.stage.exploration import explore
 from ccf_operator.stage.plan import BadPlan, parse_plan
 from ccf_operator.stage.report import ExitCode, Outcome, Report, termination_message
 from ccf_operator.stage.staging import stage, survey_with_progress
@@ -53,6 +52,8 @@ def _explore(arguments: Sequence[str]) -> int:
     parser.add_argument("--volume", type=Path, required=True, help="root of the volume")
     parser.add_argument("--termination-log", type=Path, default=TERMINATION_LOG, help="where to write what was found")
     options = parser.parse_args(arguments)
+    from ccf_operator.stage.exploration import explore  # what reads ledgers is long to import; joiners do without
+
     try:
         found = explore(options.volume)
     except OSError as error:

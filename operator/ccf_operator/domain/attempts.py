@@ -128,7 +128,7 @@ def leave_unsettled(draft: Draft, attempt: Attempt, winner: Winner, network: Con
     members_of: dict[str, str] = {}
     for record in draft.status.nodes:
         started = record.ended is None or record.ended.evidence is not EndEvidence.NEVER_STARTED
-        if record.attempt != attempt.number or not started:
+        if record.attempt != attempt.number or record.pod_uid is None or not started:
             continue
         if record.command is Command.JOIN:
             wrote[record.volume] = [record.generation]

@@ -109,8 +109,7 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
     """End the attempt if its network can never be opened any more; whether it did."""
     loss = judge_recovering_loss(draft, attempt, winner, view)
     if loss.proven:
-        asked = attempt.phase is AttemptPhase.AWAITING_MEMBERS or attempt.timeline.accepted_at is not None
-        if asked and attempt.network is not None:
+        if attempt.network is not None and _may_have_been_opened(draft, attempt):
             attempts.leave_unsettled(draft, attempt, winner, attempt.network)
         attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
     elif _waits_for_the_dead(draft, attempt, winner, view):
@@ -124,6 +123,12 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
             f"{attempt.stuck_at} to {view.commit()} have been seen committed since",
         )
     return draft.status.attempt is not attempt
+
+
+def _may_have_been_opened(draft: Draft, attempt: Attempt) -> bool:
+    """Whether members had the time: they were asked, or need not wait for it while the operator is away."""
+    asked = attempt.phase is AttemptPhase.AWAITING_MEMBERS or attempt.timeline.accepted_at is not None
+    return asked or draft.now - (attempt.timeline.chosen_at or draft.now) > JOINER_PATIENCE
 
 
 def judge_recovering_loss(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> Loss:

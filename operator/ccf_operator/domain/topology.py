@@ -99,7 +99,7 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
     elif missing < 0:
         for record in sorted(joiners, key=lambda r: r.planned_at, reverse=True)[:-missing]:
             record.stop = "NotNeeded"
-    return _governance(draft, leader, trusted, joiners)
+    return _governance(draft, view, leader, joiners)
 
 
 def _joining(draft: Draft, leader: NodeAnswers, trusted: frozenset[str]) -> list[NodeRecord]:
@@ -134,14 +134,15 @@ def _let_go_of_the_gone(draft: Draft, active: frozenset[str]) -> None:
             record.stop = "Gone"
 
 
-def _governance(draft: Draft, leader: NodeAnswers, trusted: frozenset[str], joiners: list[NodeRecord]) -> Governance:
+def _governance(draft: Draft, view: ServiceView, leader: NodeAnswers, joiners: list[NodeRecord]) -> Governance:
+    trusted = view.configs[-1].nodes if view.configs else frozenset()
     status = {row.node_id: row.status for row in leader.nodes}
     trust = tuple(r for r in joiners if r.stop is None and r.node_id is not None and status.get(r.node_id) == "Pending")
     dead = [node for node in sorted(trusted) if (r := draft.by_node_id(node)) is not None and r.ended is not None]
     surplus = len(trusted) - len(dead) - draft.seen.spec.nodes
     spare = [
         record.node_id
-        for record in sorted(draft.alive(), key=lambda r: r.planned_at, reverse=True)
+        for record in sorted(draft.alive(), key=lambda r: (r.name not in view.members, r.planned_at), reverse=True)
         if record.node_id in trusted and record.node_id != leader.node_id and record.node_id is not None
     ]
     return Governance(trust=trust, remove=(*dead, *spare[: max(0, surplus)]))

@@ -265,10 +265,11 @@ def test_the_death_of_the_winner_among_its_joiners_is_no_loss() -> None:
 @pytest.mark.parametrize(
     "of",
     [
+        running(timeline=Timeline(chosen_at=at(-100))),
         running(phase=AttemptPhase.AWAITING_MEMBERS),
         running(timeline=Timeline(chosen_at=at(0), accepted_at=at(5))),
     ],
-    ids=["the members were asked", "the members had accepted it"],
+    ids=["the operator was away for long", "the members were asked", "they had accepted it"],
 )
 def test_a_network_that_may_have_opened_unseen_is_not_simply_given_up(of: Attempt) -> None:
     # Clients may have written to it: what it committed must not be lost for an operator that was away.

@@ -193,6 +193,12 @@ def test_fewer_nodes_are_the_members_to_remove_the_newest_first_and_never_the_pr
     assert len(asked.remove) == 2
 
 
+def test_one_that_does_not_answer_goes_before_any_that_does() -> None:
+    # It may have died unseen: to remove another beside it would leave no quorum.
+    _, asked = wanted(ABC, quorum("a", "c", members="abc"), nodes=2)
+    assert asked.remove == (node_id("b"),)
+
+
 def test_joiners_that_are_not_needed_any_more_are_stopped() -> None:
     work, _ = wanted([*ABC, record("j", join_target="a")], quorum("a", "b", "c"))
     assert stops(work) == {"j": "NotNeeded"}

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import NetworkStatus, Phase, Winner
+from ccf_operator.api.status import AttemptPhase, Command, NetworkStatus, Phase, Winner
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import Inputs, MemberInput, Observation
@@ -62,7 +62,8 @@ class History:
         self._winners: dict[int, Winner] = {}
         self._opened: dict[str, int] = {}
         """How many recoveries led to each service that was ever open."""
-        self._committed_ids: set[TxID] = set()
+        self._committed_ids: dict[str | None, set[TxID]] = {}
+        """What each service committed while it was open, by its key."""
         self._seen_commit: dict[str, int] = {}
 
     # The operator
@@ -210,8 +211,11 @@ class History:
             self.ccf.spread(leader)
 
     def accept(self) -> None:
-        """The members accept the recovered service that the status offers them."""
+        """The members, once asked, accept the recovered service that the status offers them."""
         leader = self.recovering_leader()
+        attempt = self.status.attempt
+        if attempt is None or attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
+            return
         if leader is not None and status_of(leader.log) == RECOVERING:
             self.ccf.change_status(leader, WAITING)
             self.ccf.spread(leader)
@@ -274,9 +278,17 @@ class History:
             self.accept()
             self.submit_shares()
             self.trust_and_remove()
+            self.delete_as_told()
             if self.is_whole():
                 return
         self.settle()
+
+    def delete_as_told(self) -> None:
+        """A person deletes the pods that the status says to delete."""
+        _, told, pods = self.status.next_step.partition(" delete pod ")
+        for name in pods.split() if told else ():
+            if name in self.cluster.pods:
+                self.delete_by_hand(name)
 
     def is_whole(self) -> bool:
         fit = sum(record.fit for record in self.status.nodes)
@@ -288,6 +300,7 @@ class History:
         self._check_winner()
         self._check_one_service()
         self._check_mark()
+        self._check_one_offer()
 
     def _check_winner(self) -> None:
         attempt = self.status.attempt
@@ -315,11 +328,23 @@ class History:
             seen = self._seen_commit.get(process.pod, 0)
             if process.alive and process.commit > seen:
                 log = process.log[: process.commit]
-                self._committed_ids |= {TxID(e.view, n) for n, e in enumerate(log, 1) if n > seen}
-                self._seen_commit[process.pod] = process.commit
+                if status_of(log) == OPEN:
+                    known = self._committed_ids.setdefault(service_of(log), set())
+                    known |= {TxID(e.view, n) for n, e in enumerate(log, 1) if n > seen}
+                    self._seen_commit[process.pod] = process.commit
         mark = self.status.high_water_mark
-        if mark is not None and TxID.parse(mark.tx_id) not in self._committed_ids:
-            raise Violation(f"the high-water mark {mark.tx_id} was never committed")
+        if mark is not None and TxID.parse(mark.tx_id) not in self._committed_ids.get(mark.service, set()):
+            raise Violation(f"the service never committed its high-water mark {mark.tx_id}")
+
+    def _check_one_offer(self) -> None:
+        """While members are asked, no candidate runs but the winner: two forks are never both offered."""
+        attempt = self.status.attempt
+        if attempt is None or attempt.winner is None or attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
+            return
+        for pod in self.processes():
+            of_it = pod.record.attempt == attempt.number and pod.record.command is Command.RECOVER
+            if of_it and pod.name != attempt.winner.node:
+                raise Violation(f"members are asked while {pod.name} runs beside the winner")
 
     def _check_harm(self, name: str, uid: str) -> None:
         """Nobody ends a node that a service with clients could still need."""

@@ -1,10 +1,11 @@
-"""Random histories of a network: what must hold does at every moment, and what can recover does."""
+"""Random histories of a network: what must hold does at every moment, and what can recover does.
+
+How many are searched is CCF_HISTORIES (`make soak` sets it high).
+"""
 
 from __future__ import annotations
 
-import copy
 import os
-from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,33 +14,15 @@ from hypothesis import strategies as st
 
 from ccf_operator.api.status import Phase
 from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, Event, events, happen
-from unit.simulation.history import History
+from unit.simulation.stories import opened
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SEARCH = settings(
-    max_examples=int(os.environ.get("CCF_HISTORIES", "60")),
+    max_examples=int(os.environ.get("CCF_HISTORIES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Step.explicit, Step.reuse, Step.generate, Step.shrink],
 )
-
-
-@cache
-def _opened(nodes: int, trusted: bool) -> History:
-    history = History(nodes, recovery={"trustMachineDisks": trusted})
-    history.settle()
-    history.open()
-    history.settle()
-    assert history.is_whole(), (history.status.phase, history.status.message)
-    return history
-
-
-def opened(nodes: int = 3, *, trusted: bool = False) -> History:
-    """A network that runs, with a few committed transactions."""
-    history = copy.deepcopy(_opened(nodes, trusted))
-    for _ in range(3):
-        history.write()
-    return history
 
 
 @SEARCH

@@ -1,0 +1,310 @@
+"""Histories told on purpose, one for each way to go wrong. Each fails if the network does not end as it should."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+
+from ccf_operator.api.status import AttemptPhase, AttemptResult, Phase
+from unit.simulation.ccf_model import Entry, Generation
+from unit.simulation.history import History
+
+Story = Callable[[], None]
+
+
+@cache
+def _opened(nodes: int, trusted: bool) -> History:
+    history = History(nodes, recovery={"trustMachineDisks": trusted})
+    history.settle()
+    history.open()
+    history.settle()
+    assert history.is_whole(), (history.status.phase, history.status.message)
+    return history
+
+
+def opened(nodes: int = 3, *, trusted: bool = False) -> History:
+    """A network that runs, with a few committed transactions."""
+    history = copy.deepcopy(_opened(nodes, trusted))
+    for _ in range(3):
+        history.write()
+    return history
+
+
+def kill(history: History, *names: str) -> None:
+    for name in names or [pod.name for pod in history.processes()]:
+        history.kill(name)
+
+
+def names(history: History) -> list[str]:
+    return [pod.name for pod in history.processes()]
+
+
+def ends_whole(history: History) -> None:
+    """The network runs in the end, with all that was committed, and is then left alone."""
+    history.see_to_the_end()
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    history.check_nothing_is_lost()
+    history.check_is_settled()
+
+
+def ends_with_a_person(history: History) -> None:
+    """Something may be missing, so nothing is chosen."""
+    history.see_to_the_end()
+    assert history.status.phase is Phase.BLOCKED, (history.status.phase, history.status.reason)
+    assert history.status.attempt is not None
+    assert history.status.attempt.winner is None
+
+
+def look_until(history: History, what: Callable[[], object], looks: int = 60) -> None:
+    for _ in range(looks):
+        if what():
+            return
+        history.look()
+    raise AssertionError(f"never came: {history.status.phase} {history.status.reason} {history.status.message}")
+
+
+def chosen(history: History) -> bool:
+    return history.status.attempt is not None and history.status.attempt.winner is not None
+
+
+def asked(history: History) -> bool:
+    attempt = history.status.attempt
+    return attempt is not None and attempt.phase is AttemptPhase.AWAITING_MEMBERS
+
+
+# The stories
+
+
+def a_majority_is_killed() -> None:
+    history = opened()
+    kill(history, *names(history)[:2])
+    ends_whole(history)
+
+
+def kubelets_are_cut_off() -> None:
+    """The API server does not hear of two machines for long, while their nodes go on."""
+    history = opened()
+    for name in ("m0", "m1"):
+        history.cluster.machines[name].cut = True
+    for _ in range(30):
+        history.pass_time(30)
+        history.look()
+        history.write()
+    assert history.status.attempt is None
+    ends_whole(history)
+    assert history.status.recoveries == 0
+
+
+def everybody_is_silent() -> None:
+    history = opened()
+    for pod in history.processes():
+        history.process(pod.name).mute = True
+    for _ in range(30):
+        history.pass_time(60)
+        history.look()
+        assert history.status.attempt is None
+    ends_whole(history)
+    assert history.status.recoveries == 0
+
+
+def one_is_recovered_twice() -> None:
+    """What the second recovery reads is in two generations."""
+    history = opened(1)
+    for _ in range(2):
+        kill(history)
+        ends_whole(history)
+        history.write()
+    assert history.status.recoveries == 2
+
+
+def a_candidate_hangs() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: len(history.processes()) == 3)
+    for pod in history.processes()[:1]:
+        pod.process.frozen = True  # type: ignore[union-attr]
+    for _ in range(40):
+        history.look()
+        history.pass_time(60)
+    assert chosen(history), history.status.message
+
+
+def a_volume_is_of_an_earlier_service() -> None:
+    """It was restored from a backup, and goes on far beyond what the service of today holds (CCF facts §8.8)."""
+    history = opened()
+    kill(history)
+    ends_whole(history)
+    history.write()
+    history.settle()
+    volume = next(v for v in history.status.volumes if v.lineage == max(v.lineage for v in history.status.volumes))
+    claim = history.cluster.claims[volume.name]
+    old = [Entry(2, "of an earlier service", "0" * 64, "Open", frozenset({"x"}))]
+    claim.generations[volume.lineage[-1]] = Generation(0, [*old, *(Entry(99, f"old {n}") for n in range(99))])
+    kill(history)
+    ends_whole(history)
+
+
+def damage_hides_what_was_committed() -> None:
+    """The one that has all is lost, another is damaged, the third lags behind."""
+    history = opened()
+    first, second, third = names(history)
+    history.process(third).slow = True
+    for _ in range(3):
+        history.write()
+    volumes = {pod.name: pod.volume for pod in history.processes()}
+    kill(history)
+    history.cluster.claims[volumes[second]].damage = 4
+    history.lose_claim(volumes[first])
+    ends_with_a_person(history)
+
+
+def a_primary_appends_in_vain() -> None:
+    """The greater seqno is on the branch that never committed (CCF facts §8.3)."""
+    history = opened()
+    cut_off = history.leader()
+    assert cut_off is not None
+    cut_off.side = 1
+    history.append_in_vain(cut_off.pod, 20)
+    history.pass_time(5)
+    for _ in range(3):
+        history.write()
+    history.settle()
+    kill(history)
+    ends_whole(history)
+
+
+def only_the_one_that_lags_is_left() -> None:
+    history = opened()
+    first, second, third = names(history)
+    history.settle()
+    history.process(third).slow = True
+    volumes = {pod.name: pod.volume for pod in history.processes()}
+    for _ in range(3):
+        history.write()
+    kill(history)
+    history.lose_claim(volumes[first])
+    history.lose_claim(volumes[second])
+    ends_with_a_person(history)
+
+
+def the_ends_of_all_disks_are_lost(trusted: bool = True) -> None:
+    """A power cut of all machines, of which the mark has been seen."""
+    history = opened(trusted=trusted)
+    history.pass_time(6)
+    history.settle()
+    for machine in history.cluster.machines:
+        history.cluster.power_off(machine, unsynced=2)
+    ends_with_a_person(history)
+
+
+def the_ends_of_all_disks_are_lost_unseen() -> None:
+    """The same, where the operator had not looked since."""
+    history = opened()
+    history.settle()
+    for _ in range(3):
+        history.write()
+    for machine in history.cluster.machines:
+        history.cluster.power_off(machine, unsynced=3)
+    ends_with_a_person(history)
+
+
+def members_are_slow() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    for _ in range(20):
+        history.pass_time(10**5)
+        history.look()
+    assert history.status.phase is Phase.AWAITING_MEMBERS
+    ends_whole(history)
+
+
+def an_opening_is_seen_before_it_commits() -> None:
+    """The winner says Open to itself, then dies: a dead end that CCF cannot leave (CCF facts §8.8)."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.look()
+    leader = history.recovering_leader()
+    assert leader is not None
+    for process in history.ccf.group(leader):
+        process.slow = True
+    history.submit_shares(commit=False)
+    history.look()
+    history.kill(leader.pod)
+    ends_whole(history)
+
+
+def the_winner_dies_among_its_joiners() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    assert history.status.attempt is not None
+    assert history.status.attempt.winner is not None
+    history.kill(history.status.attempt.winner.node)
+    history.settle()
+    assert history.status.attempt is not None
+    assert history.status.attempt.number == 1, "a quorum of the recovering network lives"
+    ends_whole(history)
+
+
+def opened_and_lost_while_nobody_looked() -> None:
+    """The operator is away; the members open the recovered service, clients write, and the majority dies."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.submit_shares()
+    history.pass_time(1)
+    before = len(history.committed)
+    for _ in range(3):
+        history.write()
+    assert len(history.committed) > before
+    kill(history)
+    ends_whole(history)
+
+
+def the_winner_dies_before_anybody_was_asked() -> None:
+    history = opened(1)
+    kill(history)
+    look_until(history, lambda: chosen(history))
+    kill(history)
+    ends_whole(history)
+    assert [past.result for past in history.status.history].count(AttemptResult.SUPERSEDED) >= 1
+
+
+def a_retired_node_is_not_hurried() -> None:
+    history = opened()
+    history.spec = history.spec.model_copy(update={"nodes": 2})
+    history.generation += 1
+    history.settle()
+    leader = history.leader()
+    assert leader is not None
+    for process in history.ccf.group(leader):
+        process.slow = process is not leader
+    history.trust_and_remove()  # is not committed yet
+    history.settle()
+    ends_whole(history)
+
+
+ALL: tuple[Story, ...] = (
+    a_majority_is_killed,
+    kubelets_are_cut_off,
+    everybody_is_silent,
+    one_is_recovered_twice,
+    a_candidate_hangs,
+    a_volume_is_of_an_earlier_service,
+    damage_hides_what_was_committed,
+    a_primary_appends_in_vain,
+    only_the_one_that_lags_is_left,
+    the_ends_of_all_disks_are_lost,
+    the_ends_of_all_disks_are_lost_unseen,
+    members_are_slow,
+    an_opening_is_seen_before_it_commits,
+    the_winner_dies_among_its_joiners,
+    opened_and_lost_while_nobody_looked,
+    the_winner_dies_before_anybody_was_asked,
+    a_retired_node_is_not_hurried,
+)

@@ -29,6 +29,7 @@ _APPROVAL, _JOINING, _MEMBERS = AttemptPhase.AWAITING_APPROVAL, AttemptPhase.JOI
 _SUCCEEDED, _ABANDONED, _SUPERSEDED = AttemptResult.SUCCEEDED, AttemptResult.ABANDONED, AttemptResult.SUPERSEDED
 
 _QUORUM_BACK = "the old service has a quorum again, recovery is disabled, or a person aborts"
+_NOT_VOTED = "the members have not voted, and the old service has a quorum again or a person aborts"
 _NEVER_OPENED = "the recovered network that was lost before was never opened, so the last open service counts again"
 _LOST_AGAIN = "the recovering network has provably lost its quorum, or is where CCF cannot open it any more"
 
@@ -49,8 +50,8 @@ TRANSITIONS = (
     Transition(_FENCING, _ABANDONED, _QUORUM_BACK),
     Transition(_RECOVERING, _ABANDONED, _QUORUM_BACK),
     Transition(_APPROVAL, _ABANDONED, _QUORUM_BACK),
-    Transition(_JOINING, _ABANDONED, "the old service has a quorum again, and the members have not voted"),
-    Transition(_MEMBERS, _ABANDONED, "the old service has a quorum again, and the members have not voted"),
+    Transition(_JOINING, _ABANDONED, _NOT_VOTED),
+    Transition(_MEMBERS, _ABANDONED, _NOT_VOTED),
     Transition(_RECOVERING, _SUPERSEDED, _NEVER_OPENED),
     Transition(_APPROVAL, _SUPERSEDED, _NEVER_OPENED, "says so where it cannot be proven"),
     Transition(_JOINING, _SUPERSEDED, _LOST_AGAIN),

@@ -4,6 +4,7 @@ import pytest
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import Attempt, AttemptPhase, AttemptResult, CandidateResult, Phase, Winner
+from ccf_operator.domain.txid import TxID
 from unit.domain.world import World
 
 
@@ -235,6 +236,58 @@ def test_a_chosen_recovery_is_aborted_only_while_its_members_have_not_accepted_i
     world.step()
     assert world.answer(refused) == "Refused"
     assert world.status.attempt is not None
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 4, 60])
+def test_an_attempt_is_aborted_at_any_step_before_its_members_accept(looks: int) -> None:
+    world = World().running()
+    committed = world.write(5)
+    world.kill(*world.living())
+    for _ in range(looks):
+        world.step()
+    attempt = world.status.attempt
+    assert attempt is not None
+    decision = world.decide(Action.ABORT, attempt.token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    assert world.living() == []
+    paused = world.status.paused
+    assert paused is not None
+    world.decide(Action.RESUME, paused.token)
+    world.settle()
+    assert TxID.parse(winner_of(world).tx_id) >= committed
+    assert winner_of(world).approved_loss == []
+    world.accept()
+    world.settle()
+    assert world.phase() is Phase.RUNNING
+
+
+def test_a_service_that_may_have_opened_is_given_up_only_by_a_person() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    key = winner_of(world).public_key
+    next(s for s in world.services if s.key == key).status = "WaitingForRecoveryShares"
+    world.step()
+    kept = world.pods[world.living()[0]].volume
+    world.kill(*world.living())
+    for volume in set(world.claims) - {kept}:
+        del world.claims[volume]
+    world.settle()
+    assert world.status.reason == "MayHaveOpened"
+    unsettled = awaiting(world)
+    assert unsettled.token in world.status.next_step
+    decision = world.decide(Action.APPROVE, unsettled.token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    past = world.status.history[0]
+    assert past.result is AttemptResult.SUPERSEDED
+    assert decision in past.message
+    assert past.approval is not None
+    assert past.approval.possible_loss == unsettled.possible_loss
+    assert world.status.attempt is not None
+    assert world.status.attempt.unsettled is None
+    assert world.status.attempt.approval is None, "what follows is another loss"
 
 
 def test_a_decision_is_applied_once_however_often_the_operator_dies() -> None:

@@ -70,6 +70,12 @@ def operator(environment: Environment) -> Iterator[Operator]:
 
 
 SCENARIO = "ccf.dev/e2e=scenario"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "extended: only in `make e2e-all`, or by its name")
+
+
 FAILED = pytest.StashKey[bool]()
 
 

@@ -22,6 +22,7 @@ from e2e.harness.reach import Direct, Forwarded
 
 ROOT = Path(__file__).parents[2]
 OPERATOR_NAMESPACE = "ccf-operator"
+RELEASE = "ccf-operator"
 OPERATOR_IMAGE = "ccf-operator:e2e"
 SIMULATOR_IMAGE = "ccf-simulator:e2e"
 
@@ -39,6 +40,13 @@ class Environment:
     setting: Setting
     helm: str
     operator_image: str
+
+    def uninstall(self) -> str:
+        """helm uninstall of the operator; what helm said on its error stream, empty if it did it."""
+        command = [self.helm, "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "60s"]
+        environment = self.setting.kubectl.environment()
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        return done.stderr if done.returncode != 0 else ""
 
     def in_namespace(self, namespace: str) -> Setting:
         """The setting for a network in this namespace."""
@@ -106,7 +114,7 @@ def _install(environment: Environment, say: Say) -> None:
         environment.helm,
         "upgrade",
         "--install",
-        "ccf-operator",
+        RELEASE,
         str(ROOT / "charts" / "ccf-operator"),
         "--namespace",
         OPERATOR_NAMESPACE,

@@ -13,6 +13,7 @@ import pytest
 from e2e.harness.kubectl import Kubectl
 
 CLUSTER = Path(__file__).parents[1] / "cluster" / "cluster"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 
 
 class Faults(Protocol):
@@ -45,6 +46,9 @@ class Faults(Protocol):
     def power_on(self, machine: str) -> None:
         """Boot a machine, or `all`, with the volumes it had."""
 
+    def put_out_of_service(self, kubectl: Kubectl, machine: str) -> None:
+        """A person's word that a machine is off and stays off: nothing of it runs."""
+
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         """Where a volume's files are, to look at them or to put others there."""
 
@@ -75,6 +79,7 @@ class OwnCluster:
     _parted: bool = False
     _cut: bool = False
     _off: set[str] = field(default_factory=set)
+    _out_of_service: dict[str, Kubectl] = field(default_factory=dict)
 
     def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
         _cluster("process", "kill", pod, "--namespace", kubectl.namespace, "--container", container)
@@ -110,6 +115,12 @@ class OwnCluster:
     def power_on(self, machine: str) -> None:
         _cluster("machine", "start", machine)
         self._off.discard(machine)
+        if machine in self._out_of_service:
+            self._out_of_service.pop(machine).run("taint", "node", machine, f"{OUT_OF_SERVICE}-")
+
+    def put_out_of_service(self, kubectl: Kubectl, machine: str) -> None:
+        kubectl.run("taint", "node", machine, OUT_OF_SERVICE)
+        self._out_of_service[machine] = kubectl
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         return Path(_cluster("volume", "path", claim, "--namespace", kubectl.namespace).strip())
@@ -175,6 +186,9 @@ class OtherCluster:
 
     def power_on(self, machine: str) -> None:
         pass
+
+    def put_out_of_service(self, kubectl: Kubectl, machine: str) -> None:
+        pytest.skip("machines cannot be powered off on this cluster")
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         pytest.skip("the files of volumes cannot be reached on this cluster")

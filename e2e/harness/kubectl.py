@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -47,6 +48,15 @@ class Kubectl:
         )
         if done.returncode != 0:
             raise KubectlFailed(done.stderr.strip() or f"exit code {done.returncode}")
+        return done.stdout
+
+    def shell(self, command: str) -> str:
+        """Run a command line as a person would in a shell that finds kubectl; its output. Raises KubectlFailed."""
+        places = f"{Path(self.program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        environment = {**self.environment(), "PATH": places}
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
+        if done.returncode != 0:
+            raise KubectlFailed(done.stderr.strip())
         return done.stdout
 
     def apply(self, *manifests: Mapping[str, Any]) -> str:

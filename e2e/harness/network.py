@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +131,42 @@ class Network:
         for node in nodes:
             self.setting.faults.kill_process(self.kubectl, node)
 
+    def approve_as_told(self) -> dict[str, Any]:
+        """Run the command that the status gives for a person who approves; the attempt as that person saw it."""
+        seen: list[dict[str, Any]] = []
+
+        def approved() -> bool:
+            status = self.status()
+            seen.append(status["attempt"])
+            command = re.search(r"echo '.*", status["nextStep"])
+            assert command is not None, status["nextStep"]
+            made = self.kubectl.shell(command.group())
+            name = made.split()[0].partition("/")[2]
+            return self._applied(name)
+
+        eventually("the approval is applied", approved, within=30)
+        return seen[-1]
+
+    def decide(self, action: str, token: str, volume: str | None = None) -> Object:
+        """Make a decision about the recovery; the decision once the operator has answered it."""
+        spec = {"network": self.name, "token": token, "action": action, **({"volume": volume} if volume else {})}
+        metadata = {"generateName": f"{self.name}-{action.lower()}-"}
+        kind = {"apiVersion": "ccf.dev/v1alpha1", "kind": "CCFRecoveryDecision"}
+        made = self.kubectl.run(
+            "create", "-f", "-", "-o", "name", stdin=json.dumps(kind | {"metadata": metadata, "spec": spec})
+        )
+        return self._answered(made.strip().partition("/")[2])
+
+    def _applied(self, decision: str) -> bool:
+        return bool(self._answered(decision)["status"]["state"] == "Applied")
+
+    def _answered(self, decision: str) -> Object:
+        def answered() -> Object | None:
+            found = self.kubectl.get("ccfrecoverydecision", decision)
+            return found if (found.get("status") or {}).get("state") else None
+
+        return eventually(f"decision {decision} is answered", answered, within=30)
+
     def identity(self) -> dict[str, str]:
         """What clients mount: the service certificates and what goes with them."""
         data: dict[str, str] = self.kubectl.get("configmap", f"{self.name}-service-identity")["data"]
@@ -209,14 +247,35 @@ class Network:
         patiently("the members accept", lambda: self.consortium.accept_recovery(door))
         patiently("the members submit shares", lambda: self.consortium.submit_shares(door))
 
+    def let_members_recover(self, recoveries: int = 1, within: float = 120) -> dict[str, Any]:
+        """The members do what the status asks of them, as often as it asks, until the network runs on all its nodes."""
+
+        def act() -> dict[str, Any] | None:
+            status = self.status()
+            self._do_as_asked(status)
+            return status if self._runs(status, recoveries) else None
+
+        return eventually(f"{self.name} runs again", act, within=within, every=0.5)
+
+    def _do_as_asked(self, status: dict[str, Any]) -> None:
+        told = status.get("nextStep", "")
+        at = re.search(rf" at (\S+)\.{re.escape(self.name)}-nodes", told)
+        if status.get("reason") == "AcceptService" and at:
+            self.consortium.accept_recovery(self.door(at.group(1), status["attempt"]["winner"]["serviceCertificate"]))
+        elif status.get("reason") == "RecoveryShares" and at:
+            self.consortium.submit_shares(self.door(at.group(1), status["attempt"]["winner"]["serviceCertificate"]))
+        elif not status.get("attempt") and told.startswith("members: propose"):
+            trust = re.findall(r"transition_node_to_trusted (\w+)", told)
+            self.consortium.trust(self.door(), trust, remove=re.findall(r"remove_node (\w+)", told))
+
+    def _runs(self, status: dict[str, Any], recoveries: int) -> bool:
+        ready = status.get("readyNodes") == f"{self.nodes}/{self.nodes}"
+        return status.get("phase") == "Running" and status.get("recoveries") == recoveries and ready
+
     def wait_for_recovered(self, recoveries: int = 1, within: float = 120) -> dict[str, Any]:
         """The status once the network runs again on all its nodes, so many recoveries later."""
         return self.wait_for(
             f"{self.name} runs again",
-            lambda s: (
-                s.get("phase") == "Running"
-                and s.get("recoveries") == recoveries
-                and s.get("readyNodes") == f"{self.nodes}/{self.nodes}"
-            ),
+            lambda s: self._runs(s, recoveries),
             within=within,
         )

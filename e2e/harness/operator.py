@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from e2e.harness.faults import Faults
@@ -30,14 +31,20 @@ class Operator:
     def scale(self, replicas: int) -> None:
         """Run so many operators at once, and wait until they do."""
         self.kubectl.run("scale", f"deployment/{DEPLOYMENT}", f"--replicas={replicas}")
-        eventually(f"{replicas} operators run", lambda: self._ready() == replicas, within=90)
+        eventually(f"{replicas} operators run", lambda: self._counts() == (replicas, replicas), within=90)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """No operator runs meanwhile: what is done to the cluster is found by the next one."""
+        self.scale(0)
+        yield
+        self.scale(1)
 
     def _pods(self) -> set[str]:
         return self.kubectl.names("pods", "app.kubernetes.io/name=ccf-operator")
 
-    def _ready(self) -> int:
+    def _counts(self) -> tuple[int, int]:
+        """Pods there are, those that are ending included, and pods that are ready."""
         pods = self.kubectl.list("pods", "app.kubernetes.io/name=ccf-operator")
-        if any(pod["metadata"].get("deletionTimestamp") for pod in pods):
-            return -1
         ready = [c for pod in pods for c in pod["status"].get("conditions", []) if c["type"] == "Ready"]
-        return sum(condition["status"] == "True" for condition in ready)
+        return len(pods), sum(c["status"] == "True" for c in ready)

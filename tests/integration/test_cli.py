@@ -267,6 +267,26 @@ async def test_a_fork_made_by_hand_is_unmasked(at: Desk) -> None:
     assert "a fork is offered besides: pod bank-fork" in shown
 
 
+async def test_members_replace_a_dead_node_with_one_command_each(at: Desk) -> None:
+    for name in NAMES:
+        await at.as_member(name, "ack")
+    await at.open()
+    await at.world.running()
+    assert "no node waits" in await at.as_member("alice", "trust")
+    victim = at.world.story.nodes(fit=True)[0]["name"]
+    at.world.kubelet.kill(victim)
+    await at.world.story.until(
+        "a new node waits to be trusted", lambda s: "transition_node_to_trusted" in s.status.get("nextStep", "")
+    )
+    assert "kubectl ccf trust bank" in await at.done("status", "bank")
+    said = await at.as_member("alice", "trust")
+    assert f"remove node {victim}" in said
+    assert "trust node bank-" in said
+    await at.elsewhere("bob", "trust")
+    await at.world.running()
+    assert victim not in [one["name"] for one in at.world.story.nodes(fit=True)]
+
+
 async def offer_a_fork(world: World) -> None:
     """What a person at the keyboard might do: a copy of the winner's pod, on a copy of a dead node's ledger."""
     winner = world.story.attempt["winner"]

@@ -13,6 +13,13 @@ NOBODY = "nobody"
 MEMBERS = "the members"
 ON_CALL = "whoever is on call"
 
+_BY_ITSELF = {
+    Phase.CREATING: "The operator starts the nodes.",
+    Phase.RECOVERING: "The operator recovers the network; it will say when it needs someone.",
+    Phase.AWAITING_MEMBERS: "The members have done their part; the service opens by itself.",
+    Phase.DELETING: "The operator takes the network down; its volumes stay.",
+}
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -45,7 +52,7 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "decrypted.",
             ((command("submit-share", name), "recovery members, up to the threshold"),),
         )
-    if phase is Phase.AWAITING_MEMBERS:
+    if phase is Phase.AWAITING_MEMBERS and reason == "AcceptService":
         return Advice(
             MEMBERS,
             "One member after the other accepts the recovered service, until a majority has; then recovery members "
@@ -61,8 +68,14 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "The operator needs a decision: see what it would do, what may be missing, and what can be decided.",
             ((command("recovery", "plan", name), "the choices, each with its command"),),
         )
-    if phase in (Phase.CREATING, Phase.RECOVERING, Phase.DELETING) and not status.next_step:
-        return Advice(NOBODY, _goes_on(phase))
+    if phase in _BY_ITSELF and not status.next_step:
+        return Advice(NOBODY, _BY_ITSELF[phase])
+    if status.next_step.startswith("members") and _nodes_to_replace(network):
+        return Advice(
+            MEMBERS,
+            status.next_step.removeprefix("members: "),
+            ((command("trust", name), "one proposes just that, the others vote for it"),),
+        )
     if status.next_step.startswith("members"):
         return Advice(
             MEMBERS,
@@ -74,9 +87,10 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
     return Advice(NOBODY, "Nothing needs to be done.")
 
 
-def _goes_on(phase: Phase) -> str:
-    return {
-        Phase.CREATING: "The operator starts the nodes.",
-        Phase.RECOVERING: "The operator recovers the network; it will say when it needs someone.",
-        Phase.DELETING: "The operator takes the network down; its volumes stay.",
-    }[phase]
+def _nodes_to_replace(network: Network) -> bool:
+    """Whether a node waits to be trusted, or one that has ended is still part of the service."""
+    counted = set(network.status.configuration.nodes) if network.status.configuration is not None else set()
+    known = [record for record in network.status.nodes if record.node_id is not None]
+    gone = any(record.ended is not None and record.node_id in counted for record in known)
+    waiting = any(r.ended is None and r.stop is None and r.node_id not in counted for r in known)
+    return gone or waiting

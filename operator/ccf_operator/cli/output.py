@@ -18,9 +18,10 @@ from ccf_operator.cli.service import Check, Finding
 def write(document: Any, form: Format) -> None:
     """A JSON-like document on the standard output, as JSON or YAML."""
     if form is Format.YAML:
-        print(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), end="")
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, explicit_start=True)
     else:
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    print(text, end="", flush=True)
 
 
 def checks(found: tuple[Check, ...]) -> RenderableType:

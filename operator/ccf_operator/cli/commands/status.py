@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.live import Live
 
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.live import ask_nodes
 from ccf_operator.cli.network import Network, load
@@ -19,7 +20,7 @@ from ccf_operator.cli.options import Format, NetworkName, Output, Reach, on_clus
 from ccf_operator.cli.output import write
 from ccf_operator.cli.reach import Way, ways
 from ccf_operator.cli.screen import screen
-from ccf_operator.cli.terminal import console
+from ccf_operator.cli.terminal import complaints, console
 
 EVERY = 2.0
 """Seconds between two looks of --watch."""
@@ -41,43 +42,42 @@ async def status(
     network = await load(kubectl, name)
     async with ways(kubectl.within(network.namespace), reach) as open_ways:
 
-        async def look() -> tuple[Network, Mapping[str, NodeAnswers]]:
-            seen = await load(kubectl, name)
-            return seen, {} if offline else await ask_nodes(open_ways, seen)
+        async def live(seen: Network) -> Mapping[str, NodeAnswers]:
+            return {} if offline else await ask_nodes(open_ways, seen)
 
-        if watch and output is Format.TEXT:
-            await _follow(look, kubectl.flags)
-        elif watch:
-            await _repeat(look, output)
-        else:
-            seen, live = await look()
-            if output is Format.TEXT:
-                console().print(screen(seen, live, datetime.now(UTC), kubectl.flags))
-            else:
-                write(document(seen, live), output)
-
-
-async def _follow(look: Any, flags: list[str]) -> None:
-    out = console()
-    if not out.is_terminal:
-        while True:
-            network, live = await look()
-            out.print(screen(network, live, datetime.now(UTC), flags))
-            await asyncio.sleep(EVERY)
-    network, live = await look()
-    with Live(screen(network, live, datetime.now(UTC), flags), console=out, screen=True, auto_refresh=False) as shown:
-        while True:
-            await asyncio.sleep(EVERY)
-            network, live = await look()
-            shown.update(screen(network, live, datetime.now(UTC), flags), refresh=True)
+        if not watch:
+            show(network, await live(network), output, kubectl.flags)
+            return
+        out = console()
+        alternate = out.is_terminal and output is Format.TEXT
+        with out.screen() if alternate else nullcontext() as full:
+            while True:
+                if full is not None:
+                    full.update(screen(network, await live(network), datetime.now(UTC), kubectl.flags))
+                else:
+                    show(network, await live(network), output, kubectl.flags)
+                await asyncio.sleep(EVERY)
+                network = await _look_again(kubectl, network)
 
 
-async def _repeat(look: Any, output: Format) -> None:
+async def _look_again(kubectl: Kubectl, before: Network) -> Network:
+    """The network as it is now; as it was while the API server cannot be asked, which is said."""
     while True:
-        write(document(*await look()), output)
-        if output is Format.YAML:
-            print("---", flush=True)
-        await asyncio.sleep(EVERY)
+        try:
+            return await load(kubectl, before.name)
+        except Failure as failure:
+            if failure.code is not Exit.CLUSTER:
+                raise
+            complaints().print(f"cannot look: {failure.why}", style="warn", soft_wrap=True)
+            await asyncio.sleep(EVERY)
+
+
+def show(network: Network, live: Mapping[str, NodeAnswers], output: Format, flags: Sequence[str]) -> None:
+    """Write one look."""
+    if output is Format.TEXT:
+        console().print(screen(network, live, datetime.now(UTC), flags))
+    else:
+        write(document(network, live), output)
 
 
 def document(network: Network, live: Mapping[str, NodeAnswers]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
 
 from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
@@ -16,30 +15,14 @@ from ccf_operator.domain.observation import ClaimView, DecisionView, Inputs, Mac
 from ccf_operator.kube.errors import Forbidden
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import claim_view, controller_uid, decision_view, machine_view, pod_view
+from ccf_operator.reconcile.asking import Addressee, Ask, Asking
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
-from ccf_operator.render import labels, names
+from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 
-ASK_SECONDS = 2.0
-"""How long a node may take to answer; a hung one delays a look by no more than this."""
 RECLAIM_POLICY_SECONDS = 60.0
 """How long a PersistentVolume's reclaim policy is remembered: nothing but a warning rests on it."""
-
-
-class Ask(Protocol):
-    """How a node is asked (`ccf.client.ask`)."""
-
-    async def __call__(
-        self,
-        host: str,
-        port: int,
-        *,
-        expected_node_id: str | None,
-        timeout: float = ASK_SECONDS,  # noqa: ASYNC109 — what has been obtained when time is up is kept
-    ) -> NodeAnswers:
-        """One poll of one node."""
-        ...
 
 
 def _now() -> datetime:
@@ -59,15 +42,16 @@ class Observer:
     ) -> None:
         self._gateway = gateway
         self._cluster_domain = cluster_domain
-        self._ask = ask
+        self._asking = Asking(ask)
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
 
     async def look(self, raw: Raw, name_taken: tuple[str, ...] = ()) -> Observation:
         """The observation that belongs to a network object just read.
 
-        Everything else is read after it, so pods are never older than the status. Raises KubeError, and Unreadable
-        for a spec or status that cannot be understood.
+        Everything else is read after it, so pods are never older than the status. They are read again once the nodes
+        have answered, so that what happened meanwhile is part of this look, and their machines after them. Raises
+        KubeError, and Unreadable for a spec or status that cannot be understood.
         """
         network = network_ref(raw)
         spec, status = spec_of(raw), status_of(raw)
@@ -78,11 +62,12 @@ class Observer:
             self._decisions(network),
             self._inputs(network, spec, status, deleting=is_deleting(raw)),
         )
-        claims, machines, answers = await asyncio.gather(
+        claims, answers = await asyncio.gather(
             self._claims(raw_claims),
-            self._machines(pods, status),
             self._answers(network, pods, NetworkStatus() if is_deleting(raw) else status),
         )
+        pods = await self._pods(network)
+        machines = await self._machines(pods, status)
         return Observation(
             now=self._clock(),
             namespace=network.namespace,
@@ -170,18 +155,12 @@ class Observer:
     async def _answers(
         self, network: NetworkRef, pods: Mapping[str, PodView], status: NetworkStatus
     ) -> dict[str, NodeAnswers]:
-        asked: dict[str, tuple[str, str | None]] = {}
+        asked: dict[str, Addressee] = {}
         for record in status.nodes:
             pod = pods.get(record.name)
             if pod is None or pod.owner_uid != network.uid or pod.ip is None or not pod.ccf.running:
                 continue
             if record.pod_uid is not None and record.pod_uid != pod.uid:
                 continue
-            asked[record.name] = (pod.ip, record.node_id)
-        answers = await asyncio.gather(
-            *(
-                self._ask(ip, names.OPERATOR_PORT, expected_node_id=node_id, timeout=ASK_SECONDS)
-                for ip, node_id in asked.values()
-            )
-        )
-        return dict(zip(asked, answers, strict=True))
+            asked[record.name] = Addressee(pod.ip, record.node_id)
+        return await self._asking.answers(asked)

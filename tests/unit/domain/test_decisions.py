@@ -155,8 +155,8 @@ def test_an_excluded_volume_is_neither_chosen_nor_counted() -> None:
     assert winner_of(world).volume != excluded.volume
 
 
-def test_a_volume_is_excluded_before_anything_starts_on_it() -> None:
-    world = World().running()
+def test_nothing_is_started_on_a_volume_that_was_excluded_before_it_was_fenced() -> None:
+    world = World(recovery={"mode": "Manual"}).running()
     silent, *others = world.living()
     world.silence(silent)
     world.kill(*others)
@@ -165,7 +165,10 @@ def test_a_volume_is_excluded_before_anything_starts_on_it() -> None:
     assert attempt is not None
     volume = next(r.volume for r in world.status.nodes if r.name == silent)
     world.decide(Action.EXCLUDE, attempt.token, volume=volume)
+    world.step()
+    world.kill(silent)
     world.settle()
+    assert awaiting(world).number == attempt.number
     assert all(r.volume != volume for r in world.status.nodes if r.attempt == attempt.number)
 
 

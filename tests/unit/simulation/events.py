@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from ccf_operator.api.decision import Action
 from unit.simulation.history import History
 from unit.simulation.kubernetes_model import Machine, Pod
 
@@ -122,6 +123,20 @@ def _nodes(history: History, pick: int, how: int) -> None:
     history.generation += 1
 
 
+def _decide(history: History, pick: int, how: int) -> None:
+    volumes = sorted(history.cluster.claims)
+    volume = volumes[pick % len(volumes)] if volumes else None
+    action = (Action.APPROVE, Action.ABORT, Action.RESUME, Action.EXCLUDE, Action.PIN)[how % 5]
+    history.decide(action, volume=volume if action in (Action.EXCLUDE, Action.PIN) else None)
+
+
+def _decide_late(history: History, pick: int, how: int) -> None:
+    """A decision about what was shown before: it must change nothing of what is shown now."""
+    history.shown_token()
+    if history.tokens:
+        history.decide(Action.APPROVE, token=history.tokens[pick % len(history.tokens)])
+
+
 HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "look": _look,
     "looks": _looks,
@@ -143,12 +158,16 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "nodes": _nodes,
     "lose claim": _lose_claim,
     "damage": _damage,
+    "decide": _decide,
+    "decide late": _decide_late,
 }
 
+PEOPLE = frozenset({"decide", "decide late"})
 LOSSY = frozenset({"power cut", "lose claim", "damage"})
 """After these something may really be missing, and a person may have to be asked."""
 
-HARMLESS = tuple(kind for kind in HAPPENS if kind not in LOSSY)
+UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)
+HARMLESS = tuple(kind for kind in UNDECIDED if kind not in LOSSY)
 _OFTEN = ("look", "looks", "looks", "write", "kill", "delete", "accept", "shares")
 
 

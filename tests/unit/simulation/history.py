@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import AttemptPhase, Command, NetworkStatus, Phase, Winner
+from ccf_operator.api.status import Attempt, AttemptPhase, Command, NetworkStatus, Phase, Winner
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
-from ccf_operator.domain.observation import Inputs, MemberInput, Observation
+from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.txid import TxID
 from unit.simulation.ccf_model import (
@@ -55,6 +57,10 @@ class History:
         self.status = NetworkStatus()
         self.committed: dict[int, Entry] = {}
         """What clients have seen committed, by seqno."""
+        self.decisions: list[DecisionView] = []
+        """What people have decided; each names the token it was given for."""
+        self.tokens: list[str] = []
+        """Tokens that were ever shown."""
         self.late: list[tuple[fx.Effect, NetworkStatus]] = []
         """Effects of an operator that stopped between writing the status and doing them."""
         self.asked = 0
@@ -83,6 +89,7 @@ class History:
             claims=self.cluster.claim_views(),
             config_maps=frozenset(self.cluster.config_maps),
             machines=self.cluster.machine_views(),
+            decisions=tuple(self.decisions),
             answers={
                 pod.name: self.ccf.answers(pod.process)
                 for pod in self.cluster.pods.values()
@@ -134,6 +141,8 @@ class History:
                 self.cluster.label(name, uid, changes)
             case fx.RemoveNodeRow(_, node_id):
                 self.ccf.rows_gone.add(node_id)
+            case fx.AnswerDecision(_, uid):
+                self.decisions = [replace(d, answered=d.answered or d.uid == uid) for d in self.decisions]
             case fx.RemoveFinalizer():
                 self.gone = True
             case _:
@@ -246,6 +255,32 @@ class History:
         if trusted or removed:
             self.ccf.change_nodes(leader, (leader.nodes() | trusted) - removed)
 
+    # What people decide
+
+    def decide(self, action: Action, *, volume: str | None = None, token: str | None = None) -> None:
+        """A person decides about what the status shows now, or about what it once showed (`token`)."""
+        shown = self.shown_token()
+        if (token := token or shown) is None:
+            return
+        number = len(self.decisions)
+        spec = CCFRecoveryDecisionSpec(network="bank", token=token, action=action, volume=volume)
+        self.decisions.append(DecisionView(f"decision-{number}", f"uid-decision-{number}", self.now, spec))
+
+    def shown_token(self) -> str | None:
+        attempt, paused = self.status.attempt, self.status.paused
+        token = attempt.token if attempt is not None else paused.token if paused is not None else None
+        if token is not None and token not in self.tokens:
+            self.tokens.append(token)
+        return token
+
+    def decide_as_told(self) -> None:
+        """A person approves what is asked, and resumes what was stopped."""
+        attempt = self.status.attempt
+        if attempt is not None and attempt.phase is AttemptPhase.AWAITING_APPROVAL:
+            self.decide(Action.APPROVE)
+        elif attempt is None and self.status.paused is not None:
+            self.decide(Action.RESUME)
+
     # Fate
 
     def kill(self, name: str) -> None:
@@ -268,8 +303,11 @@ class History:
             process.frozen = process.mute = process.slow = False
             process.side = 0
 
-    def see_to_the_end(self, rounds: int = 12) -> None:
-        """Everything heals, and members do what they are asked, until the network runs whole or waits for a person."""
+    def see_to_the_end(self, rounds: int = 12, *, decides: bool = False) -> None:
+        """Everything heals, and members do what they are asked, until the network runs whole or waits for a person.
+
+        `decides`: the person decides what is asked.
+        """
         self.heal()
         for _ in range(rounds):
             self.settle()
@@ -279,6 +317,8 @@ class History:
             self.submit_shares()
             self.trust_and_remove()
             self.delete_as_told()
+            if decides:
+                self.decide_as_told()
             if self.is_whole():
                 return
         self.settle()
@@ -309,8 +349,18 @@ class History:
         known = self._winners.get(attempt.number)
         if known is not None and attempt.winner != known:
             raise Violation(f"the winner of attempt {attempt.number} was {known.node}, now {attempt.winner}")
-        if attempt.winner is not None:
+        if attempt.winner is not None and known is None:
             self._winners[attempt.number] = attempt.winner
+            self._check_what_is_lost(attempt, attempt.winner)
+
+    def _check_what_is_lost(self, attempt: Attempt, winner: Winner) -> None:
+        """A winner holds all that clients saw committed, except where a person was told that it may not."""
+        log = self.ccf.processes[winner.node].log
+        lost = [n for n, entry in self.committed.items() if len(log) < n or log[n - 1] != entry]
+        if lost and (attempt.approval is None or not attempt.approval.possible_loss):
+            raise Violation(f"{winner.node} is chosen without {self.committed[lost[0]].what} at {lost[0]}")
+        for seqno in lost:
+            del self.committed[seqno]
 
     def _check_one_service(self) -> None:
         """Of the services recovered from one, no two are ever opened."""

@@ -13,12 +13,12 @@ from hypothesis import Phase as Step
 from hypothesis import strategies as st
 
 from ccf_operator.api.status import Phase
-from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, Event, events, happen
+from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, UNDECIDED, Event, events, happen
 from unit.simulation.stories import opened
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SEARCH = settings(
-    max_examples=int(os.environ.get("CCF_HISTORIES", "150")),
+    max_examples=int(os.environ.get("CCF_HISTORIES", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Step.explicit, Step.reuse, Step.generate, Step.shrink],
@@ -37,7 +37,7 @@ def test_what_can_recover_does_and_nothing_committed_is_lost(sequence: list[Even
 
 
 @SEARCH
-@given(sequence=events(*HAPPENS), nodes=st.sampled_from([1, 3, 3]))
+@given(sequence=events(*UNDECIDED), nodes=st.sampled_from([1, 3, 3]))
 def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event], nodes: int) -> None:
     history = opened(nodes)
     happen(history, sequence)
@@ -47,6 +47,20 @@ def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event],
         assert powered_off, (history.status.reason, history.status.message)
         assert history.status.next_step
     else:
+        assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+        history.check_nothing_is_lost()
+    history.check_is_settled()
+
+
+@SEARCH
+@given(sequence=events(*HAPPENS), nodes=st.sampled_from([1, 3, 3]))
+def test_what_a_person_decides_is_done_once_and_no_more_is_lost_than_was_told(
+    sequence: list[Event], nodes: int
+) -> None:
+    history = opened(nodes)
+    happen(history, sequence)
+    history.see_to_the_end(decides=True)
+    if history.status.reason != "NothingRecovered":
         assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
         history.check_nothing_is_lost()
     history.check_is_settled()

@@ -178,6 +178,7 @@ async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> 
         await at.as_member(name, "ack")
     await at.open()
     await at.world.running()
+    before = at.world.certificate()
     file = at.directory / "proposal.json"
     file.write_text(json.dumps({"actions": [{"name": "set_recovery_threshold", "args": {"recovery_threshold": 3}}]}))
     said = await at.as_member("alice", "propose", str(file))
@@ -190,6 +191,14 @@ async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> 
     assert "voted: alice, bob" in await at.done("proposals", "bank")
     await at.as_member("alice", "withdraw", identity[:8])
     assert await proposals(at) == []
+    await at.as_member("carol", "renew", "--days", "30")
+    assert "is accepted" in await at.elsewhere("alice", "renew", "--days", "30")
+    await at.world.story.until(
+        "the service has another certificate", lambda s: s.status["service"]["certificate"] != before
+    )
+    known = at.directory / "service_cert.pem"
+    known.write_text(before)
+    assert "Active" in await at.done("members", "bank", "--known-service", str(known))
     missing = await at.ccf("vote", "bank", "ffffffff", "yes", *at.keys("bob"), "--yes")
     assert missing.code == Exit.NOT_FOUND
 

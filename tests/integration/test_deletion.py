@@ -57,7 +57,7 @@ async def test_another_s_finalizer_is_left_alone_and_holds_only_what_it_is_on(wo
 
 
 async def test_pods_are_let_go_when_somebody_took_the_network_s_finalizer_off(world: World) -> None:
-    """Then no loop is there for them any more; garbage collection deletes them, and our finalizer must not hold them."""
+    """Then no loop is there for them any more; garbage collection deletes them, and we must not hold them."""
     await world.operator()
     await world.open()
     await world.api.patch(world.path, {"metadata": {"finalizers": []}})

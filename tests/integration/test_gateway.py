@@ -117,6 +117,32 @@ async def test_apply_again_keeps_the_resource_version(gateway: Gateway, namespac
     assert third["data"] == {"b": "2"}
 
 
+async def test_apply_takes_nothing_back_that_was_written_since_it_was_confirmed(
+    gateway: Gateway, namespace: str
+) -> None:
+    await gateway.apply(_config_map(namespace, a="1"), UID)
+
+    async def overtaken() -> None:
+        await gateway.apply(_config_map(namespace, a="3"), UID)
+
+    with pytest.raises(Conflict):
+        await gateway.apply(_config_map(namespace, a="2"), UID, overtaken)
+
+    found = await gateway.get_config_map(namespace, "bank-1")
+    assert found is not None
+    assert found["data"] == {"a": "3"}
+
+
+async def test_apply_writes_nothing_that_is_not_confirmed(gateway: Gateway, namespace: str) -> None:
+    async def refuse() -> None:
+        raise Conflict("not wanted any more")
+
+    with pytest.raises(Conflict):
+        await gateway.apply(_config_map(namespace, a="1"), UID, refuse)
+
+    assert await gateway.get_config_map(namespace, "bank-1") is None
+
+
 async def test_apply_refuses_a_name_that_another_owner_has(gateway: Gateway, namespace: str) -> None:
     await gateway.create(_config_map(namespace, OTHER_UID, a="1"))
     with pytest.raises(NameTaken):

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from ccf_operator.render import labels
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
 from integration.world.proxy import Call
@@ -40,28 +39,29 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
 
     By then the candidate of that name has lost, and its pod is gone; and if so its ConfigMap and its record, too.
     """
-    candidates: list[str] = []
     held, arrive, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    loser = 5  # of the candidates 3, 4 and 5, whose ledgers are the same, the first is chosen
 
-    async def hold_the_last(call: Call) -> None:
-        if call.method == "POST" and call.path.endswith("/pods"):
-            labels_ = call.json["metadata"]["labels"]
-            candidates.extend([call.json["metadata"]["name"]] if labels_[labels.ROLE] == "candidate" else [])
-            if len(candidates) == 3:
-                held.set()
-                await arrive.wait()
+    async def hold(call: Call) -> None:
+        if (
+            call.method == "POST"
+            and call.path.endswith("/pods")
+            and call.json["metadata"]["name"].endswith(f"-{loser}")
+        ):
+            held.set()
+            await arrive.wait()
 
     async def keep_its_configuration(call: Call) -> None:
-        if configured and call.method == "DELETE" and call.path.endswith(f"/configmaps/{candidates[-1]}"):
+        if configured and call.method == "DELETE" and call.path.endswith(f"-{loser}") and "/configmaps/" in call.path:
             arrive.set()
             await gone.wait()
 
-    await world.operator(before=hold_the_last)
+    await world.operator(before=hold)
     await world.open()
     await world.write()
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
     await held.wait()
-    name = candidates[-1]
+    [name] = [one["name"] for one in world.story.nodes(command="Recover") if one["name"].endswith(f"-{loser}")]
     await world.operator(before=keep_its_configuration)
     if configured:
         refused = "a second of its name that stage refuses"
@@ -76,6 +76,33 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
     assert world.kubelet.runs[name].node is None, "CCF ran on a generation that was claimed"
     await world.running()
     await world.nothing_is_missing()
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_clients_are_never_given_an_old_certificate_again(world: World, method: str) -> None:
+    """One operator stops for a whole recovery just as it is about to publish the certificate of the old service."""
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps/bank-service-identity"
+    held, go = asyncio.Event(), asyncio.Event()
+
+    async def stop(call: Call) -> None:
+        if call.path == path and call.method == method and not held.is_set():
+            held.set()
+            await go.wait()
+
+    await world.operator()
+    await world.open()
+    slow = await world.operator(before=stop)
+    await held.wait()
+    world.kubelet.kill(*world.majority())
+    await world.recovered()
+    go.set()
+
+    await slow.proxy.until(lambda call: call.path == path and call.method == "PATCH" and call.status == 200)
+    assert (await world.api.get(path))["data"]["service_cert.pem"].strip() == world.certificate().strip()
+    published = [
+        call.json["data"] for call in slow.proxy.calls if call.path == path and call.status == 200 and call.body
+    ]
+    assert {data["recovery_count"] for data in published} == {"1"}
 
 
 class Rendezvous:

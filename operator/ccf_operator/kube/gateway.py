@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -258,20 +258,29 @@ class Gateway:
             return "created"
         raise AssertionError("unreachable")
 
-    async def apply(self, manifest: Mapping[str, Any], owner_uid: str) -> Raw:
+    async def apply(
+        self, manifest: Mapping[str, Any], owner_uid: str, confirm: Callable[[], Awaitable[None]] | None = None
+    ) -> Raw:
         """Server-side apply as `ccf-operator`, taking over fields others set; the object as it is then.
 
-        Applying the same again changes nothing, not even the resourceVersion. Raises NameTaken if an object of that
-        name exists whose controller is not `owner_uid`.
+        Applying the same again changes nothing, not even the resourceVersion. The object is written at the version
+        that was read before `confirm` was called, which raises what it must if the manifest is not wanted any more:
+        so that no writer, however late, takes back what another has written since. Raises NameTaken if an object of
+        that name exists whose controller is not `owner_uid`, Conflict if it has changed meanwhile.
         """
         api_version, kind, namespace, name = _identity(manifest)
         existing = await self._get(api_version, kind, namespace, name)
         if existing is not None and controller_uid(existing) != owner_uid:
             raise NameTaken(kind, name)
+        if confirm is not None:
+            await confirm()
+        body = dict(manifest)
+        if existing is not None:
+            body["metadata"] = {**body["metadata"], "resourceVersion": existing["metadata"]["resourceVersion"]}
         return await self._request(
             "PATCH",
             _path(api_version, kind, namespace, name),
-            body=dict(manifest),
+            body=body,
             query={"fieldManager": labels.FIELD_MANAGER, "force": "true"},
             content_type="application/apply-patch+yaml",
         )

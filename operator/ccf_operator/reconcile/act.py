@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ from ccf_operator.domain.observation import Observation, PodView
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import controller_uid
+from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.render import labels, names
 from ccf_operator.render.disruption import budgets
 from ccf_operator.render.explorer import explorer_pod
@@ -116,7 +117,7 @@ class Actor:
         log = _log.bind(effect=type(effect).__name__, node=_node_of(effect))
         try:
             outcome = await self._do(effect, raw, observation, status)
-        except (KubeError, RemoveRefused, NotRenderable, ValueError) as error:
+        except (KubeError, RemoveRefused, NotRenderable, Unreadable, ValueError) as error:
             told = isinstance(effect, Report)  # an event about an event that could not be published helps nobody
             log.log(
                 logging.INFO if told else logging.WARNING, "effect failed", error=str(error), detail=_detail(effect)
@@ -161,7 +162,7 @@ class Actor:
             case ApplyDisruptionBudgets(majority):
                 return await self._apply_all(budgets(network, majority), network.uid)
             case ApplyIdentity():
-                return await self._apply_all((identity_config_map(network, status.service),), network.uid)
+                return await self._apply_identity(network, status)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
             case AnswerDecision(decision, uid, state, message, at):
@@ -187,14 +188,29 @@ class Actor:
         outcomes = [await self._apply(manifest, owner_uid) for manifest in manifests]
         return next((outcome for outcome in outcomes if outcome), "")
 
-    async def _apply(self, manifest: Mapping[str, Any], owner_uid: str) -> str:
+    async def _apply_identity(self, network: NetworkRef, status: NetworkStatus) -> str:
+        """Clients trust what it says: an operator that has slept through a recovery must not publish the old one."""
+        manifest = identity_config_map(network, status.service)
+
+        async def confirm() -> None:
+            now = await self.gateway.get_network(network.namespace, network.name)
+            if now is None or network_ref(now) != network:
+                raise Conflict("the network is gone")
+            if identity_config_map(network, status_of(now).service) != manifest:
+                raise Conflict("the network has another service by now")
+
+        return await self._apply(manifest, network.uid, confirm)
+
+    async def _apply(
+        self, manifest: Mapping[str, Any], owner_uid: str, confirm: Callable[[], Awaitable[None]] | None = None
+    ) -> str:
         key = (str(manifest["kind"]), str(manifest["metadata"]["name"]))
         known = self._applied.get(key)
         unchanged = known is not None and known[1] == manifest
         if known is not None and unchanged and time.monotonic() - known[0] < APPLY_AGAIN_SECONDS:
             return ""
         try:
-            await self.gateway.apply(manifest, owner_uid)
+            await self.gateway.apply(manifest, owner_uid, confirm)
         except NameTaken as error:
             self._taken[error.kind, error.name] = manifest
             raise

@@ -64,7 +64,10 @@ class Story:
     def summary(self) -> Raw:
         """The status without what fills pages."""
         status = {key: self.status.get(key) for key in ("phase", "reason", "message", "readyNodes", "quorum")}
-        attempt = {key: value for key, value in self.attempt.items() if key not in ("baseCertificate", "winner")}
+        attempt = {key: value for key, value in self.attempt.items() if key not in _LONG}
+        attempt["candidates"] = [
+            {key: value for key, value in one.items() if key not in _LONG} for one in attempt.get("candidates") or []
+        ]
         nodes = [
             {key: one.get(key) for key in ("name", "command", "stop", "ended", "joinedAt", "note")}
             for one in self.status.get("nodes") or []
@@ -106,3 +109,15 @@ class Story:
 
 def _version(raw: Raw) -> str:
     return str(raw["metadata"]["resourceVersion"])
+
+
+_LONG = (
+    "baseCertificate",
+    "winner",
+    "serviceCertificate",
+    "survey",
+    "evidence",
+    "network",
+    "membersOf",
+    "configuration",
+)

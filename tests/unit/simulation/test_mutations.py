@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, get_args
 
 import pytest
 
 from ccf_operator.api.status import CandidateResult, Ended, EndEvidence, HighWaterMark
-from ccf_operator.domain import attempts, choice, ends, joining, quorum
+from ccf_operator.domain import attempts, choice, effects, ends, joining, quorum
 from ccf_operator.domain.candidates import Judgement
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss
@@ -97,6 +98,13 @@ def _winner_is_all(draft: Draft, attempt: Any, winner: Any, view: Any) -> Loss:
     return Loss(record is not None and record.ended is not None, "the winner has ended")
 
 
+def _patient_for_a_day(draft: Draft, attempt: Any, winner: Any, view: Any) -> bool:
+    since = attempt.timeline.chosen_at or draft.now
+    if draft.now - since > timedelta(days=1):
+        attempts.supersede(draft, attempt, "the members did not come")
+    return draft.status.attempt is not attempt
+
+
 def _only_its_own(draft: Draft, attempt: Any, winner: Any) -> None:
     number = attempt.number
     _succeed(draft, attempt, winner)
@@ -167,8 +175,15 @@ MUTATIONS = (
         _never,
         stories.opened_and_lost_while_nobody_looked,
     ),
+    Mutation("15: members are waited for", "joining._give_up", _patient_for_a_day, stories.members_are_slow),
     Mutation("17: lineage", "attempts.succeed", _only_its_own, stories.one_is_recovered_twice),
 )
+
+
+def test_there_is_no_way_to_delete_a_volume() -> None:
+    """Rule 16: of all that the operator may do to the world, nothing takes a claim away."""
+    destroying = {kind.__name__ for kind in get_args(effects.Effect) if kind.__name__.startswith(("Delete", "Remove"))}
+    assert destroying == {"DeletePod", "DeleteConfigMap", "RemoveNodeRow", "RemoveFinalizer"}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)

@@ -1,7 +1,7 @@
 # The project's commands. `make demo` and `make test` need a Debian or Ubuntu machine with Python 3.11, Go and root.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help test lint types unit contract integration e2e bench demo demo-clean cluster cluster-down images crd docs clean
+.PHONY: help test lint types unit contract integration e2e bench soak demo demo-clean cluster cluster-down images crd docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +28,9 @@ types: $(STAMP) ## Types, strictly
 
 unit: $(STAMP) ## The fast loop: pure functions and the parts of the simulator
 	$(PYTEST) tests/unit
+
+soak: $(STAMP) ## Thousands of random histories of the decisions' model; HISTORIES=n of each kind (default 3000)
+	CCF_HISTORIES=$(or $(HISTORIES),3000) $(PYTEST) tests/unit/simulation
 
 contract: $(STAMP) ## The simulator against recordings and ledgers of real CCF nodes
 	$(PYTEST) tests/contract

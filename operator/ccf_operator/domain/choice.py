@@ -76,6 +76,7 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
         at_hand = {node for node in nodes if volume_of.get(node) in held}
         losses.extend(_shortage(name, len(nodes), len(at_hand), sum(map(disk_is_proof, at_hand))))
     losses.extend(_untold(attempt) if attempt.configuration else [NO_CONFIGURATION])
+    losses.extend(_doubts(attempt))
     losses.extend(_below_the_mark(attempt, best))
     losses.extend(_beyond(best, ranking))
     return Choice(best, tuple(losses), tuple(_forks(ranking)))
@@ -86,7 +87,7 @@ def _shortage(name: str, size: int, at_hand: int, proven: int) -> Iterator[str]:
     if proven >= need:
         return
     doubtful = (
-        f"; {at_hand - proven} of these may lack what was written last, for the machine went down with the node"
+        f"; {at_hand - proven} of these may lack what was written last, for no machine was seen to outlive their nodes"
         if at_hand > proven
         else ""
     )
@@ -101,6 +102,15 @@ def _untold(attempt: Attempt) -> Iterator[str]:
     for candidate, survey in _sound_surveys(attempt):
         if min(survey.configuration_seqnos, default=attempt.configuration_seqno + 1) > attempt.configuration_seqno:
             yield f"{candidate.volume} records more changes of the configuration than its survey tells"
+
+
+def _doubts(attempt: Attempt) -> Iterator[str]:
+    """A failed attempt's service that members may have opened unseen, as far as the candidates' volumes tell."""
+    for candidate in attempt.candidates:
+        if candidate.survey is not None:
+            yield from (f"{candidate.volume}: {doubt}" for doubt in candidate.survey.doubts)
+        elif candidate.doubtful:
+            yield f"{candidate.volume}, which could not be read, may show that a failed attempt's service was opened"
 
 
 def _below_the_mark(attempt: Attempt, best: Candidate) -> Iterator[str]:

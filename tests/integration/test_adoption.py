@@ -1,0 +1,105 @@
+"""Recovering a network from its volumes alone, with the real operator and nodes that really run."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ccf_operator.render import labels
+from integration.world.api import ApiError, Raw
+from integration.world.world import NETWORK, World
+
+
+async def test_a_network_deleted_and_created_again_is_recovered_from_its_volumes(world: World) -> None:
+    await world.operator()
+    await world.open()
+    for _ in range(3):
+        await world.write()
+    await world.delete()
+    await world.story.until("the end of the network", lambda s: s.gone)
+    await _collect_garbage(world)
+    before = world.files()
+
+    await _create_again(world)
+    found = await world.story.until("volumes are found", lambda s: s.status.get("found"))
+    assert len(found["volumes"]) == 3
+    assert world.story.pods == {}
+    await _decide(world, "Adopt", found["token"])
+    await world.recovered()
+
+    await world.nothing_is_missing()
+    [past] = world.story.status["history"]
+    assert "approval" not in past, "the operator saw all nodes end: nothing can be missing"
+    after = world.files()
+    assert {name: after.get(name) for name in before} == before
+
+
+async def test_a_network_that_lost_its_status_is_recovered_once_its_nodes_have_ended(world: World) -> None:
+    operator = await world.operator()
+    await world.open()
+    await world.write()
+    running = [one["name"] for one in world.story.nodes(fit=True)]
+    await operator.kill()
+    await world.api.patch(f"{world.path}/status", {"status": None})
+    world.story.versions.clear()  # what was before is forgotten
+
+    await world.operator()
+    found = await world.story.until("volumes are found", lambda s: s.status.get("found"))
+    refused = await _decide(world, "Adopt", found["token"])
+    assert refused["state"] == "Refused"
+    assert all(name in refused["message"] for name in running)
+    assert set(world.story.pods) == set(running)
+
+    world.kubelet.kill(*running)
+    await world.story.until(
+        "all have ended", lambda s: all(pod["status"]["phase"] in ("Failed", "Succeeded") for pod in s.pods.values())
+    )
+    assert (await _decide(world, "Adopt", found["token"]))["state"] == "Applied"
+    asked = await world.story.until("a person is asked", lambda s: s.status.get("reason") == "ApprovalRequired")
+    assert asked
+    assert (await _decide(world, "Approve", world.story.attempt["token"]))["state"] == "Applied"
+    await world.recovered()
+    await world.nothing_is_missing()
+    assert not set(running) & set(world.story.pods), "no name is given twice, and what has ended is let go"
+
+
+async def _create_again(world: World) -> None:
+    manifest = {
+        "apiVersion": labels.API_VERSION,
+        "kind": labels.KIND,
+        "metadata": {"name": NETWORK},
+        "spec": world.story.versions[-1]["spec"],
+    }
+    world.story.versions.clear()  # it is another object
+    await world.api.ask("POST", world.path.rpartition("/")[0], manifest)
+
+
+async def _decide(world: World, action: str, token: str) -> Raw:
+    """Make a decision; its status once it is answered."""
+    path = f"/apis/{labels.API_VERSION}/namespaces/{world.namespace}/{labels.DECISION_PLURAL}"
+    made = await world.api.ask(
+        "POST",
+        path,
+        {
+            "apiVersion": labels.API_VERSION,
+            "kind": labels.DECISION_KIND,
+            "metadata": {"generateName": f"{action.lower()}-"},
+            "spec": {"network": NETWORK, "token": token, "action": action},
+        },
+    )
+    name = made["metadata"]["name"]
+    await world.story.until(
+        f"{name} is on record", lambda s: name in [one["name"] for one in s.status.get("decisions") or []]
+    )
+    (record,) = (one for one in world.story.status["decisions"] if one["name"] == name)
+    return Raw(record)
+
+
+async def _collect_garbage(world: World) -> None:
+    """Remove what the network owned, as Kubernetes does; no controller runs here."""
+    for kind in ("api/v1/{}/services", "api/v1/{}/configmaps", "apis/policy/v1/{}/poddisruptionbudgets"):
+        path = "/" + kind.format(f"namespaces/{world.namespace}")
+        listed = await world.api.get(f"{path}?labelSelector={labels.selector_of(NETWORK)}")
+        for one in listed["items"]:
+            if one["metadata"].get("ownerReferences"):
+                with contextlib.suppress(ApiError):  # the operator may have been faster
+                    await world.api.ask("DELETE", f"{path}/{one['metadata']['name']}")

@@ -38,6 +38,26 @@ async def test_a_storm_of_writes_by_others_costs_time_and_nothing_else(world: Wo
     assert pods_made_twice(world.story) == []
 
 
+async def test_somebody_who_annotates_the_network_without_a_pause_starves_nobody(world: World) -> None:
+    async def annotate() -> None:
+        for number in itertools.count():
+            await world.api.patch(world.path, {"metadata": {"annotations": {"by": f"another-{number}"}}})
+            await asyncio.sleep(0.005)
+
+    operator = await world.operator()
+    await world.open()
+    await world.write()
+    annotating = asyncio.create_task(annotate())
+    try:
+        world.kubelet.kill(*world.majority())
+        await world.recovered()
+    finally:
+        annotating.cancel()
+
+    await world.nothing_is_missing()
+    assert any(call.status == 409 for call in operator.proxy.calls if _writes_status(call))
+
+
 async def test_a_loss_is_found_and_mended_without_any_watch(world: World) -> None:
     broken = False
 

@@ -82,7 +82,8 @@ async def test_nothing_is_done_when_someone_else_has_written_meanwhile(
     def decide(_: Observation) -> Plan:
         if interference.pop():
             interference.append(False)
-            done = control_plane.kubectl("annotate", "ccf", "bank", "by=another", "--namespace", namespace)
+            patch = json.dumps({"spec": {"nodes": 5}})
+            done = control_plane.kubectl("patch", "ccf", "bank", "--type=merge", "-p", patch, "--namespace", namespace)
             assert done.returncode == 0, done.stderr
         else:
             interference.append(False)
@@ -93,13 +94,32 @@ async def test_nothing_is_done_when_someone_else_has_written_meanwhile(
     assert await loop.look() is Step.AGAIN
     found = await gateway.get_network(namespace, "bank")
     assert found is not None
-    assert "status" not in found
+    assert found["status"] == {"observedGeneration": -1}
     assert await claims(gateway, namespace) == []
 
     assert await loop.look() is Step.AGAIN
     found = await gateway.get_network(namespace, "bank")
     assert found is not None
     assert found["status"]["phase"] == "Running"
+    assert await claims(gateway, namespace) == [VOLUME]
+
+
+async def test_a_status_is_written_when_nothing_has_changed_that_it_rests_on(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+
+    def decide(_: Observation) -> Plan:
+        done = control_plane.kubectl("annotate", "ccf", "bank", "by=another", "--overwrite", "--namespace", namespace)
+        assert done.returncode == 0, done.stderr
+        return Plan(NetworkStatus(phase=Phase.RUNNING), (CreateVolume(VOLUME),), 5.0)
+
+    assert await loop_of(gateway, network, decide).look() is Step.AGAIN
+
+    found = await gateway.get_network(namespace, "bank")
+    assert found is not None
+    assert found["status"]["phase"] == "Running"
+    assert found["metadata"]["annotations"] == {"by": "another"}
     assert await claims(gateway, namespace) == [VOLUME]
 
 

@@ -32,6 +32,8 @@ LOOKS_AT_ONCE = 20
 """Looks without a pause, after which one is made all the same: a plan that never settles must not busy the API."""
 PAUSE = 1.0
 UNREADABLE_SECONDS = 30.0
+_SWAPS = 20
+"""Tries to write a status while others write what does not matter to it."""
 
 _log = logs.get(__name__)
 
@@ -135,9 +137,21 @@ class NetworkLoop:
         return Step.SETTLED if settled or not (plan.effects or after != before) else Step.AGAIN
 
     async def _write(self, raw: Raw, status: dict[str, Any]) -> Raw:
-        return await self.gateway.replace_status(
-            self.namespace, self.name, raw["metadata"]["resourceVersion"], status, self.uid
-        )
+        """The swap. It is lost if anything has changed of what was decided on; annotations are no such thing.
+
+        Whoever keeps writing annotations would else keep every status from being written. Raises Conflict, NotFound.
+        """
+        for _ in range(_SWAPS):
+            try:
+                return await self.gateway.replace_status(
+                    self.namespace, self.name, raw["metadata"]["resourceVersion"], status, self.uid
+                )
+            except Conflict:
+                now = await self.gateway.get_network(self.namespace, self.name)
+                if now is None or _decided_on(now) != _decided_on(raw):
+                    raise
+                raw = now
+        raise Conflict("somebody else always wrote first")
 
     async def _report(self, failures: list[Failure], raw: Raw) -> None:
         """Tell people what could not be done and will not mend by itself."""
@@ -154,6 +168,19 @@ class NetworkLoop:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.wake.wait()
+
+
+def _decided_on(raw: Raw) -> tuple[Any, ...]:
+    """All of a network object that a decision rests on."""
+    metadata = raw["metadata"]
+    return (
+        metadata["uid"],
+        metadata.get("generation"),
+        metadata.get("deletionTimestamp"),
+        sorted(metadata.get("finalizers") or ()),
+        raw.get("spec"),
+        raw.get("status"),
+    )
 
 
 def _tell(before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance import Answer, Member
 from ccf_operator.ccf.messages import Message, Request
 from ccf_operator.cli.desk import Desk
@@ -18,6 +19,7 @@ from ccf_operator.cli.output import checks, facts, say, titled
 from ccf_operator.cli.service import Finding
 from ccf_operator.cli.signing import Business, follow_up, outcome
 from ccf_operator.cli.words import grouped
+from ccf_operator.domain.txid import recovered_tx_id
 
 
 def show_service(out: Console, desk: Desk) -> None:
@@ -30,11 +32,20 @@ def show_service(out: Console, desk: Desk) -> None:
         rows.append(("recovers", grouped(answers.previous_identity_key or "no service at all")))
     attempt = desk.network.status.attempt
     if attempt is not None and attempt.winner is not None:
-        rows.append(("recovered up to", f"TxID {attempt.winner.tx_id}, recovery attempt {attempt.number}"))
+        rows.append(("recovered up to", _recovered_up_to(answers)))
+        rows.append(("operator chose", f"TxID {attempt.winner.tx_id}, in recovery attempt {attempt.number}"))
         if attempt.base_high_water_mark:
             rows.append(("committed before", f"TxID {attempt.base_high_water_mark}, as far as the operator saw"))
     say(out, titled("What is offered", facts(rows)), checks(desk.checks))
     desk.insist()
+
+
+def _recovered_up_to(answers: NodeAnswers) -> str:
+    created = answers.network.create_tx_id if answers.network is not None else None
+    try:
+        return f"TxID {recovered_tx_id(created)}" if created is not None else "it does not say"
+    except ValueError:
+        return f"nothing: a service created at {created} was not recovered"
 
 
 def show_in_short(out: Console, desk: Desk) -> None:
@@ -73,12 +84,12 @@ def confirm(*, assured: bool) -> None:
 async def carry_out(out: Console, desk: Desk, member: Member, business: Business) -> Answer:
     """Sign and send, and what follows from it; the last answer. Raises Failure."""
     first = await deliver(desk, business.request, member.sign(business.request))
-    out.print(Text.assemble(("✓ ", "good"), outcome(business.request, first.body)))
+    out.print(Text.assemble(("✓ ", "good"), outcome(business.request, first.body)), soft_wrap=True)
     second = follow_up(business.then, member.member_id, first.body, desk.now())
     if second is None:
         return first
     answer = await deliver(desk, second, member.sign(second))
-    out.print(Text.assemble(("✓ ", "good"), outcome(second, answer.body)))
+    out.print(Text.assemble(("✓ ", "good"), outcome(second, answer.body)), soft_wrap=True)
     return answer
 
 

@@ -110,13 +110,26 @@ async def propose_or_vote(desk: Desk, actions: Sequence[Action], member: str) ->
     return propose_actions(desk, actions)
 
 
+def renewal(desk: Desk, days: int | None) -> list[Action]:
+    """New certificates, from the beginning of yesterday (UTC; clocks differ), for the service and all nodes."""
+    since = _yesterday(desk)
+    return [
+        governance.set_service_certificate_validity(since, days),
+        governance.set_all_nodes_certificate_validity(since, days),
+    ]
+
+
+def _yesterday(desk: Desk) -> str:
+    """The same all day long, so that members who propose alike mean the same proposal."""
+    return governance.certificate_time(desk.now() // 86400 * 86400 - 86400)
+
+
 async def replacements(desk: Desk) -> list[Action]:
     """Trust the operator's nodes that wait for it, and remove those that have provably ended."""
     rows = {row["node_id"]: row["status"] for row in (await desk.get("/node/network/nodes"))["nodes"]}
     status = desk.network.status
     records = {r.node_id: r for r in status.nodes if r.node_id is not None}
-    # A day back, in whole days: clocks differ, and two members who propose the same day mean the same.
-    since = governance.certificate_time(desk.now() // 86400 * 86400 - 86400)
+    since = _yesterday(desk)
     trust = [
         governance.transition_node_to_trusted(node, since)
         for node, state in sorted(rows.items())

@@ -83,6 +83,15 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
                 tuple(attempt.possible_loss),
                 (abort,),
             )
+        if attempt.reason == "MayHaveOpened":
+            return RecoveryPlan(
+                f"The operator waits: the members may have opened the service that attempt {attempt.unsettled} made, "
+                "and the ledgers that are there do not tell. With an approval what it may have committed is given up, "
+                "and the service before it is recovered.",
+                _reasons(attempt),
+                tuple(attempt.possible_loss),
+                ((command("approve"), "gives up what that service may have committed"), abort),
+            )
         others = [(about("pin", c.volume), f"takes {c.tx_id} instead") for c in ranking if c is not best]
         return RecoveryPlan(
             f"The operator waits. With an approval it recovers {best.volume} with {best.tx_id}. Without one it goes on "

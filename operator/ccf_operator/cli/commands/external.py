@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ccf_operator.cli import asking, business
 from ccf_operator.cli.commands import members
-from ccf_operator.cli.commands.members import Build, Choice, Out, ProposalFile, ProposalId, Show
+from ccf_operator.cli.commands.members import Build, Choice, Days, Out, ProposalFile, ProposalId, Show
 from ccf_operator.cli.desk import desk
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.identity import load_certificate, read
@@ -140,6 +140,23 @@ async def trust(
     await _prepare(kubectl, name, cert, members.build_trust, asking.show_in_short, out, node, reach, known_service)
 
 
+@prepare.command("renew")
+@on_cluster
+async def renew(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    out: Out,
+    days: Days = None,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose new certificates for the service and all of its nodes, and vote for it."""
+    build = members.build_renewal(days)
+    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+
+
 @prepare.command("submit-share")
 @on_cluster
 async def submit_share(
@@ -215,7 +232,7 @@ async def finish(
         asking.show_in_short(out, at)
         at.insist()
         answer = await asking.deliver(at, prepared.request, message)
-        out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)))
+        out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)), soft_wrap=True)
         following = follow_up(prepared.then, prepared.certificate.member_id, answer.body, at.now())
     if following is not None:
         out.print("\nOne more signature is needed:")

@@ -50,6 +50,7 @@ Choice = Annotated[
 ProposalFile = Annotated[
     Path, typer.Argument(metavar="FILE", help='JSON: {"actions": [{"name": ..., "args": {...}}]}.')
 ]
+Days = Annotated[int | None, typer.Option("--days", min=1, help="How long (default: as long as the service allows).")]
 All = Annotated[bool, typer.Option("--all", "-a", help="Also those that are decided.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 
@@ -230,6 +231,23 @@ async def trust(
 
 
 @on_cluster
+async def renew(
+    kubectl: Kubectl,
+    name: NetworkName,
+    cert: Certificate,
+    key: Key,
+    days: Days = None,
+    yes: Yes = False,
+    node: Node = None,
+    reach: Reach = Way.AUTO,
+    known_service: Known = None,
+) -> None:
+    """Propose new certificates for the service and all of its nodes, with their present keys; and vote for it."""
+    build = build_renewal(days)
+    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+
+
+@on_cluster
 async def submit_share(
     kubectl: Kubectl,
     name: NetworkName,
@@ -359,6 +377,16 @@ async def build_trust(at: Desk, member: str) -> Business | str:
     if not actions:
         return "no node waits to be trusted, and none that has ended is still part of the service"
     return await business.propose_or_vote(at, actions, member)
+
+
+def build_renewal(days: int | None) -> Build:
+    """A proposal that renews certificates, or a vote for it."""
+
+    async def build(at: Desk, member: str) -> Business | str:
+        await business.insist_on_member(at, member, "Active")
+        return await business.propose_or_vote(at, business.renewal(at, days), member)
+
+    return build
 
 
 def build_share(encryption_key: Path | None, share: Path | None) -> Build:

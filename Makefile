@@ -38,8 +38,11 @@ contract: $(STAMP) ## The simulator against recordings and ledgers of real CCF n
 integration: $(STAMP) ## The operator against a real API server
 	$(PYTEST) tests/integration
 
-e2e: $(STAMP) ## All scenarios on real kubelets; SCENARIO=name runs one; CLUSTER=existing, CCF_IMAGE=… elsewhere
-	$(PYTEST) e2e $(if $(SCENARIO),-k "$(SCENARIO)")
+e2e: $(STAMP) ## The scenarios of `make test` on real kubelets; SCENARIO=name runs those so named; CLUSTER=existing, CCF_IMAGE=… elsewhere
+	$(PYTEST) e2e $(if $(SCENARIO),-k "$(SCENARIO)",-m "not extended")
+
+e2e-all: $(STAMP) ## All scenarios
+	$(PYTEST) e2e
 
 bench: $(STAMP) ## The operator's recovery against a script that has nothing to decide; RUNS=n of each (default 5)
 	$(BIN)/python -m e2e.bench $(if $(RUNS),--runs $(RUNS))
@@ -59,9 +62,10 @@ cluster-down: ## Remove the test cluster without a trace
 crd: $(STAMP) ## Generate the CRDs from the models
 	$(BIN)/python -m ccf_operator.api.crd crds charts/ccf-operator/files
 
-docs: $(STAMP) ## Make the diagram in docs/recovery.md and the page of the commands from the code
+docs: $(STAMP) ## Make the diagram in docs/recovery.md and the pages of commands and conditions from the code
 	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md
 	$(BIN)/python -m ccf_operator.cli.reference docs/cli.md
+	$(BIN)/python -m ccf_operator.domain.reasons_page docs/conditions.md
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

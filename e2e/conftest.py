@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import socket
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -26,9 +29,10 @@ def environment() -> Iterator[Environment]:
         environment = prepare(_say)
     except NotReady as problem:
         pytest.exit(str(problem), returncode=2)
-    _remove_all(environment.setting.kubectl)
+    kubectl = environment.setting.kubectl
+    _remove(kubectl, _left_by_sessions_that_are_no_more(kubectl))
     yield environment
-    _remove_all(environment.setting.kubectl)
+    _remove(kubectl, kubectl.names("namespaces", f"{SESSION_LABEL}={SESSION}"))
     environment.setting.faults.recycle_volumes()
 
 
@@ -40,7 +44,7 @@ def setting(environment: Environment, request: pytest.FixtureRequest) -> Iterato
     kubectl = setting.kubectl
     setting.faults.recycle_volumes()
     kubectl.run("create", "namespace", kubectl.namespace)
-    kubectl.run("label", "namespace", kubectl.namespace, SCENARIO)
+    kubectl.run("label", "namespace", kubectl.namespace, f"{SESSION_LABEL}={SESSION}")
     yield setting
     if request.node.stash.get(FAILED, False):
         _tell(setting)
@@ -53,8 +57,8 @@ def network(setting: Setting) -> Iterator[Callable[..., Network]]:
     """Makes networks in the test's namespace: `network(nodes=1)`."""
     made: list[Network] = []
 
-    def make(**changes: object) -> Network:
-        made.append(Network(setting, **changes))  # type: ignore[arg-type]
+    def make(*, spec: dict[str, Any] | None = None, **changes: Any) -> Network:
+        made.append(Network(setting, spec={**SWIFT, **(spec or {})}, **changes))
         return made[-1]
 
     yield make
@@ -69,7 +73,10 @@ def operator(environment: Environment) -> Iterator[Operator]:
     environment.operator.scale(1)
 
 
-SCENARIO = "ccf.dev/e2e=scenario"
+SWIFT = {"ledgerSignatures": {"delay": "200ms"}}
+"""What is waited for most in a scenario is the next signature: until then nothing is committed."""
+HOST = re.sub(r"[^A-Za-z0-9]", "-", socket.gethostname())[:40]
+SESSION_LABEL, SESSION = "ccf.dev/e2e-session", f"h{HOST}.{os.getpid()}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,13 +102,29 @@ def _begin_removal(kubectl: Kubectl) -> None:
         kubectl.delete("namespace", [kubectl.namespace], "--wait=false")
 
 
-def _remove_all(kubectl: Kubectl) -> None:
-    """Remove what scenarios left, those of an interrupted session too."""
-    left = kubectl.names("namespaces", SCENARIO)
-    for namespace in left:
+def _left_by_sessions_that_are_no_more(kubectl: Kubectl) -> set[str]:
+    """Namespaces of sessions on this machine whose process has ended."""
+    labelled = kubectl.list("namespaces", SESSION_LABEL)
+    sessions = {n["metadata"]["name"]: str(n["metadata"]["labels"][SESSION_LABEL]).rpartition(".") for n in labelled}
+    return {name for name, (host, _, pid) in sessions.items() if host == f"h{HOST}" and not _lives(int(pid))}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _remove(kubectl: Kubectl, namespaces: set[str]) -> None:
+    for namespace in namespaces:
         _begin_removal(kubectl.within(namespace))
     eventually(
-        "nothing is left of any scenario", lambda: not left & kubectl.names("namespaces", SCENARIO), within=120, every=1
+        "nothing is left of the scenarios",
+        lambda: not namespaces & kubectl.names("namespaces", SESSION_LABEL),
+        within=120,
+        every=1,
     )
 
 

@@ -101,7 +101,8 @@ def _api(parsed: argparse.Namespace) -> None:
 def _volume(parsed: argparse.Namespace) -> None:
     api = administrator()
     if parsed.action == "recycle":
-        print("\n".join(volumes.recycle(api)))
+        with lifecycle.one_at_a_time():
+            print("\n".join(volumes.recycle(api)))
         return
     directory = volumes.path_of(api, parsed.namespace, parsed.claim)
     match parsed.action:

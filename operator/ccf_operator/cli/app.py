@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,10 @@ from ccf_operator.cli.commands import external, identity, members, recovery, rep
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import KubectlFailed, cluster_failure
 from ccf_operator.cli.terminal import complaints
+
+PROGRAM = "kubectl-ccf"
+COMPLETE_VARIABLE = "_KUBECTL_CCF_COMPLETE"
+_COMPLETION = ("--install-completion", "--show-completion")
 
 app = typer.Typer(
     name="kubectl-ccf",
@@ -47,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app(list(arguments), prog_name="kubectl ccf")
+        for_shell = COMPLETE_VARIABLE in os.environ or any(a in _COMPLETION for a in arguments)
+        app(list(arguments), prog_name=PROGRAM if for_shell else "kubectl ccf", complete_var=COMPLETE_VARIABLE)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.DONE
     except Failure as failure:

@@ -226,13 +226,15 @@ class Actor:
 
 
 def _turn(effect: Effect) -> int:
-    """Which effects wait for which: nodes for the objects they are found and mounted by, and the end for all."""
+    """What is urgent goes before what only tells of it; a pod follows its volume, and the end everything."""
     match effect:
-        case CreateVolume() | ApplyServices():
+        case CreateVolume():
             return 0
+        case CreateNode() | DeletePod():
+            return 1
         case RemoveFinalizer():
-            return 2
-    return 1
+            return 3
+    return 2
 
 
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:

@@ -13,8 +13,8 @@ from ccf_operator.render import names
 ASK_SECONDS = 2.0
 """How long a node may take to answer, and so how old an answer can be."""
 SILENT_SECONDS = 0.2
-"""How long a look waits for a node that was silent when it was last asked. It is given no less time to answer for
-that: what it says is part of the look in whose time it comes."""
+"""How long a look waits for a node that was silent when it was last asked, or that is ending, so that its address may
+lead nowhere. It is given no less time to answer for that: what it says is part of the look in whose time it comes."""
 
 
 class Ask(Protocol):
@@ -34,10 +34,11 @@ class Ask(Protocol):
 
 @dataclass(frozen=True)
 class Addressee:
-    """Whom to ask: where it is, and the node id it must prove, once that is known."""
+    """Whom to ask: where it is, the node id it must prove, once that is known, and whether it was told to end."""
 
     host: str
     node_id: str | None
+    ending: bool = False
 
 
 class Asking:
@@ -53,9 +54,11 @@ class Asking:
         for node in nodes.values():
             if node not in self._asked:
                 self._asked[node] = asyncio.create_task(self._one(node))
-        talkers = [self._asked[node] for node in nodes.values() if node not in self._silent]
-        silent = [self._asked[node] for node in nodes.values() if node in self._silent]
-        await asyncio.gather(_all(talkers, None), _all(silent, SILENT_SECONDS))
+        doubtful = {node for node in nodes.values() if node.ending or node in self._silent}
+        await asyncio.gather(
+            _all([self._asked[node] for node in nodes.values() if node not in doubtful], None),
+            _all([self._asked[node] for node in doubtful], SILENT_SECONDS),
+        )
         found = {name: self._said(node) for name, node in nodes.items()}
         self._forget_all_but(set(nodes.values()))
         return found

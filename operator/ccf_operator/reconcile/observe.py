@@ -162,5 +162,5 @@ class Observer:
                 continue
             if record.pod_uid is not None and record.pod_uid != pod.uid:
                 continue
-            asked[record.name] = Addressee(pod.ip, record.node_id)
+            asked[record.name] = Addressee(pod.ip, record.node_id, pod.deleting)
         return await self._asking.answers(asked)

@@ -98,3 +98,15 @@ async def test_one_that_is_asked_no_more_is_let_go() -> None:
     await asking.answers({"a": HERE})
     await asyncio.sleep(0)
     assert nodes.given_up == 1
+
+
+async def test_one_that_is_ending_keeps_nobody_waiting() -> None:
+    nodes, ending = Nodes(), Addressee(THERE.host, None, ending=True)
+    asking = Asking(nodes.ask)
+    nodes.let(HERE)
+    async with asyncio.timeout(1):
+        found = await asking.answers({"a": HERE, "b": ending})
+    assert found["a"].reached
+    assert not found["b"].reached
+    nodes.let(ending)
+    assert (await asking.answers({"a": HERE, "b": ending}))["b"].reached

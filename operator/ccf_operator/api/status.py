@@ -169,6 +169,10 @@ class VolumeRecord(StatusModel):
         default=None, description="Public key of the open service the lineage last belonged to."
     )
     next_generation: int = Field(default=0, description="The generation the next node on this volume writes.")
+    doubtful: list[int] = Field(
+        default_factory=list,
+        description="Generations of failed attempts whose service members may have opened without having been asked.",
+    )
     set_aside: str | None = Field(default=None, description="Why no new joiner is given it, where none is.")
     machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
     note: str | None = Field(default=None, description="What a person should know about it.")
@@ -245,6 +249,14 @@ class Survey(StatusModel):
         default=False,
         description="Whether the ledger shows that its service was open, so that clients may have used it.",
     )
+    opened_later: list[str] = Field(
+        default_factory=list,
+        description="Public keys of later services that generations beside the ledger show to have been opened.",
+    )
+    doubts: list[str] = Field(
+        default_factory=list,
+        description="Generations beside the ledger that may hold a later service that was opened; one sentence each.",
+    )
 
 
 class Candidate(StatusModel):
@@ -253,6 +265,10 @@ class Candidate(StatusModel):
     volume: str = Field(description="The volume.")
     claim_uid: str | None = Field(default=None, description="UID of the claim when the attempt began.")
     lineage: list[int] = Field(description="The generations it recovers from.")
+    doubtful: list[int] = Field(
+        default_factory=list,
+        description="Generations of failed attempts that are looked at, for they may hold a service that was opened.",
+    )
     generation: int | None = Field(default=None, description="The generation it writes, once its volume is fenced.")
     node: str | None = Field(default=None, description="The node started for it, once its volume is fenced.")
     created_at: Moment | None = Field(default=None, description="When its volume was fenced and its pod wanted.")
@@ -508,6 +524,11 @@ class NetworkStatus(StatusModel):
     attempt: Attempt | None = Field(default=None, description="The disaster recovery in progress.")
     unsettled: Unsettled | None = Field(
         default=None, description="A recovered network of which it is not known whether it had opened."
+    )
+    doubted: Unsettled | None = Field(
+        default=None,
+        description="A recovered network that was lost before its members were asked to open it. It is recovered if a "
+        "volume shows that they had opened it all the same.",
     )
     join_failures: JoinFailures | None = Field(
         default=None, description="Joiners that failed since the last that joined; the next one waits longer each time."

@@ -90,7 +90,7 @@ def _from_service(draft: Draft) -> dict[str, Any]:
             if record.node_id in relevant and _wrote_last(draft, record.volume, record.generation)
         },
         "candidates": [
-            Candidate(volume=v.name, claim_uid=v.uid, lineage=list(v.lineage))
+            Candidate(volume=v.name, claim_uid=v.uid, lineage=list(v.lineage), doubtful=list(v.doubtful))
             for v in status.volumes
             if v.lineage and v.service == service.public_key
         ],
@@ -123,19 +123,36 @@ def _from_unsettled(draft: Draft, unsettled: Unsettled) -> dict[str, Any]:
 
 def leave_unsettled(draft: Draft, attempt: Attempt, winner: Winner, network: Configuration) -> None:
     """Write down a recovered network that is lost and that its members may have opened unseen."""
+    draft.status.unsettled = _lost_network(draft, attempt, winner, network)
+
+
+def leave_doubtful(draft: Draft, attempt: Attempt, winner: Winner) -> None:
+    """Have the next attempts look whether a lost network was opened whose members had not been asked to open it."""
+    first = draft.status.node(winner.node)
+    alone = [first.node_id] if first is not None and first.node_id is not None else []
+    known = Configuration(seqno=0, nodes=alone, service=winner.public_key, seen_at=winner.chosen_at)
+    draft.status.doubted = _lost_network(draft, attempt, winner, attempt.network or known)
+    for record in draft.status.nodes:
+        volume = draft.status.volume(record.volume)
+        part = record.name == winner.node or record.command is Command.JOIN
+        if volume is not None and record.attempt == attempt.number and part and record.pod_uid is not None:
+            volume.doubtful = sorted({*volume.doubtful, record.generation})
+
+
+def _lost_network(draft: Draft, attempt: Attempt, winner: Winner, network: Configuration) -> Unsettled:
     chosen = next(c for c in attempt.candidates if c.volume == winner.volume)
     wrote = {winner.volume: [*chosen.lineage, *([chosen.generation] if chosen.generation is not None else [])]}
     members_of: dict[str, str] = {}
     for record in draft.status.nodes:
         started = record.ended is None or record.ended.evidence is not EndEvidence.NEVER_STARTED
-        if record.attempt != attempt.number or record.pod_uid is None or not started:
+        if record.attempt != attempt.number or not started:
             continue
         if record.command is Command.JOIN:
             wrote[record.volume] = [record.generation]
         if record.node_id is not None and (record.command is Command.JOIN or record.name == winner.node):
             members_of = {node: volume for node, volume in members_of.items() if volume != record.volume}
             members_of[record.node_id] = record.volume
-    draft.status.unsettled = Unsettled(
+    return Unsettled(
         attempt=attempt.number,
         public_key=winner.public_key,
         certificate=winner.service_certificate,
@@ -144,6 +161,21 @@ def leave_unsettled(draft: Draft, attempt: Attempt, winner: Winner, network: Con
         lineages=wrote,
         members_of=members_of,
     )
+
+
+def was_opened_unseen(draft: Draft, attempt: Attempt) -> bool:
+    """Whether a candidate's volume shows that the doubted network had been opened."""
+    doubted = draft.status.doubted
+    surveys = [c.survey for c in attempt.candidates if c.survey is not None]
+    return doubted is not None and any(doubted.public_key in survey.opened_later for survey in surveys)
+
+
+def turn_to_doubted(draft: Draft, attempt: Attempt) -> None:
+    """Give up an attempt for one that recovers the network that had been opened unseen."""
+    doubted, draft.status.doubted = draft.status.doubted, None
+    draft.status.unsettled = doubted
+    which = f"attempt {doubted.attempt}" if doubted is not None else "an attempt"
+    supersede(draft, attempt, f"the network of {which} had been opened before it was lost, and is recovered instead")
 
 
 def adopt_unsettled(draft: Draft) -> None:
@@ -206,6 +238,9 @@ def succeed(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     if volume is not None and candidate.generation is not None:
         volume.lineage = [*candidate.lineage, candidate.generation]
         volume.service = winner.public_key
+    status.doubted = None
+    for other in status.volumes:
+        other.doubtful = []
     for record in status.nodes:
         if record.attempt == attempt.number and record.stop is None:
             record.attempt = None

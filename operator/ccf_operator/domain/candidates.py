@@ -92,6 +92,8 @@ def _survey(found: dict[str, Any]) -> Survey:
         configurations=[[str(node) for node in nodes] for nodes in found.get("configurations") or []],
         configuration_seqnos=[int(seqno) for seqno in found.get("configurationSeqnos") or []],
         opened=bool(found.get("opened", False)),
+        opened_later=[str(key) for key in found.get("openedLater") or []],
+        doubts=[str(doubt)[:200] for doubt in found.get("doubts") or []][:_SURVEY_LIMIT],
     )
 
 

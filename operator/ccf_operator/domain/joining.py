@@ -111,6 +111,8 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
     if loss.proven:
         if attempt.network is not None and _may_have_been_opened(draft, attempt):
             attempts.leave_unsettled(draft, attempt, winner, attempt.network)
+        else:
+            attempts.leave_doubtful(draft, attempt, winner)
         attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
     elif _waits_for_the_dead(draft, attempt, winner, view):
         attempts.supersede(draft, attempt, "a joiner ended once it was trusted, and no quorum can form without it")

@@ -218,6 +218,7 @@ def _ids_that_matter(draft: Draft) -> set[str | None]:
         status.configuration,
         attempt.network if attempt is not None else None,
         unsettled.configuration if unsettled is not None else None,
+        status.doubted.configuration if status.doubted is not None else None,
     ]
     matters: set[str | None] = set()
     for configuration in configurations:

@@ -169,6 +169,8 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
     approved = attempt.approval is not None and attempt.approval.token == choice_token(draft.seen.uid, attempt, choice)
     if choice.possible_loss and waiting and not approved:
         _say(attempt, AttemptPhase.RECOVERING, "TryingAgain", f"{', '.join(waiting)} will be tried again")
+    elif attempt.unsettled is None and attempts.was_opened_unseen(draft, attempt):
+        attempts.turn_to_doubted(draft, attempt)
     elif attempt.unsettled is not None and not _has_opened(choice):
         _settle(draft, attempt, choice, approved=approved)
     elif choice.best is None:

@@ -30,7 +30,10 @@ _SUCCEEDED, _ABANDONED, _SUPERSEDED = AttemptResult.SUCCEEDED, AttemptResult.ABA
 
 _QUORUM_BACK = "the old service has a quorum again, recovery is disabled, or a person aborts"
 _NOT_VOTED = "the members have not voted, and the old service has a quorum again or a person aborts"
-_NEVER_OPENED = "the recovered network that was lost before was never opened, so the last open service counts again"
+_NEVER_OPENED = (
+    "the recovered network that was lost before was never opened, so the last open service counts again, or it was "
+    "opened unseen, and is recovered instead"
+)
 _LOST_AGAIN = "the recovering network has provably lost its quorum, or is where CCF cannot open it any more"
 
 TRANSITIONS = (

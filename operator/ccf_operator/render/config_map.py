@@ -49,6 +49,7 @@ def stage_json(order: NodeOrder) -> str:
             "command": record.command.value,
             "attempt": record.attempt,
             "lineage": list(order.lineage),
+            **({"doubtful": list(order.doubtful)} if order.doubtful else {}),
             "serviceCertificate": record.service_certificate,
             "recoveryCount": order.recovery_count,
             "configuration": list(order.configuration),

@@ -36,6 +36,8 @@ class NodeOrder:
     configuration: tuple[str, ...]
     """The consensus configuration known when it was decided: CCF node ids."""
     inputs: Inputs
+    doubtful: tuple[int, ...] = ()
+    """Generations of failed attempts on the volume of a `Recover` node, to be looked at too."""
 
     @property
     def host(self) -> str:
@@ -60,13 +62,14 @@ def order(
     if record is None:
         raise NotRenderable(f"{node} is not on record")
     lineage: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
     configuration = tuple(status.configuration.nodes) if status.configuration else ()
     if record.command is Command.RECOVER:
         attempt = status.attempt
         candidate = next((c for c in attempt.candidates if c.node == node), None) if attempt else None
         if attempt is None or candidate is None or not candidate.lineage:
             raise NotRenderable(f"{node} is no candidate of the attempt in progress, or has no lineage to recover")
-        lineage = tuple(candidate.lineage)
+        lineage, doubtful = tuple(candidate.lineage), tuple(candidate.doubtful)
         configuration = tuple(attempt.configuration)
         recovery_count = attempt.base_recovery_count
     else:
@@ -77,4 +80,4 @@ def order(
         raise NotRenderable(f"{node} has no address to join through")
     if record.command is Command.START and (inputs.problems or not inputs.members or not inputs.constitution):
         raise NotRenderable(f"{node} cannot start a service: {'; '.join(inputs.problems) or 'nothing to start from'}")
-    return NodeOrder(platform, network, spec, record, lineage, recovery_count, configuration, inputs)
+    return NodeOrder(platform, network, spec, record, lineage, recovery_count, configuration, inputs, doubtful)

@@ -19,8 +19,9 @@ class BadPlan(ValueError):
 class StagePlan:
     """Which generation to claim, for whom, and from which generations to recover.
 
-    `lineage`: generations of the old ledger, oldest first; only with `Recover`. `recorded` is the whole plan, kept in
-    the manifest: it is what remains when the network's object is gone.
+    `lineage`: generations of the old ledger, oldest first; only with `Recover`. `doubtful`: generations that failed
+    attempts wrote, which may hold a service that was opened unseen; `recovery_count` is that of the service being
+    recovered. `recorded` is the whole plan, kept in the manifest: it is what remains when the network's object is gone.
     """
 
     network_uid: str
@@ -30,6 +31,8 @@ class StagePlan:
     command: str
     lineage: tuple[int, ...]
     recorded: dict[str, Any]
+    doubtful: tuple[int, ...] = ()
+    recovery_count: int = 0
 
     @property
     def recovers(self) -> bool:
@@ -58,6 +61,9 @@ def parse_plan(text: str) -> StagePlan:
         raise BadPlan(f"{command} with a lineage")
     if list(lineage) != sorted({*lineage}) or any(old >= generation for old in lineage):
         raise BadPlan(f"lineage {list(lineage)} is not ascending and below generation {generation}")
+    doubtful = tuple(_number(it, "doubtful") for it in plan.get("doubtful") or ())
+    if any(it >= generation or it in lineage for it in doubtful):
+        raise BadPlan(f"doubtful {list(doubtful)} is not below generation {generation} and beside the lineage")
     return StagePlan(
         network_uid=_need(_need(plan, "network", dict), "uid", str),
         volume=_need(plan, "volume", str),
@@ -66,6 +72,8 @@ def parse_plan(text: str) -> StagePlan:
         command=command,
         lineage=lineage,
         recorded=plan,
+        doubtful=doubtful,
+        recovery_count=_number(plan.get("recoveryCount") or 0, "recoveryCount"),
     )
 
 

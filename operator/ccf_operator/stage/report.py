@@ -77,6 +77,8 @@ def termination_message(report: Report) -> str:
     survey = short["survey"]
     if survey is not None:
         survey = short["survey"] = {**survey, "problems": [problem[:120] for problem in survey["problems"]]}
+        if "doubts" in survey:
+            survey["doubts"] = [doubt[:120] for doubt in survey["doubts"][:4]]
         while not _fits(short) and len(survey["problems"]) > 1:
             survey["problems"] = survey["problems"][:-1]
         while not _fits(short) and survey["configurations"]:

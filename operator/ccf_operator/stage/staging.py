@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ccf_operator.ccf.ledger_files import LedgerFile, Lineage, read_lineage
 from ccf_operator.stage import generations
+from ccf_operator.stage.doubts import doubts
 from ccf_operator.stage.durable import create_file
 from ccf_operator.stage.generations import Claimed, Missing
 from ccf_operator.stage.plan import StagePlan
@@ -49,6 +50,9 @@ def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say) -> Report
         return Report(Outcome.EMPTY, plan.generation, error=f"no ledger in generations {list(plan.lineage)}")
     found = survey_with_progress(lineage, say).to_json()
     found["problems"] = [*found["problems"], *generations.foreign_generations(volume, plan)]
+    if in_doubt := doubts(volume, plan, lambda other: survey_with_progress(other, say)):
+        found["doubts"] = [doubt.why for doubt in in_doubt]
+        found["openedLater"] = sorted({doubt.opened for doubt in in_doubt if doubt.opened is not None})
     copied = generations.copy_tail(lineage, directory)
     report = Report(Outcome.STAGED, plan.generation, survey=found, copied=tuple(copied))
     create_file(directory / generations.SURVEY, json.dumps(report.to_json(), indent=1).encode())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ccf_operator.api.decision import Action
 from ccf_operator.api.status import Attempt, AttemptPhase, AttemptResult, Phase
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.joining import DEAD_END_PATIENCE
@@ -156,6 +157,24 @@ def test_before_the_members_were_asked_nothing_is_doubted() -> None:
     world.settle()
     assert past(world) == [AttemptResult.SUPERSEDED]
     finish(world, committed)
+
+
+def test_unless_they_had_opened_it_without_being_asked() -> None:
+    world, _ = lost()
+    while world.status.attempt is None or world.status.attempt.phase is not AttemptPhase.JOINING:
+        world.step()
+    world.accept()
+    committed = world.write_to(world.recovering, 4)
+    world.kill(*world.living())
+    world.settle()
+    assert past(world) == [AttemptResult.SUPERSEDED, AttemptResult.SUPERSEDED]
+    # The operator never met its joiners: it cannot tell which of them wrote which ledger.
+    assert world.status.reason == "ApprovalRequired"
+    world.decide(Action.APPROVE, attempt(world).token)
+    finish(world, committed)
+    assert world.status.recoveries == 2
+    assert world.status.doubted is None
+    assert not any(volume.doubtful for volume in world.status.volumes)
 
 
 def test_after_they_were_asked_its_ledgers_show_that_it_was_not_opened() -> None:

@@ -402,6 +402,7 @@ class World:
                     "committedEnd": 1,
                     "sound": True,
                     "opened": base.opened,
+                    **self._doubts(volume, candidate.doubtful, base),
                     "configurations": [sorted(nodes) for _, nodes in base.configurations[-4:]],
                     "configurationSeqnos": [seqno for seqno, _ in base.configurations[-4:]],
                 },
@@ -411,6 +412,12 @@ class World:
         self.ledgers[volume, generation] = ledger
         pod.process = Process(pod.name, service, True, ledger)
         self._change_members(service, frozenset({pod.process.node_id}))
+
+    def _doubts(self, volume: str, doubtful: list[int], base: Ledger) -> dict[str, list[str]]:
+        """What generations of failed attempts show."""
+        beside = [self.ledgers[volume, number] for number in doubtful if (volume, number) in self.ledgers]
+        opened = sorted({one.service for one in beside if one.opened and one.recovery_count > base.recovery_count})
+        return {"openedLater": opened, "doubts": [f"service {key} was opened" for key in opened]}
 
     def _change_members(self, service: Service, nodes: frozenset[str]) -> None:
         seqno = service.commit.seqno + 1

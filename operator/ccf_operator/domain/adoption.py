@@ -157,12 +157,14 @@ def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
     if facts is None:
         return VolumeRecord(name=claim.name, uid=claim.uid, set_aside="it is not known what it holds")
     beyond = facts.lineage[-1] + 1
+    unused = max(beyond, facts.next_generation or beyond)
     return VolumeRecord(
         name=claim.name,
         uid=claim.uid,
         lineage=list(facts.lineage),
         service=facts.service_key,
-        next_generation=max(beyond, facts.next_generation or beyond),
+        next_generation=unused,
+        doubtful=list(range(beyond, unused)),  # an attempt may have been under way, and its service opened
     )
 
 

@@ -81,6 +81,25 @@ def test_a_recovered_network_is_adopted_as_it_was_last_open() -> None:
     assert winner.lineage
 
 
+def test_what_an_interrupted_attempt_wrote_is_no_base_but_is_looked_at() -> None:
+    world = World().running()
+    world.write(7)
+    world.settle()
+    base = world.service
+    world.kill(*world.living())
+    world.settle()
+    assert world.phase() is Phase.AWAITING_MEMBERS
+    world.delete()
+    world.create_again()
+    world.settle()
+    world.decide(Action.ADOPT, found(world).token)
+    world.step()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.base_service == base.key
+    assert all(c.lineage == [0] and c.doubtful[:1] == [1] for c in attempt.candidates)
+
+
 def test_too_few_adopted_volumes_need_approval() -> None:
     world = World().running()
     world.write(7)

@@ -56,6 +56,9 @@ PRINTER_COLUMNS: tuple[Schema, ...] = (
 )
 """What `kubectl get ccf` shows; those with priority 1 only with `-o wide`."""
 
+UNSEEN_STATUS: Schema = {"observedGeneration": -1}
+"""The status of a network that the operator has not looked at: kstatus takes an object without any for finished."""
+
 DECISION_COLUMNS: tuple[Schema, ...] = (
     _column("Network", ".spec.network", "The network it is about."),
     _column("Action", ".spec.action", "What is decided."),
@@ -168,7 +171,7 @@ def definition() -> Schema:
             **_object(
                 labels.KIND,
                 structural(CCFNetworkSpec, ".spec"),
-                without_defaults(structural(NetworkStatus, ".status")),
+                {**without_defaults(structural(NetworkStatus, ".status")), "default": UNSEEN_STATUS},
             ),
             "x-kubernetes-validations": [rule.to_schema() for rule in RULES[""]],
         },

@@ -1,24 +1,116 @@
-"""The conditions of a network, derived from what has been decided (DESIGN: kstatus-compatible)."""
+"""The conditions of a network, derived from what has been decided.
+
+They are written so that whoever waits for them is right in every phase: kstatus (Flux, `kubectl apply --prune`) takes
+Reconciling for "in progress" and Stalled for "failed", `kubectl wait` takes Ready, and the health rule for Argo CD that
+the chart brings takes all three. At most one of Reconciling and Stalled is True.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from ccf_operator.api.status import Condition, Phase, Verdict
+from ccf_operator.api.status import AttemptPhase, Condition, Phase, Verdict
 from ccf_operator.domain.certificates import expiring, in_words
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.reasons import Health, Reason, health_of
 
-_STARTING = frozenset({Phase.CREATING, Phase.RECOVERING, Phase.DELETING})
 _MEMBERS = ("members:", "recovery members:")
 """How a next step begins that is the members'."""
 
 
+class ConditionType(StrEnum):
+    """The conditions that every network has."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    PROGRESSING = "Progressing"
+    QUORUM_HEALTHY = "QuorumHealthy"
+    RECOVERABLE = "Recoverable"
+    RECOVERY_IN_PROGRESS = "RecoveryInProgress"
+    GOVERNANCE_REQUIRED = "GovernanceRequired"
+    SERVICE_IDENTITY_CHANGED = "ServiceIdentityChanged"
+    CERTIFICATES_EXPIRING = "CertificatesExpiring"
+
+
+@dataclass(frozen=True)
+class ConditionMeaning:
+    """What a condition says, for the reference page."""
+
+    type: ConditionType
+    true_when: str
+    reasons: str
+
+
+def _these(*reasons: str) -> str:
+    return ", ".join(f"`{reason}`" for reason in reasons)
+
+
+CONDITIONS: tuple[ConditionMeaning, ...] = (
+    ConditionMeaning(
+        ConditionType.READY,
+        "the service is open on every node that the spec wants",
+        "the reasons above",
+    ),
+    ConditionMeaning(
+        ConditionType.RECONCILING,
+        "something is on its way, by the operator or the members (kstatus: in progress)",
+        "the reasons above; `None`",
+    ),
+    ConditionMeaning(
+        ConditionType.STALLED,
+        "nothing goes on until a person acts (kstatus: failed)",
+        "the reasons above; `None`",
+    ),
+    ConditionMeaning(
+        ConditionType.PROGRESSING,
+        "something is on its way without the members",
+        "the reasons above; `None`",
+    ),
+    ConditionMeaning(
+        ConditionType.QUORUM_HEALTHY,
+        "a quorum is seen; False: it is lost for good; Unknown: it is not seen, and no loss is proven",
+        _these(*Verdict),
+    ),
+    ConditionMeaning(
+        ConditionType.RECOVERABLE,
+        "every member of the committed configuration has its volume. `VolumesDieWithClaims` warns that their reclaim "
+        "policy is Delete",
+        _these("VolumesPresent", "VolumesDieWithClaims", "VolumesMissing", "NotOpenYet"),
+    ),
+    ConditionMeaning(
+        ConditionType.RECOVERY_IN_PROGRESS,
+        "an attempt to recover is under way; the reason is the step it is in (recovery.md)",
+        _these(*AttemptPhase, "None"),
+    ),
+    ConditionMeaning(
+        ConditionType.GOVERNANCE_REQUIRED,
+        "the members are asked for something; the message says what",
+        "the reasons above; `None`",
+    ),
+    ConditionMeaning(
+        ConditionType.SERVICE_IDENTITY_CHANGED,
+        "the service was recovered, so that clients need its new certificate (gitops.md says where it is)",
+        _these("Recovered", "Original"),
+    ),
+    ConditionMeaning(
+        ConditionType.CERTIFICATES_EXPIRING,
+        "certificates of the service or its nodes have run out or soon will; the message has the renewal's proposal",
+        _these("RunOutSoon", "Expired", "Valid"),
+    ),
+)
+
+NONE = "None"
+"""The reason of a condition that is False because there is nothing of the kind."""
+
+
 @dataclass(frozen=True)
 class _Wanted:
-    type: str
+    type: ConditionType
     status: bool | None
     reason: str
-    message: str
+    message: str = ""
 
 
 def keep_conditions(draft: Draft) -> None:
@@ -31,7 +123,7 @@ def _condition(draft: Draft, before: Condition | None, wanted: _Wanted) -> Condi
     status = {True: "True", False: "False", None: "Unknown"}[wanted.status]
     since = before.last_transition_time if before is not None and before.status == status else draft.now
     return Condition(
-        type=wanted.type,
+        type=wanted.type.value,
         status=status,
         reason=wanted.reason,
         message=wanted.message,
@@ -41,39 +133,64 @@ def _condition(draft: Draft, before: Condition | None, wanted: _Wanted) -> Condi
 
 
 def _wanted(draft: Draft) -> list[_Wanted]:
+    return [*_for_whoever_waits(draft), _quorum(draft), _recoverable(draft), *_for_whoever_acts(draft)]
+
+
+def _for_whoever_waits(draft: Draft) -> list[_Wanted]:
     status = draft.status
-    fit = sum(record.fit for record in status.nodes)
-    wanted = draft.seen.spec.nodes
+    fit, wanted = sum(record.fit for record in status.nodes), draft.seen.spec.nodes
     running = status.phase is Phase.RUNNING
-    all_serve = running and fit >= wanted
-    reason = status.reason or status.phase.value
-    asked = status.next_step.startswith(_MEMBERS)
-    ready_message = f"{fit} of {wanted} nodes serve clients" if running else status.message
+    missing = running and fit < wanted
+    reason = Reason.NODES_MISSING.value if missing else status.reason or status.phase.value
+    served = f"{fit} of {wanted} nodes serve clients" if running else status.message
+    health = _health(draft, missing=missing)
+    done = f"{served}; {status.next_step}" if status.next_step else served
     return [
-        _Wanted("Ready", all_serve, reason if not running or all_serve else "NodesMissing", ready_message),
-        _Wanted("Progressing", status.phase in _STARTING or (running and fit < wanted), reason, status.message),
-        _quorum(draft),
-        _recoverable(draft),
-        _Wanted(
-            "RecoveryInProgress",
-            status.attempt is not None,
-            status.attempt.phase.value if status.attempt is not None else "None",
-            f"attempt {status.attempt.number}" if status.attempt is not None else "",
+        _Wanted(ConditionType.READY, running and not missing, reason, served),
+        _waits_for(ConditionType.RECONCILING, health in (Health.WORKS, Health.MEMBERS), reason, done),
+        _waits_for(ConditionType.STALLED, health is Health.PERSON, reason, done),
+        _waits_for(ConditionType.PROGRESSING, health is Health.WORKS, reason, done),
+    ]
+
+
+def _waits_for(kind: ConditionType, so: bool, reason: str, message: str) -> _Wanted:
+    return _Wanted(kind, True, reason, message) if so else _Wanted(kind, False, NONE)
+
+
+def _health(draft: Draft, *, missing: bool) -> Health:
+    status = draft.status
+    health = health_of(status.phase, status.reason)
+    if health is Health.PERSON:
+        return health
+    if _members_are_asked(draft):
+        return Health.MEMBERS
+    return Health.WORKS if missing else health
+
+
+def _members_are_asked(draft: Draft) -> bool:
+    return draft.status.next_step.startswith(_MEMBERS)
+
+
+def _for_whoever_acts(draft: Draft) -> list[_Wanted]:
+    attempt, service = draft.status.attempt, draft.status.service
+    return [
+        _Wanted(ConditionType.RECOVERY_IN_PROGRESS, True, attempt.phase.value, f"attempt {attempt.number}")
+        if attempt is not None
+        else _Wanted(ConditionType.RECOVERY_IN_PROGRESS, False, NONE),
+        _waits_for(
+            ConditionType.GOVERNANCE_REQUIRED,
+            _members_are_asked(draft),
+            draft.status.reason or draft.status.phase.value,
+            draft.status.next_step,
         ),
         _Wanted(
-            "GovernanceRequired",
-            asked,
-            reason if asked else "None",
-            status.next_step if asked else "",
-        ),
-        _Wanted(
-            "ServiceIdentityChanged",
-            status.service.previous_certificate is not None,
-            "Recovered" if status.service.previous_certificate is not None else "Original",
-            "clients need the certificate in the service identity ConfigMap"
-            if status.service.previous_certificate is not None
-            else "",
-        ),
+            ConditionType.SERVICE_IDENTITY_CHANGED,
+            True,
+            "Recovered",
+            "clients need the certificate in the service identity ConfigMap",
+        )
+        if service.previous_certificate is not None
+        else _Wanted(ConditionType.SERVICE_IDENTITY_CHANGED, False, "Original"),
         _certificates(draft),
     ]
 
@@ -81,33 +198,37 @@ def _wanted(draft: Draft) -> list[_Wanted]:
 def _certificates(draft: Draft) -> _Wanted:
     found = expiring(draft)
     if not found:
-        return _Wanted("CertificatesExpiring", False, "Valid", "")
+        return _Wanted(ConditionType.CERTIFICATES_EXPIRING, False, "Valid", "")
     expired = any(one.at <= draft.now for one in found)
-    return _Wanted("CertificatesExpiring", True, "Expired" if expired else "RunOutSoon", in_words(draft, found))
+    return _Wanted(
+        ConditionType.CERTIFICATES_EXPIRING, True, "Expired" if expired else "RunOutSoon", in_words(draft, found)
+    )
 
 
 def _quorum(draft: Draft) -> _Wanted:
     quorum = draft.status.quorum
     status = {Verdict.HEALTHY: True, Verdict.DEGRADED: True, Verdict.LOST: False}.get(quorum.verdict)
-    return _Wanted("QuorumHealthy", status, quorum.verdict.value, quorum.message)
+    return _Wanted(ConditionType.QUORUM_HEALTHY, status, quorum.verdict.value, quorum.message)
 
 
 def _recoverable(draft: Draft) -> _Wanted:
     status = draft.status
     if status.service.opened_at is None:
-        return _Wanted("Recoverable", False, "NotOpenYet", "the service has never been open")
+        return _Wanted(ConditionType.RECOVERABLE, False, "NotOpenYet", "the service has never been open")
     nodes = status.configuration.nodes if status.configuration is not None else []
     volumes = [r.volume for node in nodes if (r := draft.by_node_id(node)) is not None]
     claims = {volume: draft.claim(volume) for volume in volumes}
     lost = sorted(volume for volume, claim in claims.items() if claim is None)
     if lost or len(volumes) < len(nodes):
-        return _Wanted("Recoverable", False, "VolumesMissing", f"no claim for {', '.join(lost) or 'unknown nodes'}")
+        return _Wanted(
+            ConditionType.RECOVERABLE, False, "VolumesMissing", f"no claim for {', '.join(lost) or 'unknown nodes'}"
+        )
     dying = sorted(volume for volume, claim in claims.items() if claim and claim.reclaim_policy == "Delete")
     if dying:
         return _Wanted(
-            "Recoverable",
+            ConditionType.RECOVERABLE,
             True,
             "VolumesDieWithClaims",
             f"the reclaim policy of {', '.join(dying)} is Delete: a deleted claim takes its ledger along",
         )
-    return _Wanted("Recoverable", True, "VolumesPresent", f"{len(volumes)} volumes hold the ledger")
+    return _Wanted(ConditionType.RECOVERABLE, True, "VolumesPresent", f"{len(volumes)} volumes hold the ledger")

@@ -112,7 +112,7 @@ def _write_story(draft: Draft, story: Story) -> None:
         if story.phase in (Phase.AWAITING_OPEN, Phase.RUNNING, Phase.DEGRADED, Phase.BLOCKED):
             warning = story.phase in (Phase.DEGRADED, Phase.BLOCKED)
             draft.report(story.phase.value, f"{story.reason}: {story.message}", warning=warning)
-    status.phase, status.reason = story.phase, story.reason
+    status.phase, status.reason = story.phase, story.reason.value
     status.message, status.next_step = story.message, story.next_step
 
 

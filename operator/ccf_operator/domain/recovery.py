@@ -16,6 +16,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, fence
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.quorum import Loss
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
@@ -168,13 +169,13 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
     waiting = [c.volume for c in attempt.candidates if c.retry_at is not None]
     approved = attempt.approval is not None and attempt.approval.token == choice_token(draft.seen.uid, attempt, choice)
     if choice.possible_loss and waiting and not approved:
-        _say(attempt, AttemptPhase.RECOVERING, "TryingAgain", f"{', '.join(waiting)} will be tried again")
+        _say(attempt, AttemptPhase.RECOVERING, Reason.TRYING_AGAIN, f"{', '.join(waiting)} will be tried again")
     elif attempt.unsettled is None and attempts.was_opened_unseen(draft, attempt):
         attempts.turn_to_doubted(draft, attempt)
     elif attempt.unsettled is not None and not _has_opened(choice):
         _settle(draft, attempt, choice, approved=approved)
     elif choice.best is None:
-        _wait(draft, attempt, "NothingRecovered", "; ".join(choice.possible_loss))
+        _wait(draft, attempt, Reason.NOTHING_RECOVERED, "; ".join(choice.possible_loss))
     elif not approved and (choice.possible_loss or draft.seen.spec.recovery.mode is RecoveryMode.MANUAL):
         _ask(draft, attempt, choice.best, choice)
     else:
@@ -187,7 +188,7 @@ def _ask(draft: Draft, attempt: Attempt, best: Candidate, choice: Choice) -> Non
     said = [f"ready to recover {best.tx_id} from {best.volume}", *missing]
     if attempt.approval is not None:
         said.append(f"{attempt.approval.decision} has approved something else")
-    _wait(draft, attempt, "ApprovalRequired", "; ".join(said))
+    _wait(draft, attempt, Reason.APPROVAL_REQUIRED, "; ".join(said))
     attempt.token = choice_token(draft.seen.uid, attempt, choice)
 
 
@@ -213,7 +214,7 @@ def _settle(draft: Draft, attempt: Attempt, choice: Choice, *, approved: bool) -
     Else a person may say so, and with that give up what its clients may have committed.
     """
     if choice.possible_loss and not approved:
-        _wait(draft, attempt, "MayHaveOpened", "; ".join(choice.possible_loss))
+        _wait(draft, attempt, Reason.MAY_HAVE_OPENED, "; ".join(choice.possible_loss))
         attempt.token = choice_token(draft.seen.uid, attempt, choice)
     else:
         draft.status.unsettled = None
@@ -230,7 +231,7 @@ def _wait(draft: Draft, attempt: Attempt, reason: str, message: str) -> None:
 def _crown(draft: Draft, attempt: Attempt, best: Candidate) -> None:
     record = draft.status.node(best.node or "")
     if record is None or draft.answers(record) is None:
-        _say(attempt, AttemptPhase.RECOVERING, "BestIsSilent", f"waiting for {best.node} to answer once more")
+        _say(attempt, AttemptPhase.RECOVERING, Reason.BEST_IS_SILENT, f"waiting for {best.node} to answer once more")
         return
     assert best.node is not None
     assert best.tx_id is not None

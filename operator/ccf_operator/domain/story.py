@@ -15,6 +15,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.exploration import may_still_run
 from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.quorum import cannot_form_again
+from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance, first_node
 from ccf_operator.render import names
@@ -25,7 +26,7 @@ class Story:
     """Where a network is, why, and the next step for a person (empty: none)."""
 
     phase: Phase
-    reason: str
+    reason: Reason
     message: str
     next_step: str = ""
 
@@ -46,7 +47,7 @@ def _obstacle(draft: Draft) -> Story | None:
         taken = ", ".join(seen.name_taken)
         return Story(
             Phase.BLOCKED,
-            "NameTaken",
+            Reason.NAME_TAKEN,
             f"objects of these names exist and belong to someone else: {taken}",
             f"delete or rename {taken}, or give the network another name",
         )
@@ -58,7 +59,7 @@ def _obstacle(draft: Draft) -> Story | None:
     if seen.inputs.problems and (first is None or first.pod_uid is None or first.ended is not None):
         return Story(
             Phase.CREATING,
-            "InputsMissing",
+            Reason.INPUTS_MISSING,
             "; ".join(seen.inputs.problems),
             "create or correct what the spec refers to; the operator looks again by itself",
         )
@@ -75,7 +76,7 @@ def _volumes_found(draft: Draft, found: Found) -> Story:
         adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
     return Story(
         Phase.BLOCKED,
-        "VolumesFound",
+        Reason.VOLUMES_FOUND,
         "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
         f"committed transactions. {shown}",
         f"{first}{adopt}To leave them alone for ever and start a new service: "
@@ -90,33 +91,33 @@ def _created(draft: Draft) -> Story:
         if first is not None and first.ended is not None:
             return Story(
                 Phase.BLOCKED,
-                "StartFailed",
+                Reason.START_FAILED,
                 f"{first.name} ended before it had made a service{_how(first)}",
                 "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with it: "
                 + _begin_again(draft),
             )
-        return Story(Phase.CREATING, "Starting", _waits_for(draft, first))
+        return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, first))
     if status.quorum.verdict is Verdict.LOST:
         return Story(
             Phase.BLOCKED,
-            "LostBeforeOpen",
+            Reason.LOST_BEFORE_OPEN,
             "the majority ended before the members opened the service: there are no recovery shares and nothing to "
             "recover",
             _begin_again(draft),
         )
     joined = sum(1 for record in draft.alive() if record.joined_at is not None)
     if status.quorum.verdict is Verdict.SUSPECTED:
-        return Story(status.phase, "QuorumSuspected", status.quorum.message, _begin_again(draft))
+        return Story(status.phase, Reason.QUORUM_SUSPECTED, status.quorum.message, _begin_again(draft))
     if joined < draft.seen.spec.nodes:
         waiting = next((r for r in draft.alive() if r.joined_at is None and r.stop is None), None)
         return Story(
             Phase.CREATING,
-            "Joining",
+            Reason.JOINING,
             f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}{_failures(draft)}",
         )
     return Story(
         Phase.AWAITING_OPEN,
-        "AwaitingMembers",
+        Reason.MEMBERS_MUST_OPEN,
         "the service runs and waits for its members to open it",
         "members: acknowledge the state digest, then propose and vote transition_service_to_open with "
         f"next_service_identity = service_cert.pem of ConfigMap {names.identity_config_map(draft.seen.name)}",
@@ -161,26 +162,35 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
     number = f"attempt {attempt.number}"
     match attempt.phase:
         case AttemptPhase.AWAITING_APPROVAL:
-            return Story(Phase.BLOCKED, attempt.reason, f"{number}: {attempt.message}", _door(draft, attempt))
+            return Story(
+                Phase.BLOCKED,
+                known(attempt.reason, Reason.APPROVAL_REQUIRED),
+                f"{number}: {attempt.message}",
+                _door(draft, attempt),
+            )
         case AttemptPhase.FENCING:
             left = [c.volume for c in attempt.candidates if c.node is None and c.result is None]
-            return Story(Phase.RECOVERING, "Fencing", f"{number}: making sure that nothing writes to {', '.join(left)}")
+            return Story(
+                Phase.RECOVERING, Reason.FENCING, f"{number}: making sure that nothing writes to {', '.join(left)}"
+            )
         case AttemptPhase.RECOVERING:
             done = sum(c.result is not None for c in attempt.candidates)
             counted = f"{number}: {done} of {len(attempt.candidates)} candidates have a result"
             waits = f"; {attempt.message}" if attempt.message else ""
-            return Story(Phase.RECOVERING, attempt.reason or "Candidates", counted + waits)
+            return Story(Phase.RECOVERING, known(attempt.reason, Reason.CANDIDATES), counted + waits)
     assert attempt.winner is not None
     chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
     if attempt.reason == DOUBTED:
-        return Story(Phase.RECOVERING, DOUBTED, f"{chosen}; {attempt.message}")
+        return Story(Phase.RECOVERING, Reason.LOSS_DOUBTED, f"{chosen}; {attempt.message}")
     if _is_leaderless(draft, attempt):
         return _leaderless(draft, attempt, attempt.winner)
     if attempt.phase is AttemptPhase.JOINING:
         return _joining(draft, attempt, attempt.winner, chosen)
     if recovering is None or recovering.primary is None:
         return Story(
-            Phase.AWAITING_MEMBERS, "Electing", f"{chosen}; its nodes elect a primary; then the members go on with it"
+            Phase.AWAITING_MEMBERS,
+            Reason.ELECTING,
+            f"{chosen}; its nodes elect a primary; then the members go on with it",
         )
     return _awaiting_members(draft, attempt, attempt.winner, recovering)
 
@@ -188,16 +198,16 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
 def _door(draft: Draft, attempt: Attempt) -> str:
     """What a person can do about an attempt that waits for one."""
     approve = decide_by(draft.seen, Action.APPROVE, attempt.token)
-    if attempt.reason == "ApprovalRequired" and not attempt.possible_loss:
+    if attempt.reason == Reason.APPROVAL_REQUIRED and not attempt.possible_loss:
         return f"to go on: {approve}"
     wait = (
         "bring back a volume or a machine that is missing: the operator looks again by itself, and nothing is lost by "
         "waiting"
     )
     match attempt.reason:
-        case "ApprovalRequired":
+        case Reason.APPROVAL_REQUIRED:
             return f"{wait}. To recover without what may be missing: {approve}"
-        case "MayHaveOpened":
+        case Reason.MAY_HAVE_OPENED:
             return f"{wait}. If that service was never used, or all that it committed may be given up: {approve}"
         case _:
             return f"{wait}. To end this attempt: {decide_by(draft.seen, Action.ABORT, attempt.token)}"
@@ -213,7 +223,7 @@ def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
     living = [r.name for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
     return Story(
         Phase.RECOVERING,
-        "NoPrimary",
+        Reason.NO_PRIMARY,
         f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary "
         f"since {_moment(attempt.leaderless_since)}",
         f"if it stays so, end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} "
@@ -223,23 +233,25 @@ def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
 
 def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Story:
     if waiting := [r.name for r in awaited(draft, attempt)]:
-        return Story(Phase.RECOVERING, "Joining", f"{chosen}; {', '.join(waiting)} join it{_failures(draft)}")
+        return Story(Phase.RECOVERING, Reason.JOINING, f"{chosen}; {', '.join(waiting)} join it{_failures(draft)}")
     left = [r.name for r in losers(draft, attempt, winner) if r.ended is None]
     if left:
         return Story(
             Phase.RECOVERING,
-            "LosersRemain",
+            Reason.LOSERS_REMAIN,
             f"{chosen}; {', '.join(left)} must have ended before the members are asked, so that no two are offered",
             _about_machines("for one whose machine is down for good"),
         )
-    return Story(Phase.RECOVERING, "Joining", f"{chosen}; nodes are joining it{_failures(draft)}")
+    return Story(Phase.RECOVERING, Reason.JOINING, f"{chosen}; nodes are joining it{_failures(draft)}")
 
 
 def _awaiting_members(draft: Draft, attempt: Attempt, winner: Winner, recovering: ServiceView) -> Story:
     awaits = what_is_awaited(recovering) or Awaited.ACCEPT_SERVICE
     where = f"{recovering.primary}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
     message, next_step = _about_members(attempt, winner, recovering, awaits, where)
-    return Story(Phase.AWAITING_MEMBERS, awaits.value, message + _who_is_missing(draft, attempt, awaits), next_step)
+    return Story(
+        Phase.AWAITING_MEMBERS, Reason(awaits.value), message + _who_is_missing(draft, attempt, awaits), next_step
+    )
 
 
 def _who_is_missing(draft: Draft, attempt: Attempt, awaits: Awaited) -> str:
@@ -307,23 +319,25 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
     if verdict is Verdict.LOST:
         return _lost(draft, message)
     if verdict is Verdict.SUSPECTED:
-        return Story(Phase.DEGRADED, "QuorumSuspected", message, _about_suspicion(draft, view))
+        return Story(Phase.DEGRADED, Reason.QUORUM_SUSPECTED, message, _about_suspicion(draft, view))
     if status.quorum.unseen_since is not None and status.phase is not Phase.CREATING:
-        return Story(status.phase, status.reason, status.message, status.next_step)
+        return Story(status.phase, known(status.reason, Reason.RUNNING), status.message, status.next_step)
     ended = _ended_members(draft)
     if ended:
-        return Story(Phase.DEGRADED, "NodesEnded", f"{', '.join(ended)} ended; quorum holds", ask(draft, governance))
+        return Story(
+            Phase.DEGRADED, Reason.NODES_ENDED, f"{', '.join(ended)} ended; quorum holds", ask(draft, governance)
+        )
     if verdict is Verdict.DEGRADED:
-        return Story(Phase.DEGRADED, "NodesSilent", message)
+        return Story(Phase.DEGRADED, Reason.NODES_SILENT, message)
     serves = "; ".join(filter(None, ("the service is open", message, status.service.approved_loss)))
-    return Story(Phase.RUNNING, "Running", serves + _failures(draft), ask(draft, governance))
+    return Story(Phase.RUNNING, Reason.RUNNING, serves + _failures(draft), ask(draft, governance))
 
 
 def _lost(draft: Draft, message: str) -> Story:
     if draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
         return Story(
             Phase.BLOCKED,
-            "RecoveryDisabled",
+            Reason.RECOVERY_DISABLED,
             f"quorum is lost for good ({message}) and spec.recovery.mode is Disabled",
             f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge "
             """-p '{"spec":{"recovery":{"mode":"Automatic"}}}'""",
@@ -332,13 +346,13 @@ def _lost(draft: Draft, message: str) -> Story:
         why = f": {paused.reason}" if paused.reason else ""
         return Story(
             Phase.BLOCKED,
-            "RecoveryPaused",
+            Reason.RECOVERY_PAUSED,
             f"quorum is lost for good ({message}); attempt {paused.attempt} was ended by {paused.decision}{why}",
             f"to have it recovered: {decide_by(draft.seen, Action.RESUME, paused.token)}",
         )
     past = draft.status.history[0].message if draft.status.history else message
     return Story(
-        Phase.RECOVERING, "BetweenAttempts", f"quorum is lost for good; a new attempt follows shortly ({past})"
+        Phase.RECOVERING, Reason.BETWEEN_ATTEMPTS, f"quorum is lost for good; a new attempt follows shortly ({past})"
     )
 
 

@@ -44,6 +44,8 @@ def test_all_are_there_with_the_generation_they_are_about() -> None:
     found = conditions(running())
     assert set(found) == {
         "Ready",
+        "Reconciling",
+        "Stalled",
         "Progressing",
         "QuorumHealthy",
         "Recoverable",
@@ -118,4 +120,8 @@ def test_a_condition_moves_only_when_its_status_does() -> None:
     assert {c.last_transition_time for c in later.status.conditions} == {at(0)}
     changed = draft(work.status.model_copy(update={"phase": Phase.DEGRADED}), after=60)
     keep_conditions(changed)
-    assert {c.type for c in changed.status.conditions if c.last_transition_time == at(60)} == {"Ready"}
+    assert {c.type for c in changed.status.conditions if c.last_transition_time == at(60)} == {
+        "Ready",
+        "Reconciling",
+        "Progressing",
+    }

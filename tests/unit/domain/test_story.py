@@ -21,6 +21,7 @@ from ccf_operator.api.status import (
     Winner,
 )
 from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import view_service
 from ccf_operator.domain.story import Story, tell
 from ccf_operator.domain.topology import Governance
@@ -171,7 +172,7 @@ def test_a_missed_look_changes_no_story() -> None:
         message="as before",
         quorum=verdict(Verdict.HEALTHY, unseen_since=at(0)),
     )
-    assert told(before) == Story(Phase.RUNNING, "Running", "as before")
+    assert told(before) == Story(Phase.RUNNING, Reason.RUNNING, "as before")
 
 
 def test_ended_silent_and_whole() -> None:

@@ -1,0 +1,331 @@
+"""Every reason a network can give for its phase, how it is to be judged, what it means and what to do about it.
+
+`docs/conditions.md` is made from this. A reason is part of the API: people write alerts for it; it is never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ccf_operator.api.status import Phase
+
+
+class Reason(StrEnum):
+    """Why a network is in its phase: `status.reason`, and the reason of Ready, Reconciling, Stalled and Progressing."""
+
+    INPUTS_MISSING = "InputsMissing"
+    STARTING = "Starting"
+    JOINING = "Joining"
+    MEMBERS_MUST_OPEN = "AwaitingMembers"
+    RUNNING = "Running"
+    NODES_MISSING = "NodesMissing"
+    NODES_ENDED = "NodesEnded"
+    NODES_SILENT = "NodesSilent"
+    QUORUM_SUSPECTED = "QuorumSuspected"
+    BETWEEN_ATTEMPTS = "BetweenAttempts"
+    FENCING = "Fencing"
+    CANDIDATES = "Candidates"
+    TRYING_AGAIN = "TryingAgain"
+    BEST_IS_SILENT = "BestIsSilent"
+    LOSS_DOUBTED = "LossDoubted"
+    LOSERS_REMAIN = "LosersRemain"
+    NO_PRIMARY = "NoPrimary"
+    ELECTING = "Electing"
+    ACCEPT_SERVICE = "AcceptService"
+    RECOVERY_SHARES = "RecoveryShares"
+    DECRYPTING = "Decrypting"
+    OPENING = "Opening"
+    DEAD_END_SUSPECTED = "DeadEndSuspected"
+    NAME_TAKEN = "NameTaken"
+    VOLUMES_FOUND = "VolumesFound"
+    START_FAILED = "StartFailed"
+    LOST_BEFORE_OPEN = "LostBeforeOpen"
+    RECOVERY_DISABLED = "RecoveryDisabled"
+    RECOVERY_PAUSED = "RecoveryPaused"
+    NOTHING_RECOVERED = "NothingRecovered"
+    APPROVAL_REQUIRED = "ApprovalRequired"
+    MAY_HAVE_OPENED = "MayHaveOpened"
+    DELETED = "Deleted"
+
+
+class Health(StrEnum):
+    """How a network is judged by whoever waits for it."""
+
+    SERVES = "serves"
+    WORKS = "works"
+    MEMBERS = "members"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a reason stands for in the phases in which it is given.
+
+    `health` is MEMBERS also for other reasons, as long as the members are asked for something.
+    """
+
+    reason: Reason
+    phases: tuple[Phase, ...]
+    health: Health
+    means: str
+    do: str = ""
+
+
+_BY_ITSELF = "nothing: it goes on by itself"
+
+MEANINGS: tuple[Meaning, ...] = (
+    Meaning(
+        Reason.INPUTS_MISSING,
+        (Phase.CREATING,),
+        Health.WORKS,
+        "The spec refers to something that does not exist or cannot be used; the message says what.",
+        "create or correct it; the operator looks again by itself",
+    ),
+    Meaning(
+        Reason.STARTING,
+        (Phase.CREATING,),
+        Health.WORKS,
+        "The first node is being started; the message says what it waits for.",
+        "nothing, unless the message names an image or a place that cannot be had",
+    ),
+    Meaning(
+        Reason.JOINING,
+        (Phase.CREATING, Phase.RECOVERING),
+        Health.WORKS,
+        "Nodes join the new or the recovered service; the message says how many, and how failed ones ended.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.MEMBERS_MUST_OPEN,
+        (Phase.AWAITING_OPEN,),
+        Health.MEMBERS,
+        "The service runs and has never been open.",
+        "the members acknowledge the state and open it (`kubectl ccf ack`, `kubectl ccf open`)",
+    ),
+    Meaning(Reason.RUNNING, (Phase.RUNNING,), Health.SERVES, "The service is open on every node that the spec wants."),
+    Meaning(
+        Reason.NODES_MISSING,
+        (Phase.RUNNING,),
+        Health.WORKS,
+        "The service is open; fewer nodes serve clients than the spec wants. Given by conditions only: "
+        "`status.reason` stays Running.",
+        "nothing, unless `nextStep` asks the members to trust a node",
+    ),
+    Meaning(
+        Reason.NODES_ENDED,
+        (Phase.DEGRADED,),
+        Health.WORKS,
+        "Nodes have provably ended; the quorum holds and the service goes on. Others are started in their place.",
+        "the members trust the new nodes and remove the ended ones in one proposal, once `nextStep` lists them "
+        "(`kubectl ccf trust`)",
+    ),
+    Meaning(
+        Reason.NODES_SILENT,
+        (Phase.DEGRADED,),
+        Health.WORKS,
+        "A minority of the nodes does not answer; the quorum holds and the service goes on. Nothing is done to them: "
+        "silence proves nothing.",
+        "find out about their machines, if it stays so",
+    ),
+    Meaning(
+        Reason.QUORUM_SUSPECTED,
+        (Phase.CREATING, Phase.AWAITING_OPEN, Phase.DEGRADED),
+        Health.PERSON,
+        "No quorum has been seen for `spec.recovery.quorumLossWindow`, and no loss is proven.",
+        "find out whether the silent machines still run; say it of those that are gone for good, as `nextStep` shows",
+    ),
+    Meaning(
+        Reason.BETWEEN_ATTEMPTS,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "The quorum is lost for good; an attempt to recover begins shortly.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.FENCING,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "Before a candidate starts on a volume, whatever wrote to it must have ended provably.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.CANDIDATES,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "Candidates recover what the surviving volumes hold.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.TRYING_AGAIN,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "A candidate was ended by something else than its ledger; another is started on its volume before a choice "
+        "is made.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.BEST_IS_SILENT,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "The candidate with the greatest TxID has not answered of late; it must, before it is chosen.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.LOSS_DOUBTED,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "What is seen now speaks against the proof of the loss; nothing is destroyed or offered while that is so.",
+        "nothing, unless it stays: the message names what speaks against it",
+    ),
+    Meaning(
+        Reason.LOSERS_REMAIN,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "The winner is chosen; the members are asked only when every other candidate has provably ended.",
+        "if it stays so, say of machines that are gone for good that they are, as `nextStep` shows",
+    ),
+    Meaning(
+        Reason.NO_PRIMARY,
+        (Phase.RECOVERING,),
+        Health.PERSON,
+        "The recovered network has shown no primary for `spec.recovery.quorumLossWindow`.",
+        "end the nodes that hang, as `nextStep` shows; a new attempt follows",
+    ),
+    Meaning(
+        Reason.ELECTING,
+        (Phase.AWAITING_MEMBERS,),
+        Health.WORKS,
+        "The nodes of the recovered network elect a primary; then the members go on with it.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.ACCEPT_SERVICE,
+        (Phase.AWAITING_MEMBERS,),
+        Health.MEMBERS,
+        "The ledger is recovered; the members must accept the new service. Nothing times out.",
+        "the members compare and accept it (`kubectl ccf open`), then submit shares",
+    ),
+    Meaning(
+        Reason.RECOVERY_SHARES,
+        (Phase.AWAITING_MEMBERS,),
+        Health.MEMBERS,
+        "The members have accepted the service; recovery shares are needed to decrypt its ledger.",
+        "recovery members submit their shares (`kubectl ccf submit-share`), again if the primary has changed since",
+    ),
+    Meaning(
+        Reason.DECRYPTING,
+        (Phase.AWAITING_MEMBERS,),
+        Health.WORKS,
+        "Enough shares were submitted; the ledger is being decrypted.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.OPENING,
+        (Phase.AWAITING_MEMBERS,),
+        Health.WORKS,
+        "The ledger is decrypted; the service is open once that has committed and a quorum says so.",
+        _BY_ITSELF,
+    ),
+    Meaning(
+        Reason.DEAD_END_SUSPECTED,
+        (Phase.AWAITING_MEMBERS,),
+        Health.WORKS,
+        "Whoever was to open the service ended in the one moment from which CCF cannot go on.",
+        "nothing: if it stays so a new attempt follows, for which the members act once more",
+    ),
+    Meaning(
+        Reason.NAME_TAKEN,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "Objects that the network needs exist under their names and belong to someone else.",
+        "delete or rename them, or give the network another name",
+    ),
+    Meaning(
+        Reason.VOLUMES_FOUND,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "Volumes of an earlier network of this name exist; none is started beside ledgers that may be needed.",
+        "decide: adopt or disown them, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.START_FAILED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "The first node ended before it had made a service; the message says how.",
+        "correct the spec or what it refers to; the operator then starts anew",
+    ),
+    Meaning(
+        Reason.LOST_BEFORE_OPEN,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "The majority ended before the service was ever open: there is nothing to recover, and nothing to lose.",
+        "delete the network with its volumes and create it again, as `nextStep` shows",
+    ),
+    Meaning(
+        Reason.RECOVERY_DISABLED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "The quorum is lost for good and `spec.recovery.mode` is Disabled.",
+        "set the mode to Automatic or Manual",
+    ),
+    Meaning(
+        Reason.RECOVERY_PAUSED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "A person has ended the attempt; none follows by itself.",
+        "decide: resume, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.NOTHING_RECOVERED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "No candidate has recovered anything that could be chosen.",
+        "bring back a volume or a machine; or decide: abort",
+    ),
+    Meaning(
+        Reason.APPROVAL_REQUIRED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "Committed transactions may be missing from what was recovered, or the mode is Manual; "
+        "`status.attempt.possibleLoss` says what may be missing.",
+        "bring back what is missing, or decide: approve, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.MAY_HAVE_OPENED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "A service recovered by an earlier attempt may have been opened and used, and its ledger cannot be had.",
+        "bring back its volumes, or decide: approve that it is given up",
+    ),
+    Meaning(
+        Reason.DELETED,
+        (Phase.DELETING,),
+        Health.WORKS,
+        "The network is being deleted: its nodes end, its volumes stay.",
+        _BY_ITSELF,
+    ),
+)
+
+
+def known(reason: str, otherwise: Reason) -> Reason:
+    """A reason that was read from a status, which another version of the operator may have written."""
+    try:
+        return Reason(reason)
+    except ValueError:
+        return otherwise
+
+
+def health_of(phase: Phase, reason: str) -> Health:
+    """How a network with this phase and reason is judged; what is not in the table, by its phase alone."""
+    for meaning in MEANINGS:
+        if meaning.reason.value == reason and phase in meaning.phases:
+            return meaning.health
+    return _BY_PHASE.get(phase, Health.WORKS)
+
+
+_BY_PHASE = {
+    Phase.AWAITING_OPEN: Health.MEMBERS,
+    Phase.RUNNING: Health.SERVES,
+    Phase.BLOCKED: Health.PERSON,
+}

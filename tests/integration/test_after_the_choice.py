@@ -9,8 +9,9 @@ from ccf_operator.ccf import governance
 from ccf_operator.ccf.governance import GovernanceClient
 from ccf_operator.render import labels
 from ccf_operator.render.labels import Role
+from integration.world.proxy import Call, Severed
 from integration.world.story import Story
-from integration.world.world import World
+from integration.world.world import NETWORK, World
 from simulator.faults import Faults
 
 
@@ -70,6 +71,24 @@ async def until_state(world: World, names: list[str], state: str) -> None:
     async with asyncio.timeout(20):
         while {world.node(name).state for name in names} != {state}:  # noqa: ASYNC110 - a node tells nobody
             await asyncio.sleep(0.02)
+
+
+async def until_open(world: World, name: str) -> None:
+    async with asyncio.timeout(20):
+        while not world.node(name).user_frontend_open:  # noqa: ASYNC110 - a node tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def approve(world: World) -> None:
+    spec = {"network": NETWORK, "token": world.story.attempt["token"], "action": "Approve"}
+    path = f"/apis/ccf.dev/v1alpha1/namespaces/{world.namespace}/ccfrecoverydecisions"
+    body = {
+        "apiVersion": "ccf.dev/v1alpha1",
+        "kind": "CCFRecoveryDecision",
+        "metadata": {"name": "go-on"},
+        "spec": spec,
+    }
+    await world.api.ask("POST", path, body)
 
 
 async def test_before_the_vote_the_joiners_go_on(world: World) -> None:
@@ -134,9 +153,7 @@ async def test_a_network_that_opened_while_nobody_looked_and_was_lost_is_recover
     await submit(world, winner)
     await until_state(world, living(world), "PartOfNetwork")
     certificate = world.story.attempt["winner"]["serviceCertificate"]
-    async with asyncio.timeout(20):
-        while not world.node(winner).user_frontend_open:  # noqa: ASYNC110 - a node tells nobody
-            await asyncio.sleep(0.02)
+    await until_open(world, winner)
     await world.consortium.write(world.node(winner), certificate)
     world.kubelet.kill(*living(world))
 
@@ -158,3 +175,41 @@ async def test_a_network_lost_before_it_opened_gives_way_to_the_last_open_servic
     await world.nothing_is_missing()
     assert world.story.status["recoveries"] == 1
     assert [h["result"] for h in world.story.status["history"]] == ["Succeeded", "Superseded", "Superseded"]
+
+
+async def test_a_network_that_opened_before_its_members_were_asked_is_not_lost_either(world: World) -> None:
+    """The operator dies as it is about to ask them; they open it without being asked, and all of it is lost."""
+    await world.operator()
+    await world.open()
+    await world.write()
+    await world.operators[0].kill()
+    died = asyncio.Event()
+
+    async def die_before_asking(call: Call) -> None:
+        attempt = (call.json.get("status") or {}).get("attempt") if call.path.endswith("/status") else None
+        if (attempt or {}).get("phase") == "AwaitingMembers":
+            died.set()
+            raise Severed
+
+    await world.operator(before=die_before_asking)
+    world.kubelet.kill(*world.majority())
+    async with asyncio.timeout(40):
+        await died.wait()
+    await world.operators[1].kill()
+    winner = str(world.story.attempt["winner"]["node"])
+    certificate = world.story.attempt["winner"]["serviceCertificate"]
+    await vote(world, winner)
+    await submit(world, winner)
+    await until_open(world, winner)
+    await world.consortium.write(world.node(winner), certificate)
+    world.kubelet.kill(*living(world))
+
+    await world.operator()
+    await world.story.until("that it was opened", lambda s: len(s.status.get("history", [])) == 2)
+    await world.story.until("the choice", lambda s: s.attempt.get("phase") in ("AwaitingApproval", "AwaitingMembers"))
+    if world.story.attempt["phase"] == "AwaitingApproval":  # joiners that the operator never met prove nothing
+        await approve(world)
+    await world.recovered()
+    await world.nothing_is_missing()
+    assert world.story.status["recoveries"] == 2
+    assert "opened before it was lost" in world.story.status["history"][1]["message"]

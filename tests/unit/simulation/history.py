@@ -28,7 +28,7 @@ from unit.simulation.ccf_model import (
     service_of,
     status_of,
 )
-from unit.simulation.kubernetes_model import UID, Kubernetes, Pod, Violation
+from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
 
 INPUTS = Inputs(constitution=(("actions.js", "//"),), members=(MemberInput("alice", "PEM", "PEM", None, None),))
 
@@ -79,7 +79,7 @@ class History:
             now=self.now,
             namespace="default",
             name="bank",
-            uid=UID,
+            uid=self.cluster.network_uid,
             generation=self.generation,
             deleting=self.deleting,
             spec=self.spec,
@@ -220,11 +220,8 @@ class History:
             self.ccf.spread(leader)
 
     def accept(self) -> None:
-        """The members, once asked, accept the recovered service that the status offers them."""
+        """The members accept the recovered service that the status names, asked or not."""
         leader = self.recovering_leader()
-        attempt = self.status.attempt
-        if attempt is None or attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
-            return
         if leader is not None and status_of(leader.log) == RECOVERING:
             self.ccf.change_status(leader, WAITING)
             self.ccf.spread(leader)
@@ -280,6 +277,22 @@ class History:
             self.decide(Action.APPROVE)
         elif attempt is None and self.status.paused is not None:
             self.decide(Action.RESUME)
+        elif self.status.found is not None:
+            self.decide(Action.ADOPT, token=self.status.found.token)
+
+    def delete_and_apply(self) -> None:
+        """The network is deleted by mistake, and applied again."""
+        self.deleting = True
+        for _ in range(60):
+            self.look()
+            if self.gone:
+                break
+        else:
+            raise Violation("a deleted network does not go")
+        old, self.cluster.network_uid = self.cluster.network_uid, f"{len(self.tokens):05}{self.cluster.network_uid[5:]}"
+        self.cluster.collect(old)
+        self.status, self.deleting, self.gone = NetworkStatus(), False, False
+        self._winners.clear()
 
     # Fate
 

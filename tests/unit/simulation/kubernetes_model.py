@@ -22,7 +22,7 @@ from unit.simulation.ccf_model import (
     service_of,
 )
 
-UID = "0f1e2d3c-0000-0000-0000-000000000000"
+FIRST_UID = "0f1e2d3c-0000-0000-0000-000000000000"
 
 
 class Violation(AssertionError):
@@ -51,7 +51,12 @@ class Pod:
     record: NodeRecord
     """As it was when the pod was created."""
     uid: str
+    owner_uid: str
     lineage: list[int]
+    doubtful: list[int]
+    """Generations of failed attempts, to be looked at too."""
+    recoveries: int
+    """How many recoveries the service that is recovered has come through."""
     labels: dict[str, str]
     created_at: datetime
     machine: str | None = None
@@ -79,10 +84,13 @@ class Pod:
 @dataclass
 class Claim:
     uid: str
+    network_uid: str
     machine: str | None = None
     generations: dict[int, Generation] = field(default_factory=dict)
     claimed: dict[int, str] = field(default_factory=dict)
     """Which node has claimed which generation."""
+    lineages: dict[int, list[int]] = field(default_factory=dict)
+    """Of which ancestors a generation is the rest."""
     annotations: dict[str, str] = field(default_factory=dict)
     damage: int | None = None
     """A survey finds that only so many entries are whole."""
@@ -98,12 +106,13 @@ class Kubernetes:
         self.claims: dict[str, Claim] = {}
         self.config_maps: set[str] = set()
         self.uids = 0
+        self.network_uid = FIRST_UID
 
     # What the operator does
 
     def create_claim(self, name: str) -> None:
         if name not in self.claims:
-            self.claims[name] = Claim(self._uid())
+            self.claims[name] = Claim(self._uid(), self.network_uid)
 
     def annotate_claim(self, name: str, uid: str, facts: str) -> None:
         claim = self.claims.get(name)
@@ -116,13 +125,15 @@ class Kubernetes:
         record = status.node(name)
         assert record is not None, "a node is created only when it is on record"
         self.config_maps.add(name)
-        lineage: list[int] = []
+        lineage, doubtful, recoveries = list[int](), list[int](), 0
         if record.command is Command.RECOVER:
             assert status.attempt is not None
-            lineage = next(list(c.lineage) for c in status.attempt.candidates if c.node == name)
+            candidate = next(c for c in status.attempt.candidates if c.node == name)
+            lineage, doubtful = list(candidate.lineage), list(candidate.doubtful)
+            recoveries = status.attempt.base_recovery_count
         role = labels.Role.CANDIDATE if record.command is Command.RECOVER else labels.Role.NODE
         marks = {labels.ROLE: role.value, labels.VOLUME: record.volume, labels.NODE: name}
-        self.pods[name] = Pod(record, self._uid(), lineage, marks, now)
+        self.pods[name] = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now)
 
     def delete_pod(self, name: str, uid: str) -> None:
         pod = self.pods.get(name)
@@ -210,7 +221,7 @@ class Kubernetes:
         if generation in claim.claimed:
             pod.stage_code = 3
             return
-        claim.claimed[generation] = pod.name
+        claim.claimed[generation], claim.lineages[generation] = pod.name, pod.lineage
         running = [p for p in self.pods.values() if p.volume == pod.volume and p.process and p.process.alive]
         disk = claim.generations.setdefault(generation, Generation(0))
         if pod.record.command is Command.RECOVER:
@@ -234,7 +245,8 @@ class Kubernetes:
             pod.stage_code = 4 if log is None else 5
             return
         whole = log if claim.damage is None else log[: claim.damage]
-        pod.stage_code, pod.stage_message = 0, json.dumps({"version": 1, "survey": _survey(whole, len(log))})
+        found = {**_survey(whole, len(log)), **_doubts(claim, pod)}
+        pod.stage_code, pod.stage_message = 0, json.dumps({"version": 1, "survey": found})
         if not whole:
             pod.process = self.ccf.recover(pod.name, log[:1], disk)
             self._end(pod.process)
@@ -244,6 +256,13 @@ class Kubernetes:
 
     def _end(self, process: Process) -> None:
         process.alive = process.leads = False
+
+    def collect(self, owner_uid: str) -> None:
+        """What belonged to a network that is gone goes, as far as no finalizer holds it."""
+        self.config_maps.clear()
+        for pod in list(self.pods.values()):
+            if pod.owner_uid == owner_uid:
+                self.delete_pod(pod.name, pod.uid)
 
     # What fate does
 
@@ -291,7 +310,7 @@ class Kubernetes:
             ready=pod.seen.running,
             ip="10.0.0.1" if pod.machine else None,
             machine=pod.machine,
-            owner_uid=UID,
+            owner_uid=pod.owner_uid,
             stage=ContainerView(terminated=Terminated(pod.stage_code or 0, message=pod.stage_message))
             if started
             else ContainerView(),
@@ -306,7 +325,7 @@ class Kubernetes:
                 claim.uid,
                 "Bound" if claim.machine else "Pending",
                 f"pv-{name}",
-                {labels.NETWORK_UID: UID},
+                {labels.NETWORK_UID: claim.network_uid},
                 dict(claim.annotations),
             )
             for name, claim in self.claims.items()
@@ -334,3 +353,15 @@ def _survey(log: Log, written: int) -> dict[str, object]:
         "serviceKey": service_of(log),
         "opened": has_opened(log),
     }
+
+
+def _doubts(claim: Claim, pod: Pod) -> dict[str, list[str]]:
+    """Later services that generations of failed attempts show to have been opened."""
+    opened = []
+    for number in pod.doubtful:
+        ancestors = [*claim.lineages.get(number, []), number]
+        if all(n in claim.generations for n in ancestors):
+            log = read_lineage(claim.generations[n] for n in ancestors)
+            if log and has_opened(log) and recoveries_in(log) > pod.recoveries:
+                opened.append(service_of(log) or "")
+    return {"doubts": [f"service {key[:8]} was opened" for key in opened], "openedLater": opened}

@@ -289,6 +289,27 @@ def a_retired_node_is_not_hurried() -> None:
     ends_whole(history)
 
 
+def it_is_deleted_and_applied_again() -> None:
+    """A person says whether the volumes that are found are to be recovered; nothing is started over them unasked."""
+    history = opened()
+    history.settle()
+    history.delete_and_apply()
+    history.settle()
+    assert (history.status.phase, history.status.reason) == (Phase.BLOCKED, "VolumesFound")
+    assert not history.cluster.pods
+    history.see_to_the_end(decides=True)
+    ends_whole(history)
+
+
+def it_is_deleted_in_the_middle_of_a_recovery() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: chosen(history))
+    history.delete_and_apply()
+    history.see_to_the_end(decides=True)
+    ends_whole(history)
+
+
 ALL: tuple[Story, ...] = (
     a_majority_is_killed,
     kubelets_are_cut_off,
@@ -307,4 +328,6 @@ ALL: tuple[Story, ...] = (
     opened_and_lost_while_nobody_looked,
     the_winner_dies_before_anybody_was_asked,
     a_retired_node_is_not_hurried,
+    it_is_deleted_and_applied_again,
+    it_is_deleted_in_the_middle_of_a_recovery,
 )

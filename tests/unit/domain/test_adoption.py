@@ -133,6 +133,19 @@ def test_volumes_whose_nodes_ends_nobody_saw_prove_nothing() -> None:
     assert world.status.attempt.phase is AttemptPhase.AWAITING_APPROVAL
 
 
+def test_pods_that_the_earlier_object_left_behind_are_let_go() -> None:
+    """Somebody took its finalizer off: nobody else takes the pods' own off."""
+    world = World().running()
+    left = set(world.pods)
+    world.kill(*world.living())
+    world.create_again()
+    world.settle()
+    assert set(world.pods) == left
+    world.decide(Action.ADOPT, found(world).token)
+    world.settle()
+    assert set(world.pods).isdisjoint(left)
+
+
 def test_disowned_volumes_are_left_alone_for_ever() -> None:
     world = deleted_and_applied_again()
     before = dict(world.ledgers)

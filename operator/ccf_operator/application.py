@@ -71,15 +71,16 @@ class Operator:
 
     def _build(self, namespace: str, name: str, uid: str) -> NetworkLoop:
         assert self._gateway is not None, "a network is seen before the operator has started"
-        domain = self.settings.cluster_domain
+        domain, wake = self.settings.cluster_domain, asyncio.Event()
         return NetworkLoop(
             gateway=self._gateway,
-            observer=Observer(self._gateway, cluster_domain=domain),
+            observer=Observer(self._gateway, cluster_domain=domain, heard=wake.set),
             actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain)),
             decide=self.decide,
             namespace=namespace,
             name=name,
             uid=uid,
+            wake=wake,
         )
 
 

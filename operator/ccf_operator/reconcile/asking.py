@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +13,8 @@ from ccf_operator.render import names
 ASK_SECONDS = 2.0
 """How long a node may take to answer, and so how old an answer can be."""
 SILENT_SECONDS = 0.2
-"""How long a look waits for a node that was silent when it was last asked, or that is ending, so that its address may
-lead nowhere. It is given no less time to answer for that: what it says is part of the look in whose time it comes."""
+"""How long a look waits for a node that has not answered when it was last asked, or that is ending, so that its address
+may lead nowhere. It is given no less time to answer for that: when it does, the next look is at once, and hears it."""
 
 
 class Ask(Protocol):
@@ -44,44 +44,58 @@ class Addressee:
 class Asking:
     """Asks the nodes of one network."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, heard: Callable[[], None]) -> None:
+        """`heard` is called when a node has answered that no look waited for any more."""
+        self._ask, self._heard = ask, heard
         self._asked: dict[Addressee, asyncio.Task[NodeAnswers]] = {}
-        self._silent: set[Addressee] = set()
+        self._answered_at: dict[Addressee, float] = {}
+        self._talkers: set[Addressee] = set()
 
     async def answers(self, nodes: Mapping[str, Addressee]) -> dict[str, NodeAnswers]:
         """What each node says, by the same names; a node that has said nothing yet is not reached."""
-        for node in nodes.values():
-            if node not in self._asked:
-                self._asked[node] = asyncio.create_task(self._one(node))
-        doubtful = {node for node in nodes.values() if node.ending or node in self._silent}
+        wanted = set(nodes.values())
+        self._forget_all_but(wanted)
+        for node in wanted - self._asked.keys():
+            self._asked[node] = asyncio.create_task(self._one(node))
+        waited_for = {node for node in wanted if node in self._talkers and not node.ending}
         await asyncio.gather(
-            _all([self._asked[node] for node in nodes.values() if node not in doubtful], None),
-            _all([self._asked[node] for node in doubtful], SILENT_SECONDS),
+            _all([self._asked[node] for node in waited_for], None),
+            _all([self._asked[node] for node in wanted - waited_for], SILENT_SECONDS),
         )
-        found = {name: self._said(node) for name, node in nodes.items()}
-        self._forget_all_but(set(nodes.values()))
-        return found
+        said = {node: self._said(node) for node in wanted}
+        return {name: said[node] for name, node in nodes.items()}
 
     async def _one(self, node: Addressee) -> NodeAnswers:
-        return await self._ask(node.host, names.OPERATOR_PORT, expected_node_id=node.node_id, timeout=ASK_SECONDS)
+        answers = await self._ask(node.host, names.OPERATOR_PORT, expected_node_id=node.node_id, timeout=ASK_SECONDS)
+        self._answered_at[node] = asyncio.get_running_loop().time()
+        return answers
 
     def _said(self, node: Addressee) -> NodeAnswers:
         asked = self._asked[node]
         if not asked.done():
+            asked.add_done_callback(self._came_late)
             return NodeAnswers(reached=False, problem="it has been asked, and has not answered yet")
         del self._asked[node]
         answers = asked.result()
         if answers.reached:
-            self._silent.discard(node)
+            self._talkers.add(node)
         else:
-            self._silent.add(node)
+            self._talkers.discard(node)
         return answers
 
+    def _came_late(self, asked: asyncio.Task[NodeAnswers]) -> None:
+        if not asked.cancelled() and asked.result().reached:
+            self._heard()
+
     def _forget_all_but(self, nodes: set[Addressee]) -> None:
-        self._silent &= nodes
-        for node in self._asked.keys() - nodes:
-            self._asked.pop(node).cancel()
+        """Forget nodes that are asked no more, and answers that have become too old."""
+        self._talkers &= nodes
+        now = asyncio.get_running_loop().time()
+        for node, asked in list(self._asked.items()):
+            too_old = asked.done() and now - self._answered_at[node] > ASK_SECONDS
+            if node not in nodes or too_old:
+                self._asked.pop(node).cancel()
+        self._answered_at = {node: at for node, at in self._answered_at.items() if node in nodes}
 
 
 async def _all(tasks: list[asyncio.Task[NodeAnswers]], seconds: float | None) -> None:

@@ -39,10 +39,12 @@ class Observer:
         cluster_domain: str = "cluster.local",
         ask: Ask = client.ask,
         clock: Callable[[], datetime] = _now,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
+        """`heard` is called when something has been heard that is worth another look."""
         self._gateway = gateway
         self._cluster_domain = cluster_domain
-        self._asking = Asking(ask)
+        self._asking = Asking(ask, heard)
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
-from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.reconcile.asking import Addressee, Asking
+import pytest
 
-HERE, THERE = Addressee("10.0.0.1", "aa"), Addressee("10.0.0.2", None)
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.reconcile.asking import SILENT_SECONDS, Addressee, Asking
+
+HERE, THERE = Addressee("10.0.0.1", "aa"), Addressee("10.0.0.2", "bb")
 
 
 class Nodes:
@@ -16,6 +18,7 @@ class Nodes:
         self.reached = {HERE.host: True, THERE.host: True}
         self.speaks = {host: asyncio.Event() for host in self.reached}
         self.given_up = 0
+        self.heard = asyncio.Event()
 
     def let(self, *nodes: Addressee) -> None:
         for node in nodes:
@@ -38,75 +41,91 @@ class Nodes:
         return NodeAnswers(reached=self.reached[host], problem=host)
 
 
+def asking_of(nodes: Nodes) -> Asking:
+    return Asking(nodes.ask, nodes.heard.set)
+
+
 async def test_all_are_asked_side_by_side_and_answer_under_their_names() -> None:
     nodes = Nodes()
-    look = asyncio.create_task(Asking(nodes.ask).answers({"a": HERE, "b": THERE}))
+    look = asyncio.create_task(asking_of(nodes).answers({"a": HERE, "b": THERE}))
     while len(nodes.asked) < 2:  # noqa: ASYNC110 — both are asked before either has answered
         await asyncio.sleep(0)
     nodes.let(HERE, THERE)
     found = await look
-    assert nodes.asked == [("10.0.0.1", "aa"), ("10.0.0.2", None)]
+    assert sorted(nodes.asked) == [("10.0.0.1", "aa"), ("10.0.0.2", "bb")]
     assert {name: answers.problem for name, answers in found.items()} == {"a": HERE.host, "b": THERE.host}
 
 
-async def test_one_that_was_silent_is_heard_in_a_later_look_and_keeps_nobody_waiting() -> None:
+async def test_one_that_was_silent_keeps_nobody_waiting_and_is_heard_in_the_next_look() -> None:
     nodes, both = Nodes(), {"a": HERE, "b": THERE}
-    asking = Asking(nodes.ask)
-    nodes.reached[THERE.host] = False
-    nodes.let(HERE, THERE)
-    assert not (await asking.answers(both))["b"].reached
-
-    nodes.speaks[THERE.host].clear()
-    nodes.reached[THERE.host] = True
+    asking = asking_of(nodes)
+    nodes.let(HERE)
     async with asyncio.timeout(1):
         found = await asking.answers(both)
-    assert found["a"].reached
-    assert not found["b"].reached
+    assert (found["a"].reached, found["b"].reached) == (True, False)
+    assert not nodes.heard.is_set()
 
     nodes.let(THERE)
+    await nodes.heard.wait()
     assert (await asking.answers(both))["b"].reached
-    assert nodes.asked.count((THERE.host, None)) == 2, "the second question was answered in the third look"
+    assert nodes.asked.count((THERE.host, "bb")) == 1, "the question of the first look was answered in the second"
+
+
+async def test_one_that_refuses_wakes_nobody() -> None:
+    nodes = Nodes()
+    asking = asking_of(nodes)
+    nodes.reached[THERE.host] = False
+    await asking.answers({"b": THERE})
+    nodes.let(THERE)
+    assert not (await asking.answers({"b": THERE}))["b"].reached
+    assert not nodes.heard.is_set()
 
 
 async def test_one_that_has_answered_is_waited_for() -> None:
     nodes, both = Nodes(), {"a": HERE, "b": THERE}
-    asking = Asking(nodes.ask)
+    asking = asking_of(nodes)
     nodes.let(HERE, THERE)
     await asking.answers(both)
     nodes.speaks[THERE.host].clear()
-    asyncio.get_running_loop().call_later(0.4, nodes.let, THERE)
+    asyncio.get_running_loop().call_later(2 * SILENT_SECONDS, nodes.let, THERE)
     assert (await asking.answers(both))["b"].reached
+
+
+async def test_one_that_is_ending_keeps_nobody_waiting_though_it_has_answered() -> None:
+    nodes, ending = Nodes(), Addressee(THERE.host, "bb", ending=True)
+    asking = asking_of(nodes)
+    nodes.let(ending)
+    assert (await asking.answers({"b": ending}))["b"].reached
+    nodes.speaks[THERE.host].clear()
+    async with asyncio.timeout(1):
+        assert not (await asking.answers({"b": ending}))["b"].reached
 
 
 async def test_every_look_asks_anew() -> None:
     nodes = Nodes()
-    asking = Asking(nodes.ask)
+    asking = asking_of(nodes)
     nodes.let(HERE)
     for _ in range(3):
         await asking.answers({"a": HERE})
     assert len(nodes.asked) == 3
 
 
+async def test_an_answer_that_no_look_has_taken_in_time_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = Nodes()
+    asking = asking_of(nodes)
+    await asking.answers({"b": THERE})
+    nodes.let(THERE)
+    await nodes.heard.wait()
+    monkeypatch.setattr("ccf_operator.reconcile.asking.ASK_SECONDS", -1.0)
+    await asking.answers({"b": THERE})
+    assert len(nodes.asked) == 2
+
+
 async def test_one_that_is_asked_no_more_is_let_go() -> None:
     nodes = Nodes()
-    asking = Asking(nodes.ask)
-    nodes.reached[THERE.host] = False
-    nodes.let(HERE, THERE)
-    await asking.answers({"a": HERE, "b": THERE})
-    nodes.speaks[THERE.host].clear()
+    asking = asking_of(nodes)
+    nodes.let(HERE)
     await asking.answers({"a": HERE, "b": THERE})
     await asking.answers({"a": HERE})
     await asyncio.sleep(0)
     assert nodes.given_up == 1
-
-
-async def test_one_that_is_ending_keeps_nobody_waiting() -> None:
-    nodes, ending = Nodes(), Addressee(THERE.host, None, ending=True)
-    asking = Asking(nodes.ask)
-    nodes.let(HERE)
-    async with asyncio.timeout(1):
-        found = await asking.answers({"a": HERE, "b": ending})
-    assert found["a"].reached
-    assert not found["b"].reached
-    nodes.let(ending)
-    assert (await asking.answers({"a": HERE, "b": ending}))["b"].reached

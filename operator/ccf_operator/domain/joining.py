@@ -22,6 +22,7 @@ from ccf_operator.domain.service import (
     ended_nodes,
     keep_configuration,
     keep_high_water_mark,
+    keep_service,
     maybe_trusted,
     view_service,
 )
@@ -53,6 +54,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
         attempts.abandon(draft, attempt, f"the quorum came back: {base.primary} leads")
     elif view.is_open():
         attempts.succeed(draft, attempt, winner)
+        keep_service(draft, view)
         keep_high_water_mark(draft, view)
     elif not _give_up(draft, attempt, winner, view):
         _go_on(draft, attempt, winner, view, loss)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -362,6 +363,28 @@ def test_open_is_success_and_the_recovered_service_is_the_service() -> None:
     assert (won.lineage, won.service) == ([0, 1], NEW)
     assert work.status.high_water_mark is not None
     assert (work.status.high_water_mark.tx_id, work.status.high_water_mark.service) == ("4.50", NEW)
+
+
+def renewed(said: dict[str, NodeAnswers]) -> dict[str, NodeAnswers]:
+    """The same, after the members have renewed the service certificate."""
+    found = {}
+    for name, one in said.items():
+        assert one.network is not None
+        found[name] = replace(one, network=replace(one.network, service_certificate="PEM renewed"))
+    return found
+
+
+def test_a_certificate_that_was_renewed_meanwhile_is_what_joiners_are_given() -> None:
+    # CCF facts §8.8: with the expired one they abort.
+    work = look(winner(), answers=renewed(led("r-a")))
+    assert {r.service_certificate for r in new_joiners(work)} == {"PEM renewed"}
+
+
+def test_and_what_clients_are_given_once_it_is_open() -> None:
+    nodes = [winner(joined_at=at(1)), joiner("j1", joined_at=at(1))]
+    work = look(*nodes, answers=renewed(led("r-a", "j1", status="Open")))
+    assert work.status.service.certificate == "PEM renewed"
+    assert work.status.service.previous_certificate == f"PEM {OLD}"
 
 
 def test_members_that_open_it_before_all_have_joined_have_opened_it() -> None:

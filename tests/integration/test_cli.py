@@ -147,6 +147,9 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
     await at.as_member("alice", "open")
     [proposal] = await proposals(at)
     assert (len(proposal["voted"]), len(proposal["missing"])) == (1, 2)
+    shown = " ".join((await at.done("status", "bank")).split())
+    assert "3 of 3 are active; 2 recovery shares are needed" in shown
+    assert "voted: alice not yet: bob, carol" in shown
     assert "you have voted" in await at.as_member("alice", "open")
     await at.elsewhere("bob", "open")
     await at.world.running()

@@ -112,10 +112,25 @@ async def desk(
         network = await with_pod(kubectl, network, node)
     async with ways(kubectl.within(network.namespace), way) as open_ways:
         live = await ask_nodes(open_ways, network)
-        pod = _choose(network, live, node)
-        checks = tuple(check(network, expected, pod.name, live, known))
-        async with await _client(open_ways, pod, expected, live[pod.name]) as client:
-            yield Desk(network, expected, pod.name, live, checks, client)
+        async with sit_down(open_ways, network, expected, live, node=node, known=known) as made:
+            yield made
+
+
+@asynccontextmanager
+async def sit_down(
+    open_ways: Ways,
+    network: Network,
+    expected: Expected,
+    live: Mapping[str, NodeAnswers],
+    *,
+    node: str | None = None,
+    known: str | None = None,
+) -> AsyncIterator[Desk]:
+    """The same, where the nodes have been asked already."""
+    pod = _choose(network, live, node)
+    checks = tuple(check(network, expected, pod.name, live, known))
+    async with await _client(open_ways, pod, expected, live[pod.name]) as client:
+        yield Desk(network, expected, pod.name, live, checks, client)
 
 
 async def _client(open_ways: Ways, pod: Pod, expected: Expected, answers: NodeAnswers) -> GovernanceClient:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -36,9 +37,31 @@ def checks(found: tuple[Check, ...]) -> RenderableType:
     return titled("Checked", grid)
 
 
+@dataclass(frozen=True)
+class Commands:
+    """Commands to copy, each with what it is for: never cut nor broken into lines, however long."""
+
+    commands: tuple[tuple[str, str], ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widest = max((len(command) for command, _ in self.commands), default=0)
+        beside = all(_INDENT + widest + 2 + len(purpose) <= options.max_width for _, purpose in self.commands)
+        for command, purpose in self.commands:
+            line = Text(" " * _INDENT, no_wrap=True, overflow="ignore").append(command, style="command")
+            if beside:
+                yield line.append(f"{' ' * (widest - len(command) + 2)}{purpose}", style="dim")
+            else:
+                yield line
+                yield Padding(Text(purpose, style="dim"), (0, 0, 0, _INDENT + 4))
+
+
+_INDENT = 4
+
+
 def titled(title: str, *parts: RenderableType) -> RenderableType:
     """A section: a heading and what belongs to it, indented."""
-    return Group(Text(title, style="title"), *(Padding(part, (0, 0, 0, 2)) for part in parts))
+    inside = (part if isinstance(part, Commands) else Padding(part, (0, 0, 0, 2)) for part in parts)
+    return Group(Text(title, style="title"), *inside)
 
 
 def facts(pairs: list[tuple[str, RenderableType]]) -> RenderableType:
@@ -62,5 +85,5 @@ def table(*headings: str) -> Table:
 def say(console: Console, *parts: RenderableType) -> None:
     """Print sections with an empty line after each."""
     for part in parts:
-        console.print(part)
+        console.print(part, crop=False)
         console.print()

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ccf_operator.api.status import Attempt, AttemptPhase, Verdict
 from ccf_operator.cli.network import Network
-from ccf_operator.cli.output import table, titled
+from ccf_operator.cli.output import Commands, table, titled
 from ccf_operator.cli.words import shorten, since
 from ccf_operator.domain.choice import recovered
 from ccf_operator.domain.quorum import deciding_minority
@@ -155,12 +154,7 @@ def render(network: Network, made: RecoveryPlan, now: datetime) -> RenderableTyp
     if made.why:
         parts.append(titled("Why", *(Text(f"- {shorten(line)}") for line in made.why)))
     if made.choices:
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(overflow="fold", ratio=3)
-        grid.add_column(overflow="fold", style="dim", ratio=2)
-        for command, effect in made.choices:
-            grid.add_row(Text(command, style="command"), effect)
-        parts.append(titled("What you can decide", grid))
+        parts.append(titled("What you can decide", Commands(made.choices)))
     return Group(*(line for part in parts for line in (part, "")))
 
 

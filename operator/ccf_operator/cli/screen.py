@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from ccf_operator.api.status import (
@@ -24,9 +22,10 @@ from ccf_operator.api.status import (
 )
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.cli.advice import NOBODY, advise
+from ccf_operator.cli.governance_view import Governance, members_section
 from ccf_operator.cli.network import Network
+from ccf_operator.cli.output import Commands, titled
 from ccf_operator.cli.output import table as new_table
-from ccf_operator.cli.output import titled
 from ccf_operator.cli.words import clock, lineage, shorten, since, span
 from ccf_operator.domain.txid import TxID
 
@@ -52,11 +51,18 @@ _STEPS = (
 
 
 def screen(
-    network: Network, live: Mapping[str, NodeAnswers], now: datetime, flags: Sequence[str] = ()
+    network: Network,
+    live: Mapping[str, NodeAnswers],
+    now: datetime,
+    flags: Sequence[str] = (),
+    governance: Governance | None = None,
 ) -> RenderableType:
     """Everything about a network. `live`: answers of its nodes by name, empty where they were not asked; `flags`: how
-    kubectl finds it, for the commands that are shown."""
-    sections = [_head(network, now), _next(network, flags), _quorum(network, now)]
+    kubectl finds it, for the commands that are shown; `governance`: of a service that waits for its members."""
+    sections = [_head(network, now), _next(network, flags)]
+    if governance is not None:
+        sections.append(members_section(governance))
+    sections.append(_quorum(network, now))
     if network.status.attempt is not None:
         sections.append(_attempt(network.status.attempt, network.status.message, now))
     sections += [_nodes(network, live, now), _volumes(network), _service(network, now)]
@@ -72,9 +78,10 @@ def _head(network: Network, now: datetime) -> RenderableType:
     age = since(status.phase_since, now)
     line = Text.assemble(
         (network.name, "head"),
-        (f"  in namespace {network.namespace}  ", "dim"),
+        "  ",
         (word, style),
-        (f"  for {age}" if age else "", "dim"),
+        (f" for {age}" if age else "", "dim"),
+        (f"  in namespace {network.namespace}", "dim"),
     )
     return Group(line, Text(shorten(status.message)))
 
@@ -87,12 +94,7 @@ def _next(network: Network, flags: Sequence[str]) -> RenderableType:
 
 
 def _commands(commands: Sequence[tuple[str, str]]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(overflow="fold")
-    grid.add_column(style="dim", overflow="fold")
-    for command, purpose in commands:
-        grid.add_row(Text(command, style="command"), purpose)
-    return Padding(grid, (0, 0, 0, 2))
+    return Commands(tuple(commands))
 
 
 def _quorum(network: Network, now: datetime) -> RenderableType:
@@ -128,7 +130,7 @@ def _attempt(attempt: Attempt, said: str, now: datetime) -> RenderableType:
     return titled(f"Recovery attempt {attempt.number}", *parts)
 
 
-def _candidates(attempt: Attempt, now: datetime) -> Table:
+def _candidates(attempt: Attempt, now: datetime) -> RenderableType:
     table = new_table("", "volume", "result", "TxID", "candidate")
     chosen = attempt.winner.volume if attempt.winner is not None else None
     for candidate in attempt.candidates:
@@ -140,9 +142,8 @@ def _candidates(attempt: Attempt, now: datetime) -> Table:
             candidate.tx_id or "–",
             Text.assemble(candidate.node or "–", ("  chosen" if won else "", "good")),
         )
-        if candidate.detail:
-            table.add_row("", Text(f"  {shorten(candidate.detail)}", style="dim"))
-    return table
+    details = [(c.volume, c.detail) for c in attempt.candidates if c.detail]
+    return Group(table, *(Text(f"{volume}: {shorten(detail)}", style="dim") for volume, detail in details))
 
 
 def _result(candidate: Candidate, now: datetime) -> Text:

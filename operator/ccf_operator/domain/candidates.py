@@ -155,8 +155,19 @@ def judge_recovered_since(
     return None
 
 
+def _last_words(message: str | None) -> str:
+    """What a container said of its end: of the report of `stage` the error alone."""
+    if not message:
+        return ""
+    try:
+        error = json.loads(message)["error"]
+    except (ValueError, KeyError, TypeError):
+        return f": {message[-200:]}"
+    return f": {error}"
+
+
 def _judge_end(ended: Ended) -> Judgement:
-    said = f": {ended.message[-200:]}" if ended.message else ""
+    said = _last_words(ended.message)
     if ended.evidence is EndEvidence.NEVER_STARTED and ended.reason == STAGE_FAILED:
         if ended.exit_code == STAGE_EMPTY:
             return Judgement(CandidateResult.EMPTY, "the volume holds no ledger")

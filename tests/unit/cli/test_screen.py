@@ -15,7 +15,7 @@ from unit.cli.phases import SCENES, Scene, scene
 def shown(seen: Scene, width: int = 80, *flags: str) -> str:
     out = plain(width)
     with out.capture() as captured:
-        out.print(screen(seen.network, seen.live, seen.now, flags))
+        out.print(screen(seen.network, seen.live, seen.now, flags), crop=False)
     return captured.get()
 
 
@@ -83,6 +83,12 @@ def test_members_are_told_the_command_with_the_flags_that_find_the_network() -> 
     text = shown(scene(phases.awaiting_members()), 160, "--namespace", "consortium")
     assert "the members" in text
     assert "kubectl ccf open bank --namespace consortium" in text
+
+
+def test_commands_are_whole_however_long_the_flags_are() -> None:
+    flags = ("--namespace", "x" * 63, "--context", "y" * 40)
+    lines = [line.strip() for line in shown(scene(phases.awaiting_members()), 80, *flags).splitlines()]
+    assert f"kubectl ccf open bank {' '.join(flags)}" in lines
 
 
 def test_on_call_is_told_how_to_go_on_where_approval_is_awaited() -> None:

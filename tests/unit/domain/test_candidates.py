@@ -132,6 +132,14 @@ def test_a_node_that_gave_up_on_its_ledger_speaks_of_damage(code: int) -> None:
     assert "Could not open" in found.detail
 
 
+def test_of_the_report_of_stage_people_are_told_the_error_alone() -> None:
+    report = json.dumps({"version": 1, "outcome": "Missing", "error": "no directory gen-0/ledger", "survey": None})
+    ended = ended_with(4, EndEvidence.NEVER_STARTED, reason=STAGE_FAILED, message=report)
+    found = judged(ended=ended)
+    assert found is not None
+    assert found.detail == "a generation of its ledger is missing: no directory gen-0/ledger"
+
+
 @pytest.mark.parametrize("code", [0, 137, 143, 255])
 def test_a_node_that_was_ended_says_nothing_of_its_ledger_and_is_tried_again(code: int) -> None:
     found = judged(ended=ended_with(code))

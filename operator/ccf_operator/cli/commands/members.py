@@ -14,11 +14,10 @@ from rich.text import Text
 
 from ccf_operator.ccf import messages
 from ccf_operator.ccf.messages import Action
-from ccf_operator.cli import asking, business, roster
-from ccf_operator.cli.business import Proposed
+from ccf_operator.cli import asking, business, governance_view, roster
 from ccf_operator.cli.desk import Desk, desk
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.governance_view import Ballots
 from ccf_operator.cli.identity import load_certificate, load_member, read, read_share
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.options import (
@@ -37,6 +36,7 @@ from ccf_operator.cli.options import (
 )
 from ccf_operator.cli.output import say, table, titled, write
 from ccf_operator.cli.reach import Way
+from ccf_operator.cli.roster import Person
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
 
@@ -127,39 +127,26 @@ async def proposals(
     """List open proposals: what each would do, and whose votes are in and missing."""
     async with _at(kubectl, name, node, reach, known_service) as at:
         at.insist()
-        listed = [one for one in await business.proposals(at) if every or one.state == "Open"]
-        people = await roster.members(kubectl, at)
-        voted = {one.proposal_id: await roster.voters(at, one.proposal_id, people) for one in listed}
+        seen = await governance_view.look(kubectl, at, *([] if every else ["Open"]))
     if output is not Format.TEXT:
-        write([_document(one, voted[one.proposal_id], people) for one in listed], output)
+        write([_document(one, seen.people) for one in seen.ballots], output)
         return
     out = console()
-    if not listed:
+    if not seen.ballots:
         out.print("no proposal is open" if not every else "no proposals")
-    for one in listed:
-        say(out, _shown(at, one, voted[one.proposal_id], people))
+    for one in seen.ballots:
+        say(out, governance_view.proposal_section(one, seen.people, business.names(at), at.expected))
 
 
-def _shown(at: Desk, one: Proposed, voted: Sequence[str], people: Sequence[roster.Person]) -> Any:
-    known = {person.member_id: person.name for person in people} | business.names(at)
-    lines = [Text(f"- {line}") for line in explain_all(one.actions, known)]
-    missing = [p.name for p in people if p.status == "Active" and p.member_id not in voted]
-    state = [f"by {known.get(one.proposer, one.proposer[:8])}", f"voted: {roster.named(voted, people) or 'nobody'}"]
-    if one.state == "Open":
-        state.append(f"not yet: {', '.join(missing) or 'nobody'}")
-    if problem := opening_problem(one.actions, at.expected):
-        lines.append(Text(f"✗ {problem}", style="bad"))
-    return titled(f"{one.proposal_id}  {one.state}", *lines, Text(" · ".join(state), style="dim"))
-
-
-def _document(one: Proposed, voted: Sequence[str], people: Sequence[roster.Person]) -> dict[str, Any]:
+def _document(ballots: Ballots, people: Sequence[Person]) -> dict[str, Any]:
+    one = ballots.proposal
     return {
         "proposalId": one.proposal_id,
         "proposerId": one.proposer,
         "state": one.state,
         "actions": list(one.actions),
-        "voted": list(voted),
-        "missing": [p.member_id for p in people if p.status == "Active" and p.member_id not in voted],
+        "voted": list(ballots.voted),
+        "missing": [person.member_id for person in ballots.missing(people)],
     }
 
 

@@ -52,7 +52,7 @@ async def plan(kubectl: Kubectl, name: NetworkName, output: Output = Format.TEXT
     network = await load(kubectl, name)
     made = recovery_plan.plan(network, kubectl.flags)
     if output is Format.TEXT:
-        console().print(recovery_plan.render(network, made, datetime.now(UTC)))
+        console().print(recovery_plan.render(network, made, datetime.now(UTC)), crop=False)
         return
     choices = [{"command": command, "effect": effect} for command, effect in made.choices]
     write({**asdict(made), "choices": choices} | {"possibleLoss": list(made.possible_loss)}, output)
@@ -168,7 +168,7 @@ async def _decide(
         print(text, end="")
         return
     out = console()
-    out.print(recovery_plan.render(network, recovery_plan.plan(network, kubectl.flags), datetime.now(UTC)))
+    out.print(recovery_plan.render(network, recovery_plan.plan(network, kubectl.flags), datetime.now(UTC)), crop=False)
     say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
     _confirm(assured)
     await _write(kubectl.within(network.namespace), manifest)

@@ -143,7 +143,7 @@ def _lean(raw: Any) -> Any:
 def _as_text(what: RenderableType) -> str:
     out = plain()
     with out.capture() as captured:
-        out.print(what)
+        out.print(what, crop=False)
     return captured.get()
 
 

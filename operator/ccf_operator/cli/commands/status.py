@@ -6,20 +6,26 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 
+from ccf_operator.api.status import Phase
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.cli.desk import sit_down
 from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.governance_view import Governance, glance
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.live import ask_nodes
 from ccf_operator.cli.network import Network, load
 from ccf_operator.cli.options import Format, NetworkName, Output, Reach, on_cluster
 from ccf_operator.cli.output import write
-from ccf_operator.cli.reach import Way, ways
+from ccf_operator.cli.reach import Way, Ways, ways
 from ccf_operator.cli.screen import screen
+from ccf_operator.cli.service import expected_service
 from ccf_operator.cli.terminal import complaints, console
 
 EVERY = 2.0
@@ -27,6 +33,15 @@ EVERY = 2.0
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no node: show what the operator has written.")]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look: what Kubernetes knows, what the nodes say, and of a service that waits for members what these did."""
+
+    network: Network
+    live: Mapping[str, NodeAnswers] = field(default_factory=dict)
+    governance: Governance | None = None
 
 
 @on_cluster
@@ -42,20 +57,21 @@ async def status(
     network = await load(kubectl, name)
     async with ways(kubectl.within(network.namespace), reach) as open_ways:
 
-        async def live(seen: Network) -> Mapping[str, NodeAnswers]:
-            return {} if offline else await ask_nodes(open_ways, seen)
+        async def look(seen: Network) -> Seen:
+            return Seen(seen) if offline else await _ask(kubectl, open_ways, seen)
 
         if not watch:
-            show(network, await live(network), output, kubectl.flags)
+            show(await look(network), output, kubectl.flags)
             return
         out = console()
         alternate = out.is_terminal and output is Format.TEXT
         with out.screen() if alternate else nullcontext() as full:
             while True:
+                seen = await look(network)
                 if full is not None:
-                    full.update(screen(network, await live(network), datetime.now(UTC), kubectl.flags))
+                    full.update(_drawn(seen, kubectl.flags))
                 else:
-                    show(network, await live(network), output, kubectl.flags)
+                    show(seen, output, kubectl.flags)
                 await asyncio.sleep(EVERY)
                 network = await _look_again(kubectl, network)
 
@@ -72,12 +88,28 @@ async def _look_again(kubectl: Kubectl, before: Network) -> Network:
             await asyncio.sleep(EVERY)
 
 
-def show(network: Network, live: Mapping[str, NodeAnswers], output: Format, flags: Sequence[str]) -> None:
+async def _ask(kubectl: Kubectl, open_ways: Ways, network: Network) -> Seen:
+    live = await ask_nodes(open_ways, network)
+    if network.status.phase not in (Phase.AWAITING_OPEN, Phase.AWAITING_MEMBERS):
+        return Seen(network, live)
+    try:
+        async with sit_down(open_ways, network, expected_service(network), live) as desk:
+            desk.insist()
+            return Seen(network, live, await glance(kubectl, desk))
+    except Failure as failure:
+        return Seen(network, live, Governance(problem=failure.why))
+
+
+def show(seen: Seen, output: Format, flags: Sequence[str]) -> None:
     """Write one look."""
     if output is Format.TEXT:
-        console().print(screen(network, live, datetime.now(UTC), flags))
+        console().print(_drawn(seen, flags), crop=False)
     else:
-        write(document(network, live), output)
+        write(document(seen.network, seen.live), output)
+
+
+def _drawn(seen: Seen, flags: Sequence[str]) -> RenderableType:
+    return screen(seen.network, seen.live, datetime.now(UTC), flags, seen.governance)
 
 
 def document(network: Network, live: Mapping[str, NodeAnswers]) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Who the members are, what has been proposed, and whose votes are in and missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ccf_operator.cli import business, roster
+from ccf_operator.cli.business import Proposed
+from ccf_operator.cli.desk import Desk
+from ccf_operator.cli.exits import Failure
+from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.kubectl import Kubectl
+from ccf_operator.cli.output import titled
+from ccf_operator.cli.roster import Person
+from ccf_operator.cli.service import Expected
+from ccf_operator.cli.words import shorten
+
+
+@dataclass(frozen=True)
+class Ballots:
+    """A proposal, and the ids of those who have voted on it."""
+
+    proposal: Proposed
+    voted: tuple[str, ...]
+
+    def missing(self, people: Sequence[Person]) -> list[Person]:
+        """Active members whose votes are not in."""
+        return [one for one in people if one.status == "Active" and one.member_id not in self.voted]
+
+
+@dataclass(frozen=True)
+class Governance:
+    """What members see of one another. `problem`: why nothing is known, empty if all is."""
+
+    people: tuple[Person, ...] = ()
+    threshold: int | None = None
+    ballots: tuple[Ballots, ...] = ()
+    problem: str = ""
+
+
+async def look(kubectl: Kubectl, desk: Desk, *states: str) -> Governance:
+    """The members and the proposals that are in one of these states (none: all). Raises Failure."""
+    people, info, proposals = await asyncio.gather(
+        roster.members(kubectl, desk), desk.get("/gov/service/info"), business.proposals(desk)
+    )
+    wanted = [one for one in proposals if not states or one.state in states]
+    voted = await asyncio.gather(*(roster.voters(desk, one.proposal_id, people) for one in wanted))
+    ballots = tuple(Ballots(one, tuple(ids)) for one, ids in zip(wanted, voted, strict=True))
+    return Governance(tuple(people), (info.get("configuration") or {}).get("recoveryThreshold"), ballots)
+
+
+async def glance(kubectl: Kubectl, desk: Desk) -> Governance:
+    """The same of open proposals; never raises."""
+    try:
+        return await look(kubectl, desk, "Open")
+    except Failure as failure:
+        return Governance(problem=failure.why)
+
+
+def proposal_section(
+    ballots: Ballots, people: Sequence[Person], nodes: dict[str, str], expected: Expected
+) -> RenderableType:
+    """One proposal: what it would do, who made it, whose votes are in and missing."""
+    one = ballots.proposal
+    known = {person.member_id: person.name for person in people} | nodes
+    lines = [Text(f"- {line}") for line in explain_all(one.actions, known)]
+    if problem := opening_problem(one.actions, expected):
+        lines.append(Text(f"✗ {problem}", style="bad"))
+    state = [
+        f"by {known.get(one.proposer, one.proposer[:8])}",
+        f"voted: {roster.named(ballots.voted, people) or 'nobody'}",
+    ]
+    if one.state == "Open":
+        state.append(f"not yet: {', '.join(person.name for person in ballots.missing(people)) or 'nobody'}")
+    return titled(f"{one.proposal_id}  {one.state}", *lines, Text(" · ".join(state), style="dim"))
+
+
+def members_section(governance: Governance) -> RenderableType:
+    """Who has acted and who has not, in a few lines."""
+    if governance.problem:
+        return titled("Members", Text(f"not known: {shorten(governance.problem)}", style="dim"))
+    people = governance.people
+    active = [one for one in people if one.status == "Active"]
+    needed = f"; {governance.threshold} recovery shares are needed" if governance.threshold else ""
+    lines = [Text(f"{len(active)} of {len(people)} are active{needed}")]
+    if others := [one.name for one in people if one.status != "Active"]:
+        lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(others)))
+    for ballots in governance.ballots:
+        one = ballots.proposal
+        what = "; ".join(explain_all(one.actions, {}))
+        voted = roster.named(ballots.voted, people) or "nobody"
+        missing = ", ".join(person.name for person in ballots.missing(people)) or "nobody"
+        lines.append(Text.assemble((f"proposal {one.proposal_id[:8]}… ", "ask"), what))
+        lines.append(Text.assemble(("  voted: ", "dim"), voted, ("  not yet: ", "dim"), missing))
+    return titled("Members", *lines)

@@ -17,7 +17,7 @@ from e2e.bench.recorder import Recorder
 from e2e.bench.result import Run, Who, table
 from e2e.bench.scene import Scene
 from e2e.harness.environment import Environment, NotReady, prepare
-from e2e.harness.kubectl import KubectlFailed
+from e2e.harness.kubectl import Kubectl, KubectlFailed
 from e2e.harness.network import Network
 from e2e.harness.waiting import NeverHappened, eventually
 
@@ -64,15 +64,23 @@ def run(environment: Environment, who: Who) -> Run:
         network.write(5)
         with Recorder(kubectl) as recorder:
             found = _recovered(environment, who, network, recorder)
-            say(f"{who.value}: " + ", ".join(f"{moment.value} {at:.2f}" for moment, at in found.took.items()))
-            return found
     finally:
+        _remove(environment, kubectl)
+    say(f"{who.value}: " + ", ".join(f"{moment.value} {at:.2f}" for moment, at in found.took.items()))
+    return found
+
+
+def _remove(environment: Environment, kubectl: Kubectl) -> None:
+    """Have nothing left of a run, and the operator back; what cannot be done at once is tried again."""
+
+    def gone() -> bool:
         environment.operator.scale(1)
-        kubectl.delete("ccfnetwork", kubectl.names("ccfnetwork"), "--wait=false")
-        kubectl.delete("namespace", [kubectl.namespace], "--wait=false")
-        eventually(
-            "the namespace is gone", lambda: not kubectl.exists("namespace", kubectl.namespace), within=120, every=1
-        )
+        if kubectl.exists("namespace", kubectl.namespace):
+            kubectl.delete("ccfnetwork", kubectl.names("ccfnetwork"), "--wait=false")
+            kubectl.delete("namespace", [kubectl.namespace], "--wait=false")
+        return not kubectl.exists("namespace", kubectl.namespace)
+
+    eventually(f"nothing is left of {kubectl.namespace}", gone, within=180, every=1)
 
 
 def _recovered(environment: Environment, who: Who, network: Network, recorder: Recorder) -> Run:

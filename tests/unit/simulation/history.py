@@ -456,6 +456,17 @@ class History:
             busy = [e for e in plan.effects if not isinstance(e, fx.ApplyServices | fx.ApplyIdentity | _APPLIED)]
             if busy:
                 raise Violation(f"a network at rest is worked upon: {busy}")
+        if self.is_whole():
+            self._check_nothing_is_left_over()
+
+    def _check_nothing_is_left_over(self) -> None:
+        """A network that runs whole has the records, pods and ConfigMaps of its nodes and no others."""
+        nodes = {record.name for record in self.status.nodes}
+        there = {pod.name for pod in self.processes()}
+        if not nodes == there == set(self.cluster.pods) == self.cluster.config_maps:
+            raise Violation(
+                f"left over: {nodes ^ there} {set(self.cluster.pods) ^ there} {self.cluster.config_maps ^ there}"
+            )
 
 
 _APPLIED = fx.ApplyDisruptionBudgets

@@ -210,6 +210,16 @@ class Certificates(ApiModel):
     service_validity_days: int = Field(default=365, ge=1, le=365, description="Days the service certificate is valid.")
 
 
+class ServiceIdentity(ApiModel):
+    """What clients are told of the service, in the ConfigMap `<network>-service-identity`."""
+
+    overlap: Duration | None = Field(
+        default=None,
+        description="How long after a recovery the previous service's certificate stays in bundle.pem: until the next "
+        "recovery if absent, not at all if 0s.",
+    )
+
+
 class Consensus(ApiModel):
     """Times of the consensus protocol, the same on every node."""
 
@@ -349,6 +359,9 @@ class CCFNetworkSpec(ApiModel):
     recovery: Recovery = Field(default_factory=Recovery, description="What is done when the majority is gone for good.")
     certificates: Certificates = Field(
         default_factory=Certificates, description="How long certificates last. Governance renews them."
+    )
+    service_identity: ServiceIdentity = Field(
+        default_factory=ServiceIdentity, description="What clients are told of the service."
     )
     consensus: Consensus = Field(default_factory=Consensus, description="Times of the consensus protocol.")
     ledger: Ledger = Field(default_factory=Ledger, description="The files of the ledger.")

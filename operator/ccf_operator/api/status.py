@@ -187,6 +187,9 @@ class ServiceStatus(StatusModel):
     previous_certificate: str | None = Field(
         default=None, description="PEM of the service certificate before the last recovery."
     )
+    overlap_ended: bool = Field(
+        default=False, description="Whether clients are not told any more to trust the previous certificate, too."
+    )
     recovery_count: int = Field(default=0, description="CCF's own count of recoveries.")
     create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID the service was created at.")
     opened_at: Moment | None = Field(default=None, description="When it was first seen open.")

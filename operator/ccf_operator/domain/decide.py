@@ -13,6 +13,7 @@ from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, A
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.overlap import keep_overlap
 from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.quorum import majority
@@ -56,6 +57,7 @@ def decide(seen: Observation) -> Plan:
     elif not seen.name_taken:
         retry_start(draft)
     view, recovering, governance = _run(draft)
+    keep_overlap(draft)
     if not seen.name_taken:
         want_pods(draft)
         _want_objects(draft)

@@ -12,7 +12,7 @@ from ccf_operator.render.names import NetworkRef
 def identity_config_map(network: NetworkRef, service: ServiceStatus) -> dict[str, Any]:
     """The certificates of the current and the previous service, for clients to mount.
 
-    `bundle.pem` holds both, so that a client that trusts it goes on working through a recovery. Raises ValueError
+    `bundle.pem` holds what is to be trusted: both, unless the overlap after a recovery has ended. Raises ValueError
     while the service has no certificate.
     """
     if not service.certificate:
@@ -22,7 +22,7 @@ def identity_config_map(network: NetworkRef, service: ServiceStatus) -> dict[str
     if service.previous_certificate:
         previous = _ended(service.previous_certificate)
         data["previous_service_cert.pem"] = previous
-        data["bundle.pem"] = current + previous
+        data["bundle.pem"] = current if service.overlap_ended else current + previous
     if service.create_tx_id:
         data["create_txid"] = service.create_tx_id
     if service.public_key:

@@ -150,6 +150,8 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
     shown = " ".join((await at.done("status", "bank")).split())
     assert "3 of 3 are active; 2 recovery shares are needed" in shown
     assert "voted: alice not yet: bob, carol" in shown
+    seen = json.loads(await at.done("status", "bank", "-o", "json"))["governance"]
+    assert (seen["recoveryThreshold"], seen["openProposals"]) == (2, [proposal])
     assert "you have voted" in await at.as_member("alice", "open")
     await at.elsewhere("bob", "open")
     await at.world.running()

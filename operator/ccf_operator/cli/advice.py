@@ -58,7 +58,7 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "One member after the other accepts the recovered service, until a majority has; then recovery members "
             "submit their shares.",
             (
-                (command("open", name), "members: shows what is offered, checks it, asks"),
+                (command("open", name), "members: shows, checks and asks"),
                 (command("submit-share", name), "then recovery members"),
             ),
         )

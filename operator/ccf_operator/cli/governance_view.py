@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -27,6 +28,17 @@ class Ballots:
 
     proposal: Proposed
     voted: tuple[str, ...]
+
+    def document(self, people: Sequence[Person]) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "proposalId": self.proposal.proposal_id,
+            "proposerId": self.proposal.proposer,
+            "state": self.proposal.state,
+            "actions": list(self.proposal.actions),
+            "voted": list(self.voted),
+            "missing": [person.member_id for person in self.missing(people)],
+        }
 
     def missing(self, people: Sequence[Person]) -> list[Person]:
         """Active members whose votes are not in."""

@@ -60,7 +60,7 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
     if status.attempt is None:
         return _without_attempt(network)
     attempt = status.attempt
-    abort = (command("abort"), "ends the attempt, removes what it made; survivors' ledgers stay as they are")
+    abort = (command("abort"), "ends the attempt; ledgers stay")
     if attempt.winner is not None:
         return RecoveryPlan(
             f"The network goes on from {attempt.winner.volume} with {attempt.winner.tx_id}; "
@@ -97,7 +97,7 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
             "by itself as soon as enough of the missing volumes or machines come back; waiting loses nothing.",
             _reasons(attempt),
             tuple(attempt.possible_loss),
-            ((command("approve"), f"recovers {best.tx_id}, whatever is missing from it"), *others, abort),
+            ((command("approve"), f"recovers {best.tx_id}"), *others, abort),
         )
     done = sum(c.result is not None for c in attempt.candidates)
     return RecoveryPlan(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ from ccf_operator.ccf.messages import Action
 from ccf_operator.cli import asking, business, governance_view, roster
 from ccf_operator.cli.desk import Desk, desk
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.governance_view import Ballots
 from ccf_operator.cli.identity import load_certificate, load_member, read, read_share
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.options import (
@@ -36,7 +35,6 @@ from ccf_operator.cli.options import (
 )
 from ccf_operator.cli.output import say, table, titled, write
 from ccf_operator.cli.reach import Way
-from ccf_operator.cli.roster import Person
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
 
@@ -129,25 +127,13 @@ async def proposals(
         at.insist()
         seen = await governance_view.look(kubectl, at, *([] if every else ["Open"]))
     if output is not Format.TEXT:
-        write([_document(one, seen.people) for one in seen.ballots], output)
+        write([one.document(seen.people) for one in seen.ballots], output)
         return
     out = console()
     if not seen.ballots:
         out.print("no proposal is open" if not every else "no proposals")
     for one in seen.ballots:
         say(out, governance_view.proposal_section(one, seen.people, business.names(at), at.expected))
-
-
-def _document(ballots: Ballots, people: Sequence[Person]) -> dict[str, Any]:
-    one = ballots.proposal
-    return {
-        "proposalId": one.proposal_id,
-        "proposerId": one.proposer,
-        "state": one.state,
-        "actions": list(one.actions),
-        "voted": list(ballots.voted),
-        "missing": [person.member_id for person in ballots.missing(people)],
-    }
 
 
 @on_cluster

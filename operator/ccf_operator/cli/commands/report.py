@@ -15,7 +15,7 @@ import typer
 import yaml
 from rich.console import RenderableType
 
-from ccf_operator.cli.commands.status import document
+from ccf_operator.cli.commands.status import Seen, document
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
 from ccf_operator.cli.live import ask_nodes
@@ -87,7 +87,7 @@ async def report(kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Re
     files |= dict(collected)
     async with ways(within, reach) as open_ways:
         live = await ask_nodes(open_ways, network)
-    files["nodes.json"] = json.dumps(document(network, live), indent=1)
+    files["nodes.json"] = json.dumps(document(Seen(network, live)), indent=1)
     files["status.txt"] = _as_text(screen(network, live, datetime.now(UTC)))
     file = out or Path(f"{name}-report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz")
     _archive(file, file.name.partition(".")[0], files)

@@ -105,22 +105,34 @@ def show(seen: Seen, output: Format, flags: Sequence[str]) -> None:
     if output is Format.TEXT:
         console().print(_drawn(seen, flags), crop=False)
     else:
-        write(document(seen.network, seen.live), output)
+        write(document(seen), output)
 
 
 def _drawn(seen: Seen, flags: Sequence[str]) -> RenderableType:
     return screen(seen.network, seen.live, datetime.now(UTC), flags, seen.governance)
 
 
-def document(network: Network, live: Mapping[str, NodeAnswers]) -> dict[str, Any]:
-    """The same for programs: the object's status, and what each node said itself."""
-    return {
+def document(seen: Seen) -> dict[str, Any]:
+    """The same for programs: the object's status, what each node said itself, and what members did."""
+    network = seen.network
+    found = {
         "network": network.name,
         "namespace": network.namespace,
         "uid": network.uid,
         "status": json.loads(network.status.model_dump_json(by_alias=True, exclude_none=True)),
-        "nodes": {name: _answers(answers) for name, answers in sorted(live.items())},
+        "nodes": {name: _answers(answers) for name, answers in sorted(seen.live.items())},
         "strangers": sorted(pod.name for pod in network.strangers),
+    }
+    return found if seen.governance is None else {**found, "governance": _governance(seen.governance)}
+
+
+def _governance(governance: Governance) -> dict[str, Any]:
+    if governance.problem:
+        return {"problem": governance.problem}
+    return {
+        "recoveryThreshold": governance.threshold,
+        "members": [person.document() for person in governance.people],
+        "openProposals": [ballots.document(governance.people) for ballots in governance.ballots],
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from e2e.harness.consortium import patiently
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually
@@ -22,6 +24,7 @@ def test_the_winner_killed_before_the_vote_is_not_a_new_loss(network: NewNetwork
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_winner_killed_right_after_the_last_share(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])
@@ -54,6 +57,7 @@ def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) 
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_a_whole_recovering_network_killed_is_recovered_from_the_last_open_service(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])
@@ -69,6 +73,7 @@ def test_a_whole_recovering_network_killed_is_recovered_from_the_last_open_servi
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_a_joiner_that_dies_is_replaced(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])
@@ -81,6 +86,7 @@ def test_a_joiner_that_dies_is_replaced(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_members_that_take_their_time_find_all_as_it_was(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
 
@@ -63,6 +65,7 @@ def test_two_operators_at_once_do_no_harm(network: NewNetwork, operator: Operato
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_operator_killed_while_a_network_is_made_finishes_it(network: NewNetwork, operator: Operator) -> None:
     bank = network()
     bank.create()

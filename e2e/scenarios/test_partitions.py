@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
 
@@ -26,6 +28,7 @@ def test_an_isolated_primary_is_replaced_and_taken_back(network: NewNetwork) -> 
     assert bank.primary() is not None
 
 
+@pytest.mark.extended
 def test_an_isolated_minority_is_waited_for(network: NewNetwork) -> None:
     bank = network(spec=IMPATIENT).busy()
     before = bank.uids()

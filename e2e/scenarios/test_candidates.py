@@ -1,0 +1,72 @@
+"""Candidates that hang, crash or take their time: none of them holds up the others.
+
+What a candidate does is bent by the spec's `command`, which the pods of a recovery are made from.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from e2e.harness.network import Network
+
+NewNetwork = Callable[..., Network]
+
+HANG = "exec sleep 86400"
+CRASH = "echo terminate called >&2; exit 134"
+SLOW = 'export CCF_SIM_REPLAY_MS=100; exec "$@"'
+"""A real CCF does not know this variable and is as fast as ever."""
+
+
+def test_a_candidate_that_hangs_is_not_waited_for(network: NewNetwork) -> None:
+    bank = network().busy()
+    volume = _lose_all_with_a_bent_candidate(bank, HANG)
+    attempt = bank.wait_for_winner()
+    assert _result(attempt, volume) == "TimedOut"
+    assert attempt["winner"]["volume"] != volume
+    bank.let_members_recover()
+    bank.check_nothing_is_missing()
+
+
+@pytest.mark.extended
+def test_a_candidate_that_crashes_holds_nobody_up(network: NewNetwork) -> None:
+    bank = network().busy()
+    volume = _lose_all_with_a_bent_candidate(bank, CRASH)
+    attempt = bank.wait_for_winner()
+    assert _result(attempt, volume) == "Damaged"
+    assert attempt["winner"]["volume"] != volume
+    bank.let_members_recover()
+    bank.check_nothing_is_missing()
+
+
+@pytest.mark.extended
+def test_a_slow_candidate_that_makes_progress_is_waited_for(network: NewNetwork) -> None:
+    bank = network().busy()
+    bank.write(150)
+    volume = _lose_all_with_a_bent_candidate(bank, SLOW)
+    attempt = bank.wait_for_winner()
+    assert _result(attempt, volume) == "Recovered"
+    bank.let_members_recover()
+    bank.check_nothing_is_missing()
+
+
+def _lose_all_with_a_bent_candidate(bank: Network, script: str) -> str:
+    """Give the spec a command that does something else for the candidate on one volume; that volume."""
+    volume = bank.volume_of(bank.primary())
+    bank.kubectl.apply(bank.manifest(command=_bent(bank, volume, script), recovery={"candidateDeadline": "10s"}))
+    bank.kill(*bank.trusted())
+    return volume
+
+
+def _bent(bank: Network, volume: str, script: str) -> Sequence[str]:
+    command: Sequence[str] = bank.object()["spec"]["command"]
+    ours = f"grep -q '\"Recover\"' /config/config.json && grep -q {shlex.quote(volume)} /config/stage.json"
+    return ["/bin/sh", "-c", f'if {ours}; then {script}; fi; exec "$@"', *command[:1], *command]
+
+
+def _result(attempt: dict[str, Any], volume: str) -> str | None:
+    found: str | None = next(c for c in attempt["candidates"] if c["volume"] == volume).get("result")
+    return found

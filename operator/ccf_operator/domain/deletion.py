@@ -15,6 +15,7 @@ from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
 from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.facts import want_last_facts
 from ccf_operator.domain.observation import MachineView, PodView
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.render.labels import POD_FINALIZER
 
 
@@ -23,7 +24,7 @@ def take_down(draft: Draft) -> None:
     status = draft.status
     if status.phase is not Phase.DELETING:
         status.phase, status.phase_since = Phase.DELETING, draft.now
-    status.reason, status.next_step = "Deleted", ""
+    status.reason, status.next_step = Reason.DELETED.value, ""
     status.message = "ending the nodes; the volumes stay"
     for record in status.nodes:
         record.fit = False

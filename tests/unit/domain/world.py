@@ -35,6 +35,7 @@ from ccf_operator.domain.observation import (
     Terminated,
 )
 from ccf_operator.domain.plan import Plan
+from ccf_operator.domain.reasons import MEANINGS
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import labels, names
 
@@ -43,6 +44,15 @@ UID = "0f1e2d3c-0000-0000-0000-000000000000"
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def assert_told(status: NetworkStatus) -> None:
+    """What holds of every status: its reason is documented, and whoever must act is told what to do."""
+    documented = {(phase, meaning.reason.value) for meaning in MEANINGS for phase in meaning.phases}
+    assert (status.phase, status.reason) in documented
+    said = {condition.type: condition.status for condition in status.conditions}
+    assert not said["Reconciling"] == said["Stalled"] == "True"
+    assert said["Stalled"] == "False" or status.next_step
 
 
 @dataclass
@@ -265,6 +275,7 @@ class World:
     def step(self, crash_after: int | None = None) -> Plan:
         """One look, one decision, its status and its effects; `crash_after` n: the operator dies after n effects."""
         plan = decide(self.observe())
+        assert_told(plan.status)
         self.status = NetworkStatus.model_validate(json.loads(plan.status.model_dump_json(by_alias=True)))
         for number, effect in enumerate(plan.effects):
             if crash_after is not None and number >= crash_after:

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from ccf_operator.ccf import governance, messages
+from ccf_operator.ccf.governance import GovernanceClient
+from ccf_operator.ccf.identity import key_fingerprint
+from ccf_operator.cli import business
+from ccf_operator.cli.business import Proposed
+from ccf_operator.cli.desk import Desk
+from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.governance_view import Ballots, Governance, members_section, proposal_section
+from ccf_operator.cli.roster import Person
+from ccf_operator.cli.service import Check, Expected, Finding
+from ccf_operator.cli.signing import Then, follow_up, outcome
+from ccf_operator.cli.terminal import plain
+from members import generate_operator_member
+from unit.cli import phases
+from unit.cli.phases import scene
+
+OURS, FORK, BEFORE = (generate_operator_member(name).certificate_pem for name in ("ours", "fork", "before"))
+RIGHT = governance.transition_service_to_open(OURS, BEFORE)
+WRONG = governance.transition_service_to_open(FORK, BEFORE)
+PEOPLE = [
+    Person("alice", "a" * 64, "Active", "Participant"),
+    Person("bob", "b" * 64, "Active", "Participant"),
+    Person("carol", "c" * 64, "Accepted", "Participant"),
+]
+
+
+def desk(*checks: Check) -> Desk:
+    """A desk at which nothing is asked."""
+    expected = Expected(OURS, key_fingerprint(OURS), key_fingerprint(BEFORE))
+    seen = scene(phases.awaiting_members())
+    return Desk(seen.network, expected, "bank-0", {}, checks, cast(GovernanceClient, None))
+
+
+def proposed(*actions: messages.Action, state: str = "Open") -> Proposed:
+    return Proposed("1234" * 16, "a" * 64, state, 1, actions)
+
+
+def code(failure: pytest.ExceptionInfo[Failure]) -> Exit:
+    return failure.value.code
+
+
+def test_a_fork_is_neither_proposed_nor_voted_for_but_can_be_voted_against() -> None:
+    with pytest.raises(Failure) as refused:
+        business.propose_actions(desk(), [governance.trigger_snapshot(), WRONG])
+    assert code(refused) is Exit.UNSAFE
+    for source in (messages.YES, "export function vote () { return 1 < 2 }"):
+        with pytest.raises(Failure) as refused:
+            business.vote(desk(), proposed(WRONG), "b" * 64, source, "a vote for")
+        assert code(refused) is Exit.UNSAFE
+    assert business.vote(desk(), proposed(WRONG), "b" * 64, messages.NO, "a vote against").request.type == "ballot"
+    assert business.vote(desk(), proposed(RIGHT), "b" * 64, messages.YES, "a vote for").request.type == "ballot"
+
+
+def test_nothing_is_signed_where_a_check_failed() -> None:
+    desk(Check(Finding.GOOD, "fine"), Check(Finding.DOUBT, "beside")).insist()
+    with pytest.raises(Failure, match="another key") as refused:
+        desk(Check(Finding.GOOD, "fine"), Check(Finding.BAD, "another key")).insist()
+    assert code(refused) is Exit.UNSAFE
+
+
+def test_decided_proposals_take_no_votes_and_only_ones_own_are_withdrawn() -> None:
+    with pytest.raises(Failure) as refused:
+        business.vote(desk(), proposed(RIGHT, state="Accepted"), "b" * 64, messages.YES, "")
+    assert code(refused) is Exit.NOT_NOW
+    with pytest.raises(Failure) as refused:
+        business.withdraw(desk(), proposed(RIGHT), "b" * 64)
+    assert code(refused) is Exit.REFUSED
+    made = business.withdraw(desk(), proposed(RIGHT), "a" * 64)
+    assert made.request.proposal_id == "1234" * 16
+
+
+def test_what_follows_rests_on_the_answer() -> None:
+    reply = {"proposalId": "ab", "proposalState": "Open", "ballotCount": 0}
+    ballot = follow_up(Then.VOTE_YES, "m" * 64, reply, 7)
+    assert ballot is not None
+    assert (ballot.type, ballot.proposal_id, ballot.created_at) == ("ballot", "ab", 7)
+    assert follow_up(Then.VOTE_YES, "m" * 64, {**reply, "proposalState": "Accepted"}, 7) is None
+    assert follow_up(Then.NOTHING, "m" * 64, reply, 7) is None
+    digest = follow_up(Then.ACKNOWLEDGE, "m" * 64, {"stateDigest": "d1"}, 7)
+    assert digest is not None
+    assert b"d1" in digest.payload
+    assert follow_up(Then.ACKNOWLEDGE, "m" * 64, None, 7) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ({"proposalId": "ab", "proposalState": "Accepted", "ballotCount": 2}, "accepted and applied"),
+        ({"proposalId": "ab", "proposalState": "Open", "ballotCount": 1}, "1 ballot in: it waits"),
+        ({"proposalId": "ab", "proposalState": "Dropped", "ballotCount": 3}, "Dropped, 3 ballots"),
+    ],
+)
+def test_what_became_of_a_ballot(reply: dict[str, object], said: str) -> None:
+    assert said in outcome(messages.ballot("m" * 64, "ab", messages.YES, 7), reply)
+
+
+def text(what: object) -> str:
+    out = plain(80)
+    with out.capture() as captured:
+        out.print(what)
+    return captured.get()
+
+
+def test_who_has_acted_and_who_has_not() -> None:
+    ballots = Ballots(proposed(governance.remove_node("ab" * 32)), ("a" * 64,))
+    shown = text(members_section(Governance(tuple(PEOPLE), 2, (ballots,))))
+    assert "2 of 3 are active; 2 recovery shares are needed" in shown
+    assert "not active yet: carol" in shown
+    assert "voted: alice  not yet: bob" in shown
+    assert "carol" not in shown.partition("voted")[2]
+
+
+def test_what_is_not_known_is_said_to_be_so() -> None:
+    assert "not known: no node answered" in text(members_section(Governance(problem="no node answered")))
+
+
+def test_a_proposal_that_would_open_a_fork_is_marked() -> None:
+    ballots = Ballots(proposed(WRONG), ())
+    assert "a fork" in text(proposal_section(ballots, PEOPLE, {}, desk().expected))
+    assert "a fork" not in text(proposal_section(Ballots(proposed(RIGHT), ()), PEOPLE, {}, desk().expected))

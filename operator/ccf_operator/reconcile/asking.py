@@ -92,7 +92,7 @@ class Asking:
         self._talkers &= nodes
         now = asyncio.get_running_loop().time()
         for node, asked in list(self._asked.items()):
-            too_old = asked.done() and now - self._answered_at[node] > ASK_SECONDS
+            too_old = asked.done() and now - self._answered_at.get(node, now) > ASK_SECONDS
             if node not in nodes or too_old:
                 self._asked.pop(node).cancel()
         self._answered_at = {node: at for node, at in self._answered_at.items() if node in nodes}

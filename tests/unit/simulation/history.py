@@ -14,6 +14,7 @@ from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.txid import TxID
+from unit.domain.world import assert_told
 from unit.simulation.ccf_model import (
     OPEN,
     OPENING,
@@ -103,6 +104,7 @@ class History:
     def look(self, *, stop_after: int | None = None, lost_update: bool = False) -> Plan:
         """One look of the operator; it may die after some effects, or find that another has written the status."""
         plan = decide(self.observe())
+        assert_told(plan.status)
         self.asked += 1
         if not lost_update:
             self.status = NetworkStatus.model_validate(json.loads(plan.status.model_dump_json(by_alias=True)))

@@ -1,0 +1,98 @@
+"""Recovered from ledgers alone: the claims say nothing of them, or another hand has made them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.harness.network import Network
+from e2e.harness.waiting import eventually
+
+NewNetwork = Callable[..., Network]
+
+FOREIGN = Path(__file__).parents[2] / "tests" / "fixtures" / "ccf" / "ledgers"
+"""Ledgers that real CCF nodes have written, with what each recovers to."""
+
+
+def test_volumes_whose_claims_say_nothing_are_read(network: NewNetwork) -> None:
+    bank = network().busy()
+    bank.writer.wait_for_more()
+    certificate = bank.identity()["service_cert.pem"]
+    _delete(bank)
+    for volume in bank.volumes():
+        bank.kubectl.run("annotate", "pvc", volume, "ccf.dev/recovery-")
+    bank.create()
+    found = _found(bank, "all volumes are read", lambda volumes: all(v.get("service") for v in volumes))
+    _decide(bank, "Adopt", found)
+    bank.wait_for("a person is asked: who the members were is not known", lambda s: s["reason"] == "ApprovalRequired")
+    bank.approve_as_told()
+    bank.let_members_recover()
+    assert bank.identity()["previous_service_cert.pem"] == certificate
+    bank.check_nothing_is_missing()
+
+
+@pytest.mark.parametrize("which", ["lagging", "divergent"])
+def test_ledgers_that_another_hand_made_are_recovered_as_real_ccf_does(network: NewNetwork, which: str) -> None:
+    bank = network()
+    bank.create()
+    bank.wait_for_phase("AwaitingOpen")
+    _delete(bank)
+    told = json.loads((FOREIGN / which / "facts.json").read_text())["recovered"]
+    source = dict(zip(sorted(bank.volumes()), sorted(told), strict=True))
+    for volume, node in source.items():
+        _put(bank, volume, FOREIGN / which / node / "ledger")
+        _annotate(bank, volume, {"serviceCertificate": (FOREIGN / which / "previous_service_cert.pem").read_text()})
+    bank.create()
+    _decide(bank, "Adopt", _found(bank, "all volumes are found", lambda volumes: len(volumes) == len(source)))
+    blocked = bank.wait_for("a person is asked", lambda s: s["reason"] == "ApprovalRequired")
+    recovered = {source[c["volume"]]: c.get("txID") for c in blocked["attempt"]["candidates"]}
+    assert recovered == {node: facts["transaction_id"] for node, facts in told.items()}
+    assert bool(blocked["attempt"]["forks"]) == (which == "divergent")
+    bank.approve_as_told()
+    winner = bank.wait_for_winner()["winner"]
+    assert winner["txID"] == max(recovered.values(), key=_tx_id)
+    bank.wait_for_phase("AwaitingMembers")
+
+
+def _delete(bank: Network) -> None:
+    bank.kubectl.delete("ccfnetwork", [bank.name])
+    eventually("its pods are gone", lambda: not bank.pods(), within=60)
+
+
+def _found(bank: Network, what: str, check: Callable[[list[dict[str, Any]]], bool]) -> dict[str, Any]:
+    def checked(status: dict[str, Any]) -> bool:
+        return status.get("reason") == "VolumesFound" and check(status["found"]["volumes"])
+
+    found: dict[str, Any] = bank.wait_for(what, checked)["found"]
+    return found
+
+
+def _decide(bank: Network, action: str, found: dict[str, Any]) -> None:
+    answer = bank.decide(action, found["token"])["status"]
+    assert answer["state"] == "Applied", answer
+
+
+def _put(bank: Network, volume: str, ledger: Path) -> None:
+    """Replace the ledger on a volume, owned as the one before."""
+    there = bank.setting.faults.volume_path(bank.kubectl, volume) / "gen-0" / "ledger"
+    owner = there.stat()
+    for file in there.iterdir():
+        file.unlink()
+    for file in ledger.iterdir():
+        copied = shutil.copyfile(file, there / file.name)
+        os.chown(copied, owner.st_uid, owner.st_gid)
+
+
+def _annotate(bank: Network, volume: str, facts: dict[str, Any]) -> None:
+    bank.kubectl.run("annotate", "--overwrite", "pvc", volume, f"ccf.dev/recovery={json.dumps(facts)}")
+
+
+def _tx_id(text: str) -> tuple[int, int]:
+    view, seqno = text.split(".")
+    return int(view), int(seqno)

@@ -165,6 +165,12 @@ def _choose(network: Network, live: Mapping[str, NodeAnswers], node: str | None)
 
 def _named(network: Network, live: Mapping[str, NodeAnswers], node: str) -> Pod:
     answers = live.get(node)
+    if answers is not None and answers.impostor:
+        raise Failure(
+            Exit.UNSAFE,
+            f"{node} is not the node that the operator knows: {answers.problem}",
+            "sign nothing for it, and tell whoever runs the cluster",
+        )
     if answers is None or answers.node_id is None:
         raise _unreachable(f"{node}: {answers.problem if answers is not None else 'its pod does not run'}")
     return network.pods[node]

@@ -16,15 +16,19 @@ ANSWER_TIMEOUT = 4.0
 
 async def ask_pod(ways: Ways, pod: Pod, expected_node_id: str | None) -> NodeAnswers:
     """The answers of the node in a pod; never raises: `problem` says what is missing."""
+    answers = await _ask(ways, pod, expected_node_id)
+    if not answers.reached and await ways.give_up(pod):
+        return await _ask(ways, pod, expected_node_id)
+    return answers
+
+
+async def _ask(ways: Ways, pod: Pod, expected_node_id: str | None) -> NodeAnswers:
     try:
         address = await ways.to(pod, OPERATOR_PORT)
     except NoWay as error:
         return NodeAnswers(problem=str(error))
     host, _, port = address.rpartition(":")
-    answers = await ask(host.strip("[]"), int(port), expected_node_id=expected_node_id, timeout=ANSWER_TIMEOUT)
-    if not answers.reached:
-        ways.forget(pod)
-    return answers
+    return await ask(host.strip("[]"), int(port), expected_node_id=expected_node_id, timeout=ANSWER_TIMEOUT)
 
 
 async def ask_nodes(ways: Ways, network: Network) -> Mapping[str, NodeAnswers]:

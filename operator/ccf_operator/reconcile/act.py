@@ -79,23 +79,26 @@ class Actor:
     async def act(
         self, effects: tuple[Effect, ...], raw: Raw, observation: Observation, status: NetworkStatus
     ) -> list[Failure]:
-        """Do all of `effects`, side by side but for what must come first; those that failed, in their order.
+        """Do all of `effects`, what is urgent first and side by side, the rest in its order; what failed.
 
         `raw` is the network object and `status` its status as last written.
         """
-        failures: dict[int, Failure] = {}
+        failures: list[Failure] = []
 
-        async def attempt(number: int, effect: Effect) -> None:
+        async def attempt(effect: Effect) -> None:
             failure = await self._attempt(effect, raw, observation, status)
             if failure is not None:
-                failures[number] = failure
+                failures.append(failure)
 
-        for turn in sorted({_turn(effect) for effect in effects}):
+        volumes, pods, rest = _in_turns(effects)
+        for urgent in (volumes, pods):
             async with asyncio.TaskGroup() as tasks:
-                for number, effect in enumerate(effects):
-                    if _turn(effect) == turn:
-                        tasks.create_task(attempt(number, effect))
-        return [failures[number] for number in sorted(failures)]
+                for effect in urgent:
+                    tasks.create_task(attempt(effect))
+        # One after the other, for nobody waits for them, but kubelets and the scheduler now wait for the API server.
+        for effect in rest:
+            await attempt(effect)
+        return failures
 
     async def names_taken(self) -> tuple[str, ...]:
         """Objects, as `Kind name`, that still bear a name we need and still belong to someone else.
@@ -225,16 +228,12 @@ class Actor:
         return "removed"
 
 
-def _turn(effect: Effect) -> int:
-    """What is urgent goes before what only tells of it; a pod follows its volume, and the end everything."""
-    match effect:
-        case CreateVolume():
-            return 0
-        case CreateNode() | DeletePod():
-            return 1
-        case RemoveFinalizer():
-            return 3
-    return 2
+def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], list[Effect]]:
+    """Volumes; the pods on them, made and ended; and what only tells or tidies up, with the end of all at its end."""
+    volumes = [effect for effect in effects if isinstance(effect, CreateVolume)]
+    pods = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
+    rest = [effect for effect in effects if not isinstance(effect, CreateVolume | CreateNode | DeletePod)]
+    return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, RemoveFinalizer))
 
 
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:

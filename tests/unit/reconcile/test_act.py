@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from ccf_operator.domain.effects import (
+    ApplyServices,
+    CreateNode,
+    CreateVolume,
+    DeletePod,
+    Effect,
+    LabelPod,
+    RemoveFinalizer,
+    Report,
+)
+from ccf_operator.reconcile.act import _in_turns
+
+TELL, LABEL, APPLY = Report("Lost", "it is lost"), LabelPod("a", "1", ()), ApplyServices()
+
+
+def test_pods_come_before_what_only_tells_and_after_their_volumes() -> None:
+    effects: tuple[Effect, ...] = (TELL, CreateNode("a"), LABEL, DeletePod("b", "2"), CreateVolume("v"), APPLY)
+    assert _in_turns(effects) == ([CreateVolume("v")], [CreateNode("a"), DeletePod("b", "2")], [TELL, LABEL, APPLY])
+
+
+def test_a_network_is_let_go_when_all_else_is_done() -> None:
+    assert _in_turns((RemoveFinalizer(), TELL, LABEL))[2] == [TELL, LABEL, RemoveFinalizer()]

@@ -230,8 +230,8 @@ class Actor:
 
 def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], list[Effect]]:
     """Volumes; the pods on them, made and ended; and what only tells or tidies up, with the end of all at its end."""
-    volumes = [effect for effect in effects if isinstance(effect, CreateVolume)]
-    pods = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
+    volumes: list[Effect] = [effect for effect in effects if isinstance(effect, CreateVolume)]
+    pods: list[Effect] = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
     rest = [effect for effect in effects if not isinstance(effect, CreateVolume | CreateNode | DeletePod)]
     return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, RemoveFinalizer))
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-import os
 import shutil
 import sys
+import threading
 from collections.abc import AsyncIterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import pytest_asyncio
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ccf_operator.ccf.client import ask
+from ccf_operator.cli.app import run
 from ccf_operator.cli.exits import Exit
 from integration.control_plane import ControlPlane
 from integration.world.world import World, living
@@ -45,28 +48,17 @@ class Desk:
     control_plane: ControlPlane
     directory: Path
     people: list[GeneratedMember]
+    """Of the network, in order."""
+    given: dict[str, GeneratedMember]
 
     def file(self, name: str) -> str:
         return str(self.directory / name)
 
     async def ccf(self, *words: str) -> Said:
-        """kubectl ccf, as a program of its own."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "ccf_operator.cli",
-            *words,
-            "--kubeconfig",
-            str(self.control_plane.kubeconfig),
-            "--namespace",
-            self.world.namespace,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "KUBECTL": str(self.control_plane.binaries / "kubectl"), "PYTHONPATH": "operator"},
-        )
-        out, err = await process.communicate()
-        return Said(process.returncode or 0, out.decode(), err.decode())
+        """kubectl ccf, in a thread of this process."""
+        where = ("--kubeconfig", str(self.control_plane.kubeconfig), "--namespace", self.world.namespace)
+        with redirect_stdout(_Routed(sys.stdout)) as out, redirect_stderr(_Routed(sys.stderr)) as err:
+            return await asyncio.to_thread(_run, [*words, *where], out, err)
 
     async def done(self, *words: str) -> str:
         """The same; what it said, having succeeded."""
@@ -98,9 +90,55 @@ class Desk:
         return said
 
     async def open(self) -> None:
-        """The members accept whatever service the operator offers; two of three suffice."""
-        await self.as_member("alice", "open")
-        await self.elsewhere("bob", "open")
+        """The first members accept whatever service the operator offers, as many as it takes."""
+        for one in self.people[: len(self.people) // 2 + 1]:
+            await self.as_member(one.name, "open")
+
+    async def start(self, *names: str, nodes: int = 3, threshold: int = 1) -> None:
+        """A network of these members, which waits to be opened."""
+        self.people += [self.given[name] for name in names]
+        for one in self.people:
+            (self.directory / f"{one.name}_cert.pem").write_text(one.certificate_pem)
+            (self.directory / f"{one.name}_privk.pem").write_text(one.key_pem)
+            (self.directory / f"{one.name}_enc_privk.pem").write_text(one.encryption_key_pem or "")
+        await self.world.operator()
+        await self.world.create(nodes, recoveryThreshold=threshold)
+        await self.world.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")
+
+    async def started_and_open(self, *names: str, nodes: int = 3) -> None:
+        """The same, opened."""
+        await self.start(*names, nodes=nodes)
+        for name in names:
+            await self.as_member(name, "ack")
+        await self.open()
+        await self.world.running(nodes)
+
+
+class _Routed(io.TextIOBase):
+    """A standard stream that keeps what one thread writes apart from everybody else's."""
+
+    def __init__(self, everybody: TextIO) -> None:
+        self.everybody = everybody
+        self.kept: dict[int, io.StringIO] = {}
+
+    def write(self, text: str) -> int:
+        return self.kept.get(threading.get_ident(), self.everybody).write(text)
+
+    def flush(self) -> None:
+        self.everybody.flush()
+
+
+def _run(words: list[str], out: _Routed, err: _Routed) -> Said:
+    me = threading.get_ident()
+    out.kept[me], err.kept[me] = io.StringIO(), io.StringIO()
+    code = run(words)
+    return Said(code, out.kept.pop(me).getvalue(), err.kept.pop(me).getvalue())
+
+
+@pytest.fixture(scope="session")
+def given() -> dict[str, GeneratedMember]:
+    """Members whose keys are made once."""
+    return {name: generate_member(name) for name in NAMES}
 
 
 @pytest_asyncio.fixture
@@ -109,25 +147,21 @@ async def at(
     operator_kubeconfig: Path,
     namespace: str,
     tmp_path: Path,
+    given: dict[str, GeneratedMember],
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Desk]:
-    """A network that waits to be opened by three members, two of whose shares recover it."""
+    """Members at their machines, and no network yet."""
     monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
-    people = [generate_member(name) for name in NAMES]
+    monkeypatch.setenv("KUBECTL", str(control_plane.binaries / "kubectl"))
     keys = tmp_path / "keys"
     keys.mkdir()
-    for one in people:
-        (keys / f"{one.name}_cert.pem").write_text(one.certificate_pem)
-        (keys / f"{one.name}_privk.pem").write_text(one.key_pem)
-        (keys / f"{one.name}_enc_privk.pem").write_text(one.encryption_key_pem or "")
+    people: list[GeneratedMember] = []
     async with living(control_plane, namespace, tmp_path, people) as world:
-        await world.operator()
-        await world.create(recoveryThreshold=2)
-        await world.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")
-        yield Desk(world, control_plane, keys, people)
+        yield Desk(world, control_plane, keys, people, given)
 
 
 async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> None:
+    await at.start(*NAMES, threshold=2)
     assert "kubectl ccf open bank" in await at.done("status", "bank")
     early = await at.ccf("open", "bank", *at.keys("alice"), "--yes")
     assert (early.code, "kubectl ccf ack bank" in early.err) == (Exit.NOT_NOW, True)
@@ -179,10 +213,7 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
 
 
 async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> None:
-    for name in NAMES:
-        await at.as_member(name, "ack")
-    await at.open()
-    await at.world.running()
+    await at.started_and_open(*NAMES, nodes=1)
     before = at.world.certificate()
     file = at.directory / "proposal.json"
     file.write_text(json.dumps({"actions": [{"name": "set_recovery_threshold", "args": {"recovery_threshold": 3}}]}))
@@ -209,10 +240,7 @@ async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> 
 
 
 async def test_a_loss_that_needs_approval_is_explained_approved_and_told_of(at: Desk) -> None:
-    for name in NAMES:
-        await at.as_member(name, "ack")
-    await at.open()
-    await at.world.running()
+    await at.started_and_open("alice")
     not_now = await at.ccf("recovery", "approve", "bank", "--yes")
     assert (not_now.code, "nothing waits for approval" in not_now.err) == (Exit.NOT_NOW, True)
     assert "the quorum holds" in await at.done("recovery", "plan", "bank")
@@ -242,8 +270,7 @@ async def test_a_loss_that_needs_approval_is_explained_approved_and_told_of(at: 
     again = await at.ccf("recovery", "exclude", "bank", at.world.story.attempt["winner"]["volume"], "--yes")
     assert (again.code, "has chosen" in again.err) == (Exit.REFUSED, True)
     await at.open()
-    for name in ("alice", "bob"):
-        await at.as_member(name, "submit-share", "--enc-key", at.file(f"{name}_enc_privk.pem"))
+    await at.as_member("alice", "submit-share", "--enc-key", at.file("alice_enc_privk.pem"))
     await at.world.running()
     told = await at.done("recovery", "history", "bank", "1")
     assert "a test" in told
@@ -251,10 +278,7 @@ async def test_a_loss_that_needs_approval_is_explained_approved_and_told_of(at: 
 
 
 async def test_a_fork_made_by_hand_is_unmasked(at: Desk) -> None:
-    for name in NAMES:
-        await at.as_member(name, "ack")
-    await at.open()
-    await at.world.running()
+    await at.started_and_open("alice")
     at.world.kubelet.kill(*at.world.majority())
     await at.world.members_asked()
     await offer_a_fork(at.world)
@@ -282,10 +306,7 @@ async def test_a_fork_made_by_hand_is_unmasked(at: Desk) -> None:
 
 
 async def test_members_replace_a_dead_node_with_one_command_each(at: Desk) -> None:
-    for name in NAMES:
-        await at.as_member(name, "ack")
-    await at.open()
-    await at.world.running()
+    await at.started_and_open("alice", "bob")
     assert "no node waits" in await at.as_member("alice", "trust")
     victim = at.world.story.nodes(fit=True)[0]["name"]
     at.world.kubelet.kill(victim)

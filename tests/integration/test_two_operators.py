@@ -59,6 +59,7 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
     await world.operator(before=hold)
     await world.open()
     await world.write()
+    await world.at_rest()
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
     await held.wait()
     [name] = [one["name"] for one in world.story.nodes(command="Recover") if one["name"].endswith(f"-{loser}")]
@@ -128,12 +129,12 @@ def writes_status(call: Call) -> bool:
 
 
 def went_on_after_losing(operator: RunningOperator) -> list[str]:
-    """Writes that followed a lost swap without the network having been read again."""
+    """Writes, but for the swap itself, that followed a lost swap without all having been looked at again."""
     wrong, lost = [], False
     for call in operator.proxy.calls:
-        if call.method == "GET" and "/ccfnetworks/" in call.path:
+        if call.method == "GET" and call.path.endswith("/pods") and not call.watches:
             lost = False
-        elif call.writes and lost:
+        elif call.writes and lost and not writes_status(call):
             wrong.append(str(call))
         if writes_status(call):
             lost = call.status == 409

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from integration.world.api import Raw
+import httpx
+
+from ccf_operator.render import labels
+from integration.world.api import Api, ApiError, Raw
 from integration.world.kubelet import Kubelet
+from integration.world.proxy import Call
 from integration.world.story import Story
 
 
@@ -17,6 +21,27 @@ def audit(story: Story, kubelet: Kubelet) -> list[str]:
         *_counters(story.statuses()),
         *_open_services(kubelet),
     ]
+
+
+async def unlicensed(api: Api, network: str, call: Call) -> list[str]:
+    """What is wrong with a pod's creation or deletion: the status must have said so before (DESIGN rule 1).
+
+    Asked before the request is handed on, of the API server itself; `network` is the path of the network object.
+    """
+    if "/pods" not in call.path or call.method not in ("POST", "DELETE"):
+        return []
+    name = call.json["metadata"]["name"] if call.method == "POST" else call.path.rpartition("/")[2]
+    try:
+        found = await api.get(network)
+    except (ApiError, httpx.TransportError):
+        return []  # it is gone, or cannot be asked now
+    status, deleting = found.get("status") or {}, "deletionTimestamp" in found["metadata"]
+    record = next((node for node in status.get("nodes") or [] if node["name"] == name), None)
+    if call.method == "POST":
+        is_node = labels.NODE in call.json["metadata"]["labels"]
+        return [f"{name} was made, but is not in the status"] if is_node and record is None else []
+    stays = record is not None and not (record.get("stop") or record.get("ended") or deleting)
+    return [f"{name} was deleted, but the status says that it stays"] if stays else []
 
 
 def pods_made_twice(story: Story) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from integration.control_plane import ControlPlane
 from integration.manifests import member, minimal
 from integration.world.api import Api
-from integration.world.audit import audit
+from integration.world.audit import audit, unlicensed
 from integration.world.cluster_dns import ClusterDns
 from integration.world.consortium import Consortium, Written
 from integration.world.kubelet import Kubelet
@@ -38,6 +38,8 @@ class World:
     consortium: Consortium
     story: Story
     operators: list[RunningOperator] = field(default_factory=list)
+    unlicensed: list[str] = field(default_factory=list)
+    """What operators were about to do that no status had said before."""
 
     @property
     def path(self) -> str:
@@ -45,8 +47,13 @@ class World:
 
     async def operator(self, *, before: Hook = nothing, after: Hook = nothing) -> RunningOperator:
         """Start an operator; it is ended with the world."""
+
+        async def check_first(call: Call) -> None:
+            self.unlicensed += await unlicensed(self.api, self.path, call)
+            await before(call)
+
         started = await RunningOperator.start(
-            self.control_plane, self.namespace, self.directory, before=before, after=after
+            self.control_plane, self.namespace, self.directory, before=check_first, after=after
         )
         self.operators.append(started)
         return started
@@ -118,6 +125,15 @@ class World:
         [node, *_] = [one["name"] for one in self.story.nodes(fit=True)]
         return await self.consortium.write(self.node(node), self.certificate())
 
+    async def at_rest(self) -> None:
+        """Until the nodes all hold the same ledger, and all of it is committed."""
+        nodes = [self.node(one["name"]) for one in self.story.nodes(fit=True)]
+        async with asyncio.timeout(20):
+            while len({(*node.committed(), *node.store.current) for node in nodes}) > 1 or any(  # noqa: ASYNC110
+                node.committed() != node.store.current for node in nodes
+            ):
+                await asyncio.sleep(0.02)  # what it waits for happens in the nodes
+
     async def nothing_is_missing(self) -> None:
         """All that clients were told is committed is there, from every node that serves them."""
         for one in self.story.nodes(fit=True):
@@ -173,7 +189,7 @@ async def living(
             tasks = [asyncio.create_task(kubelet.run()), asyncio.create_task(story.follow())]
             try:
                 yield world
-                assert not (broken := audit(story, kubelet)), broken
+                assert not (broken := [*audit(story, kubelet), *world.unlicensed]), broken
             finally:
                 for operator in world.operators:
                     await operator.kill()

@@ -10,7 +10,7 @@ import pytest
 from integration.world.api import Api, ApiError
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
-from integration.world.proxy import Call, Severed
+from integration.world.proxy import Call, Refused, Severed
 from integration.world.world import World
 
 
@@ -128,23 +128,30 @@ async def test_an_etcd_that_hangs_in_the_middle_is_waited_for(world: World) -> N
     assert [past["number"] for past in world.story.status["history"]] == [1]
 
 
-async def test_answers_that_are_lost_do_not_make_anything_happen_twice(world: World) -> None:
-    """Of every kind of write the first takes effect, but the operator never hears of it."""
-    seen: set[str] = set()
+async def test_writes_that_are_refused_or_answered_into_the_void_happen_once(world: World) -> None:
+    """Of every kind of write the first fails: it is refused, or it takes effect and the operator never hears of it."""
+    refused: set[str] = set()
+    lost: set[str] = set()
+
+    async def refuse(call: Call) -> None:
+        if call.writes and (what := world.kind_of(call)) not in refused | lost and len(refused) <= len(lost):
+            refused.add(what)
+            raise Refused((429, 500, 503)[len(refused) % 3])
 
     async def lose(call: Call) -> None:
-        if call.writes and call.status < 300 and (what := world.kind_of(call)) not in seen:
-            seen.add(what)
+        if call.writes and call.status < 300 and (what := world.kind_of(call)) not in refused | lost:
+            lost.add(what)
             raise Severed
 
-    await world.operator(after=lose)
+    await world.operator(before=refuse, after=lose)
     await world.open()
     await world.write()
     world.kubelet.kill(*world.majority())
     await world.recovered()
 
     await world.nothing_is_missing()
-    assert len(seen) > 8
+    assert len(refused) > 8
+    assert len(lost) > 8
     assert pods_made_twice(world.story) == []
 
 

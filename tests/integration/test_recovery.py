@@ -34,19 +34,3 @@ async def test_the_ledgers_of_the_lost_service_are_not_touched(world: World) -> 
 
     after = world.files()
     assert {name: after.get(name) for name in before} == before
-
-
-async def test_one_recovery_after_another(world: World) -> None:
-    await world.operator()
-    await world.open()
-    for _ in range(2):
-        await world.write()
-        world.kubelet.kill(*world.majority())
-        await world.recovered()
-    await world.write()
-
-    await world.nothing_is_missing()
-    assert [(past["number"], past["result"]) for past in world.story.status["history"]] == [
-        (2, "Succeeded"),
-        (1, "Succeeded"),
-    ]

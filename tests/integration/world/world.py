@@ -58,6 +58,10 @@ class World:
         self.operators.append(started)
         return started
 
+    def forbidden(self) -> list[str]:
+        """Requests of operators that the rights which the chart gives them do not cover."""
+        return [f"{call} is forbidden" for one in self.operators for call in one.proxy.calls if call.status == 403]
+
     def kind_of(self, call: Call) -> str:
         """What a write does to what, without what differs from one network to the next."""
         body = call.json if call.body else {}
@@ -189,7 +193,7 @@ async def living(
             tasks = [asyncio.create_task(kubelet.run()), asyncio.create_task(story.follow())]
             try:
                 yield world
-                assert not (broken := [*audit(story, kubelet), *world.unlicensed]), broken
+                assert not (broken := [*audit(story, kubelet), *world.unlicensed, *world.forbidden()]), broken
             finally:
                 for operator in world.operators:
                     await operator.kill()

@@ -26,7 +26,7 @@ from ccf_operator.reconcile.parse import Unreadable, is_deleting, to_wire
 from ccf_operator.render import labels
 
 FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 30.0
+LONGEST_BACKOFF = 10.0
 """Seconds to wait after a look that failed; doubled each time."""
 LOOKS_AT_ONCE = 20
 """Looks without a pause, after which one is made all the same: a plan that never settles must not busy the API."""

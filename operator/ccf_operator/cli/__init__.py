@@ -27,5 +27,8 @@ def _insist_on_libraries() -> None:
         import typer  # noqa: F401
         import yaml  # noqa: F401
     except ImportError:
-        print('kubectl-ccf needs typer, rich and PyYAML: pip install "ccf-operator[cli]"', file=sys.stderr)
+        print(
+            'kubectl-ccf needs typer, rich and PyYAML: pip install "ccf-operator[cli]", or ".[cli]" in a clone',
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None

@@ -20,8 +20,8 @@ _INTRODUCTION = """\
 
 Generated from the commands; `make docs` writes it anew.
 
-`kubectl ccf` is a kubectl plugin: install it with `pip install "ccf-operator[cli]"`, so that `kubectl-ccf` is on the
-PATH. It uses kubectl's own configuration, and kubectl itself to reach the cluster; `--kubeconfig`, `--context` and
+`kubectl ccf` is a kubectl plugin: `pip install ".[cli]"` in a clone of this repository puts `kubectl-ccf` on the PATH.
+It uses kubectl's own configuration, and kubectl itself to reach the cluster; `--kubeconfig`, `--context` and
 `--namespace` (`-n`) are kubectl's, and stand **after** the command's name. Pods are reached at their addresses where
 that works, else through `kubectl port-forward`. Where kubectl's completion is set up (`kubectl completion bash`, `zsh`
 or `fish`), it completes `kubectl ccf`, too; `kubectl-ccf --install-completion` installs that of `kubectl-ccf` itself.

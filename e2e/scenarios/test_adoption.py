@@ -1,0 +1,49 @@
+"""A network from its volumes alone: they outlive it, and nothing is started over them nor without a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from e2e.harness.network import Network
+from e2e.harness.waiting import throughout
+
+NewNetwork = Callable[..., Network]
+
+
+def test_a_network_deleted_and_applied_again_is_recovered_from_its_volumes(network: NewNetwork) -> None:
+    bank = network().busy()
+    certificate = bank.identity()["service_cert.pem"]
+    volumes = bank.volumes()
+    found = _delete_and_apply_again(bank)
+    assert found["reason"] == "VolumesFound"
+    throughout("no service is started over them", lambda: not bank.pods(), during=5)
+    answer = bank.decide("Adopt", found["found"]["token"])
+    assert answer["status"]["state"] == "Applied", answer["status"]["message"]
+    bank.let_members_recover()
+    assert bank.identity()["previous_service_cert.pem"] == certificate
+    assert bank.volumes() >= volumes
+    bank.check_nothing_is_missing()
+
+
+@pytest.mark.extended
+def test_volumes_declared_unrelated_are_left_alone(network: NewNetwork) -> None:
+    bank = network(nodes=1).busy()
+    bank.stop()
+    volumes = bank.volumes()
+    found = _delete_and_apply_again(bank)
+    answer = bank.decide("Disown", found["found"]["token"])
+    assert answer["status"]["state"] == "Applied", answer["status"]["message"]
+    bank.wait_for_phase("AwaitingOpen")
+    claims = bank.kubectl.names("pvc")
+    assert claims > volumes
+    used = {v["name"] for v in bank.status()["volumes"]}
+    assert not used & volumes
+
+
+def _delete_and_apply_again(bank: Network) -> dict[str, Any]:
+    bank.kubectl.delete("ccfnetwork", [bank.name], "--timeout=90s")
+    bank.create()
+    return bank.wait_for_phase("Blocked")

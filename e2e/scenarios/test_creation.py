@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from e2e.harness.environment import Environment
 from e2e.harness.kubectl import KubectlFailed
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
@@ -24,7 +25,7 @@ def test_a_manifest_becomes_an_open_service(network: NewNetwork) -> None:
     bank.wait_for("every node serves", lambda s: s["phase"] == "Running" and s["readyNodes"] == "3/3")
     bank.consortium.install_app(bank.door())
     bank.write()
-    assert bank.client.missing(bank.door()) == []
+    assert bank.missing() == []
     status = bank.status()
     assert status["service"]["recoveryCount"] == 0
     assert bank.identity()["recovery_count"] == "0"
@@ -101,3 +102,13 @@ def test_a_missing_config_map_is_named_and_waited_for(network: NewNetwork) -> No
     assert bank.pods() == []
     bank.kubectl.apply(constitution)
     bank.wait_for_phase("AwaitingOpen")
+
+
+@pytest.mark.extended
+def test_the_chart_is_not_uninstalled_while_a_network_exists(network: NewNetwork, environment: Environment) -> None:
+    bank = network(nodes=1).busy()
+    before = bank.uids()
+    assert environment.uninstall() != ""
+    bank.wait_for("the network runs", lambda s: s["phase"] == "Running" and s["readyNodes"] == "1/1")
+    assert bank.uids() == before
+    bank.check_nothing_is_missing()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from e2e.harness.network import Network
-from e2e.harness.waiting import throughout
+from e2e.harness.waiting import eventually, throughout
 
 NewNetwork = Callable[..., Network]
 
@@ -19,8 +19,9 @@ def test_a_network_deleted_and_applied_again_is_recovered_from_its_volumes(netwo
     volumes = bank.volumes()
     found = _delete_and_apply_again(bank)
     assert found["reason"] == "VolumesFound"
+    eventually("the last pods are gone", lambda: not bank.pods(), within=60)
     throughout("no service is started over them", lambda: not bank.pods(), during=5)
-    answer = bank.decide("Adopt", found["found"]["token"])
+    answer = bank.decide("Adopt", bank.status()["found"]["token"])
     assert answer["status"]["state"] == "Applied", answer["status"]["message"]
     bank.let_members_recover()
     assert bank.identity()["previous_service_cert.pem"] == certificate

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from e2e.harness.kubectl import Object
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
@@ -51,7 +49,6 @@ def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -
     _lose_and_recover(bank, lose, behind)
 
 
-@pytest.mark.extended
 def test_a_majority_of_deleted_pods_is_recovered(network: NewNetwork) -> None:
     bank = network().busy()
     victims = bank.trusted()[:2]

@@ -14,11 +14,14 @@ from ccf_operator.render import names
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 """Time between the end of a joiner and the start of the next: doubled with each that fails, up to the longest."""
 
+PLACING = timedelta(seconds=15)
+"""How long a joiner on a used volume may take to get its machine before others no longer wait for that."""
+
 
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
     """Volumes a joiner can write on: every node that ever used them has ended, on a machine that works.
 
-    A candidate that was not chosen and is told to end needs not have ended: a joiner writes a generation of its own,
+    A node that makes way for the winner's network needs not have ended: a joiner writes a generation of its own,
     reads none, and starts where and when the volume lets it. The ledger of a dead node that is still part of the
     configuration is left alone: a recovery may need it. So is a volume last used on a machine that another node holds:
     it may be bound to that machine.
@@ -46,11 +49,10 @@ def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
 
 
 def _makes_way(draft: Draft, record: NodeRecord, attempt: Attempt | None) -> bool:
-    """Whether it is a candidate of this attempt that was not chosen, and that is sure to end soon."""
-    if attempt is None or attempt.winner is None or record.name == attempt.winner.node:
+    """Whether it is told to end because a winner was chosen, and is sure to end soon: its machine works."""
+    if attempt is None or attempt.winner is None or record.stop is None:
         return False
-    loses = record.attempt == attempt.number and record.command is Command.RECOVER and record.stop is not None
-    return loses and (record.machine is None or _works(draft, record.machine.name))
+    return record.machine is None or _works(draft, record.machine.name)
 
 
 def _works(draft: Draft, machine: str) -> bool:
@@ -58,6 +60,23 @@ def _works(draft: Draft, machine: str) -> bool:
         return True
     found = draft.seen.machines.get(machine)
     return found is not None and found.ready and not found.out_of_service
+
+
+def plan_joiners(draft: Draft, count: int, target: NodeRecord, certificate: str, attempt: int | None) -> None:
+    """So many joiners, on used volumes first.
+
+    A new volume goes wherever there is room, so one is made only when the joiners that must follow a used volume have
+    their machines: it could take the one place that such a joiner can go to.
+    """
+    for _ in range(count):
+        if next(free_volumes(draft), None) is None and any(_is_being_placed(draft, r) for r in draft.alive()):
+            return
+        plan_joiner(draft, target, certificate, attempt)
+
+
+def _is_being_placed(draft: Draft, record: NodeRecord) -> bool:
+    follows = record.command is Command.JOIN and record.generation > 0 and record.stop is None
+    return follows and record.machine is None and draft.now - record.planned_at < PLACING
 
 
 def plan_joiner(draft: Draft, target: NodeRecord, certificate: str, attempt: int | None) -> NodeRecord:

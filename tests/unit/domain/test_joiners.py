@@ -4,9 +4,18 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, VolumeRecord
+from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, VolumeRecord, Winner
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.joiners import free_volumes, has_caught_up, may_plan, note_joined, plan_joiner, stop_failed
+from ccf_operator.domain.joiners import (
+    PLACING,
+    free_volumes,
+    has_caught_up,
+    may_plan,
+    note_joined,
+    plan_joiner,
+    plan_joiners,
+    stop_failed,
+)
 from ccf_operator.domain.observation import ContainerView
 from unit.domain.given import (
     answers,
@@ -28,6 +37,16 @@ from unit.domain.given import (
 )
 
 A = record("a", command=Command.START)
+CHOSEN = Winner(
+    node="a",
+    volume="v-a",
+    tx_id="2.20",
+    create_tx_id="4.21",
+    recovery_count=1,
+    service_certificate="PEM",
+    public_key="key",
+    chosen_at=at(0),
+)
 
 
 def free(of: VolumeRecord, *nodes: NodeRecord, **fields: Any) -> bool:
@@ -93,6 +112,29 @@ def test_a_joiner_writes_to_a_new_generation_of_a_free_volume_or_to_a_new_volume
     assert second.volume not in ("v-a", "v-b")
     assert second.generation == 0
     assert first.join_address == "a.bank-nodes.default.svc.cluster.local:8080"
+
+
+def test_a_new_volume_waits_until_joiners_on_used_ones_have_their_machines() -> None:
+    work = draft(status(A, record("b", ended=end()), volumes=[volume("v-a"), volume("v-b")]))
+    plan_joiners(work, 2, A, "PEM", None)
+    assert [r.volume for r in work.status.nodes[2:]] == ["v-b"]
+    work.status.nodes[2].machine = A.machine
+    plan_joiners(work, 1, A, "PEM", None)
+    assert [r.generation for r in work.status.nodes[2:]] == [1, 0]
+
+
+def test_nor_does_it_wait_for_ever() -> None:
+    work = draft(status(A, record("b", ended=end()), volumes=[volume("v-a"), volume("v-b")]))
+    plan_joiners(work, 1, A, "PEM", None)
+    work.status.nodes[2].planned_at = work.now - PLACING
+    plan_joiners(work, 1, A, "PEM", None)
+    assert len(work.status.nodes) == 4
+
+
+def test_whoever_makes_way_for_the_winner_holds_neither_volume_nor_machine() -> None:
+    bystander = record("b", stop="Fenced")
+    assert not free(volume("v-b"), A, bystander, attempt=attempt(candidate("a")))
+    assert free(volume("v-b"), A, bystander, attempt=attempt(candidate("a"), winner=CHOSEN))
 
 
 @pytest.mark.parametrize(("failed", "wait"), [(1, 5), (2, 10), (3, 20), (7, 300), (10**6, 300)])

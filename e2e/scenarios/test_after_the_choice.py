@@ -35,6 +35,7 @@ def test_the_winner_killed_right_after_the_last_share(network: NewNetwork) -> No
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) -> None:
     """CCF cannot leave what follows (CCF facts §8.8): it is said, and a new attempt starts from the same service."""
     bank = network(spec={"ledgerSignatures": {"delay": "3000ms"}}).busy()

@@ -31,6 +31,7 @@ def test_one_volume_left_waits_for_approval_and_then_recovers(network: NewNetwor
     _exactly_the_told_is_lost(bank, before, status["history"][0]["txID"])
 
 
+@pytest.mark.extended
 def test_one_volume_left_behind_the_high_water_mark_loses_what_was_told(
     network: NewNetwork, operator: Operator
 ) -> None:

@@ -21,6 +21,7 @@ SLOW = 'export CCF_SIM_REPLAY_MS=100; exec "$@"'
 """A real CCF does not know this variable and is as fast as ever."""
 
 
+@pytest.mark.extended
 def test_a_candidate_that_hangs_is_not_waited_for(network: NewNetwork) -> None:
     bank = network().busy()
     volume = _lose_all_with_a_bent_candidate(bank, HANG)

@@ -12,6 +12,7 @@ from e2e.harness.operator import Operator
 NewNetwork = Callable[..., Network]
 
 
+@pytest.mark.extended
 def test_a_configuration_that_shrank_unseen(network: NewNetwork, operator: Operator) -> None:
     bank = network().busy()
     primary = bank.primary()

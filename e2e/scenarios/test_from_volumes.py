@@ -20,6 +20,7 @@ FOREIGN = Path(__file__).parents[2] / "tests" / "fixtures" / "ccf" / "ledgers"
 """Ledgers that real CCF nodes have written, with what each recovers to."""
 
 
+@pytest.mark.extended
 def test_volumes_whose_claims_say_nothing_are_read(network: NewNetwork) -> None:
     bank = network().busy()
     bank.writer.wait_for_more()

@@ -24,6 +24,7 @@ def test_all_pods_deleted_at_once(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_spec_edited_in_the_middle_of_a_recovery(network: NewNetwork) -> None:
     bank = network(spec={"pods": {"hostSpread": "Preferred"}}).busy()
     bank.kill(*bank.trusted()[:2])
@@ -51,6 +52,7 @@ def test_recovery_switched_off_and_on_in_the_middle(network: NewNetwork) -> None
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_network_deleted_in_the_middle_of_a_recovery_leaves_its_volumes(network: NewNetwork) -> None:
     bank = network().busy()
     volumes = bank.volumes()

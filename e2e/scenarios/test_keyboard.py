@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from e2e.harness.kubectl import Object
@@ -114,6 +115,7 @@ def _kubeconfig_of_a_member(bank: Network, file: Path) -> Path:
     return file
 
 
+@pytest.mark.extended
 def test_from_nothing_to_open_through_a_loss_that_needs_approval_to_open_again(
     network: NewNetwork, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def test_a_power_cut_of_all_machines_asks_a_person(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_a_power_cut_of_all_machines_whose_disks_are_trusted(network: NewNetwork) -> None:
     bank = network(spec={"recovery": {"trustMachineDisks": True}}).busy()
     bank.setting.faults.power_off("all")

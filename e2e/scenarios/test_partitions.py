@@ -39,6 +39,7 @@ def test_an_isolated_minority_is_waited_for(network: NewNetwork) -> None:
     _whole_again(bank, before)
 
 
+@pytest.mark.extended
 def test_a_majority_cut_into_pieces_is_suspected_and_never_recovered(network: NewNetwork) -> None:
     bank = network(spec=IMPATIENT).busy()
     before = bank.uids()

@@ -24,6 +24,7 @@ from ccf_operator.api.status import (
     ServiceStatus,
     Survey,
     VolumeRecord,
+    Winner,
 )
 from ccf_operator.ccf.answers import (
     Ack,
@@ -310,6 +311,23 @@ def recovered(name: str, tx_id: str, **fields: Any) -> Candidate:
         "survey": survey(tx_id),
     }
     return candidate(name, **{**known, **fields})
+
+
+def crowned(node: str, **fields: Any) -> Winner:
+    """The choice of the candidate on `v-a`, which recovered 2.20."""
+    return Winner(
+        **{
+            "node": node,
+            "volume": "v-a",
+            "tx_id": "2.20",
+            "create_tx_id": "4.21",
+            "recovery_count": 1,
+            "service_certificate": "PEM",
+            "public_key": NEW,
+            "chosen_at": START,
+            **fields,
+        }
+    )
 
 
 def attempt(*candidates: Candidate, members: Iterable[str] = ("a", "b", "c"), **fields: Any) -> Attempt:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from ccf_operator.api.status import AttemptPhase, NetworkStatus, Winner
+from ccf_operator.api.status import AttemptPhase, NetworkStatus
 from ccf_operator.domain.certificates import Expiring, expiring, in_words, renewal
 from ccf_operator.domain.conditions import keep_conditions
 from ccf_operator.domain.draft import Draft
@@ -22,9 +22,9 @@ from unit.domain.given import (
     NEW,
     START,
     answers,
-    at,
     attempt,
     configuration,
+    crowned,
     draft,
     end,
     quorum,
@@ -99,16 +99,7 @@ def test_the_certificate_that_the_primary_shows_counts_not_the_one_on_record() -
 
 
 def test_while_members_are_awaited_it_is_that_of_the_recovered_service() -> None:
-    winner = Winner(
-        node="r-a",
-        volume="v-a",
-        tx_id="2.20",
-        create_tx_id="4.21",
-        recovery_count=1,
-        service_certificate=certificate(START + DAY),
-        public_key=NEW,
-        chosen_at=at(0),
-    )
+    winner = crowned("r-a", service_certificate=certificate(START + DAY))
     network = configuration("r-a").model_copy(update={"service": NEW})
     of = open_until(START + 300 * DAY)
     of.nodes = [record("r-a", attempt=1, certificate_expires_at=START - DAY)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, VolumeRecord, Winner
+from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, VolumeRecord
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joiners import (
     PLACING,
@@ -25,6 +25,7 @@ from unit.domain.given import (
     claim,
     config,
     configuration,
+    crowned,
     draft,
     end,
     machine,
@@ -37,16 +38,7 @@ from unit.domain.given import (
 )
 
 A = record("a", command=Command.START)
-CHOSEN = Winner(
-    node="a",
-    volume="v-a",
-    tx_id="2.20",
-    create_tx_id="4.21",
-    recovery_count=1,
-    service_certificate="PEM",
-    public_key="key",
-    chosen_at=at(0),
-)
+CHOSEN = crowned("a", public_key="key")
 
 
 def free(of: VolumeRecord, *nodes: NodeRecord, **fields: Any) -> bool:

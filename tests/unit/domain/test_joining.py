@@ -15,7 +15,6 @@ from ccf_operator.api.status import (
     JoinFailures,
     NodeRecord,
     Timeline,
-    Winner,
 )
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
@@ -29,6 +28,7 @@ from unit.domain.given import (
     attempt,
     config,
     configuration,
+    crowned,
     draft,
     end,
     machine,
@@ -43,16 +43,7 @@ from unit.domain.given import (
     volume,
 )
 
-CHOSEN = Winner(
-    node="r-a",
-    volume="v-a",
-    tx_id="2.20",
-    create_tx_id="4.21",
-    recovery_count=1,
-    service_certificate=f"PEM {NEW}",
-    public_key=NEW,
-    chosen_at=at(0),
-)
+CHOSEN = crowned("r-a", service_certificate=f"PEM {NEW}")
 
 
 def old(name: str, **fields: Any) -> NodeRecord:

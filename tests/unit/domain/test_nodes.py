@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccf_operator.api.status import Command, EndEvidence, NetworkStatus, NodeRecord, Unsettled, Winner
+from ccf_operator.api.status import Command, EndEvidence, NetworkStatus, NodeRecord, Unsettled
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import (
@@ -20,7 +20,6 @@ from ccf_operator.domain.observation import ContainerView
 from ccf_operator.render import labels
 from unit.domain.given import (
     NEW,
-    START,
     UID,
     answers,
     attempt,
@@ -28,6 +27,7 @@ from unit.domain.given import (
     claim,
     config,
     configuration,
+    crowned,
     draft,
     end,
     ended_container,
@@ -44,16 +44,7 @@ from unit.domain.given import (
 )
 
 A = record("a", command=Command.START)
-CHOSEN = Winner(
-    node="r-a",
-    volume="v-a",
-    tx_id="2.20",
-    create_tx_id="4.21",
-    recovery_count=1,
-    service_certificate="PEM",
-    public_key=NEW,
-    chosen_at=START,
-)
+CHOSEN = crowned("r-a")
 
 
 def look(of: NetworkStatus, after: float = 0, **seen: Any) -> Draft:

@@ -18,7 +18,6 @@ from ccf_operator.api.status import (
     QuorumStatus,
     ServiceStatus,
     Verdict,
-    Winner,
 )
 from ccf_operator.domain.observation import ContainerView
 from ccf_operator.domain.reasons import Reason
@@ -33,6 +32,7 @@ from unit.domain.given import (
     attempt,
     config,
     configuration,
+    crowned,
     draft,
     end,
     inputs,
@@ -204,16 +204,7 @@ def recovering(phase: AttemptPhase, *candidates: Candidate, **fields: Any) -> At
 
 
 def chosen(phase: AttemptPhase, **fields: Any) -> Attempt:
-    winner = Winner(
-        node="r-a",
-        volume="v-a",
-        tx_id="2.20",
-        create_tx_id="4.21",
-        recovery_count=1,
-        service_certificate="PEM",
-        public_key=NEW,
-        chosen_at=at(0),
-    )
+    winner = crowned("r-a")
     return recovering(phase, winner=winner, network=configuration("r-a"), **fields)
 
 

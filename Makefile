@@ -64,8 +64,8 @@ crd: $(STAMP) ## Generate the CRDs from the models
 
 docs: $(STAMP) ## Make the diagram in docs/recovery.md and the pages of commands and conditions from the code
 	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md
-	$(BIN)/python -m ccf_operator.cli.reference docs/cli.md
-	$(BIN)/python -m ccf_operator.domain.reasons_page docs/conditions.md
+	$(BIN)/python -m ccf_operator.cli.reference docs/reference/cli.md
+	$(BIN)/python -m ccf_operator.domain.reasons_page docs/reference/conditions.md
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
--- Health of a CCFNetwork (ccf.dev) for Argo CD. docs/gitops.md says where it goes, docs/conditions.md what it means.
+-- Health of a CCFNetwork (ccf.dev) for Argo CD. docs/how-to/gitops.md says where it goes, docs/reference/conditions.md what it means.
 -- Lua 5.1 without the libraries string and math: what Argo CD offers by default.
 local health = { status = "Progressing", message = "The operator has not looked at it yet" }
 

@@ -94,7 +94,7 @@ def sit_down(bank: Network, keys: Path) -> Keyboard:
 
 def _kubeconfig_of_a_member(bank: Network, file: Path) -> Path:
     """Of a user that has the Role which the documentation gives to members."""
-    [role] = re.findall(r"```yaml\n(.*?kind: Role\n.*?)```", (DOCS / "members.md").read_text(), re.DOTALL)
+    [role] = re.findall(r"```yaml\n(.*?kind: Role\n.*?)```", (DOCS / "how-to" / "members.md").read_text(), re.DOTALL)
     kubectl = bank.kubectl
     account = {"kind": "ServiceAccount", "name": MEMBER, "namespace": kubectl.namespace}
     kubectl.apply(

@@ -1,4 +1,4 @@
-"""The commands of docs/gitops.md, run as they are shown."""
+"""The commands of docs/how-to/gitops.md, run as they are shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from integration.control_plane import ControlPlane
 from integration.manifests import minimal
 from unit.domain.judged import CASES, object_of
 
-PAGE = (REPOSITORY / "docs/gitops.md").read_text()
+PAGE = (REPOSITORY / "docs/how-to/gitops.md").read_text()
 FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = [text for language, text in FENCED if not language]
 Shell = Callable[[str], str]

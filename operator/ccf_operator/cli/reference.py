@@ -1,6 +1,6 @@
 """Writes the reference page of the commands, from the commands themselves.
 
-Run: python -m ccf_operator.cli.reference docs/cli.md
+Run: python -m ccf_operator.cli.reference docs/reference/cli.md
 """
 
 from __future__ import annotations

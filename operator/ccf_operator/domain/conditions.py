@@ -81,7 +81,7 @@ CONDITIONS: tuple[ConditionMeaning, ...] = (
     ),
     ConditionMeaning(
         ConditionType.RECOVERY_IN_PROGRESS,
-        "an attempt to recover is under way; the reason is the step it is in (recovery.md)",
+        "an attempt to recover is under way; the reason is the step it is in ([recovery](../recovery.md))",
         _these(*AttemptPhase, "None"),
     ),
     ConditionMeaning(
@@ -91,7 +91,7 @@ CONDITIONS: tuple[ConditionMeaning, ...] = (
     ),
     ConditionMeaning(
         ConditionType.SERVICE_IDENTITY_CHANGED,
-        "the service was recovered, so that clients need its new certificate (gitops.md says where it is)",
+        "the service was recovered, so that clients need its new certificate ([where it is](../how-to/gitops.md))",
         _these("Recovered", "Original"),
     ),
     ConditionMeaning(

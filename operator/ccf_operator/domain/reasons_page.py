@@ -1,6 +1,6 @@
 """Writes the reference page of phases, conditions and reasons, from the tables.
 
-Run: python -m ccf_operator.domain.reasons_page docs/conditions.md
+Run: python -m ccf_operator.domain.reasons_page docs/reference/conditions.md
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Generated from the code; `make docs` writes it anew.
 `status.nextStep` what a person must do, with the command. `status.conditions` say it for programs. Reasons are part of
 the API: they are never renamed, and alerts may rest on them.
 
-How tools judge each reason is the last column; [gitops.md](gitops.md) says how they are set up.
+How tools judge each reason is the last column; [the page on GitOps](../how-to/gitops.md) says how they are set up.
 
 | word | kstatus (Flux) | Argo CD | conditions |
 |---|---|---|---|

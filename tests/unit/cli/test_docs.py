@@ -38,7 +38,7 @@ def shown(file: Path) -> Iterator[str]:
         yield found.group(1).strip()
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/members.md", "docs/decisions.md", "docs/recovery.md"])
+@pytest.mark.parametrize("file", ["README.md", "docs/how-to/members.md", "docs/reference/decisions.md", "docs/recovery.md"])
 def test_what_the_documentation_shows(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CERT", "KEY", "ENC_KEY"):
         monkeypatch.setenv(f"CCF_MEMBER_{name}", "file.pem")
@@ -48,7 +48,7 @@ def test_what_the_documentation_shows(file: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_members_page_shows_commands() -> None:
-    assert len(list(shown(ROOT / "docs/members.md"))) >= 20
+    assert len(list(shown(ROOT / "docs/how-to/members.md"))) >= 20
 
 
 @pytest.mark.parametrize("name", SCENES)

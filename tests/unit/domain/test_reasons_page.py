@@ -7,7 +7,7 @@ from ccf_operator.domain import reasons_page
 from ccf_operator.domain.conditions import CONDITIONS, ConditionType
 from ccf_operator.domain.reasons import Reason
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "conditions.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "conditions.md"
 
 
 def test_the_page_is_as_the_tables_say() -> None:

@@ -8,6 +8,7 @@ import inspect
 import os
 import subprocess
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -101,6 +102,8 @@ Known = Annotated[
         rich_help_panel=_SERVICE,
     ),
 ]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
+Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the object that would be written; write nothing.")]
 
 _Kubeconfig = Annotated[
@@ -114,18 +117,57 @@ _Namespace = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ServiceOptions:
+    """Which node a member deals with, how it is reached, and what the member knows of its service."""
+
+    node: Node = None
+    reach: Reach = Way.AUTO
+    known_service: Known = None
+
+
+@dataclass(frozen=True)
+class SigningOptions:
+    """Who signs here, with a key file."""
+
+    cert: Certificate
+    key: Key
+    yes: Yes = False
+
+
+@dataclass(frozen=True)
+class PreparingOptions:
+    """Who will sign elsewhere, and where what is to be signed is written."""
+
+    cert: Certificate
+    out: Out
+
+
+@dataclass(frozen=True)
+class DecidingOptions:
+    """How a person decides."""
+
+    reason: Why = None
+    yes: Yes = False
+    dry_run: DryRun = False
+
+
 def on_cluster(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Make a command of a coroutine whose first parameter is a `Kubectl`: it gets kubectl's flags for where it is.
 
-    A kubectl plugin sees only the flags after its name, so that every command takes them itself."""
+    A parameter that is one of the groups of options above becomes those options. A kubectl plugin sees only the flags
+    after its name, so that every command takes kubectl's itself."""
     hints = get_type_hints(command, include_extras=True)
-    given = list(inspect.signature(command).parameters.values())[1:]
+    given = [p.replace(annotation=hints[p.name]) for p in list(inspect.signature(command).parameters.values())[1:]]
+    groups: dict[str, Any] = {p.name: p.annotation for p in given if is_dataclass(p.annotation)}
 
     @functools.wraps(command)
     def run(kubeconfig: str | None, context: str | None, namespace: str | None, **arguments: Any) -> None:
+        for name, group in groups.items():
+            arguments[name] = group(**{field.name: arguments.pop(field.name) for field in fields(group)})
         asyncio.run(command(Kubectl(kubeconfig, context, namespace), **arguments))
 
-    own = [parameter.replace(annotation=hints[parameter.name]) for parameter in given]
+    own = [option for p in given for option in (_options_of(p.annotation) if p.name in groups else [p])]
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in (("namespace", _Namespace), ("context", _Context), ("kubeconfig", _Kubeconfig))
@@ -135,3 +177,9 @@ def on_cluster(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*keyword, *added]}
     del run.__wrapped__
     return run
+
+
+def _options_of(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    parameters = inspect.signature(group).parameters.values()
+    return [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]

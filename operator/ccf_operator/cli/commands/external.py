@@ -10,19 +10,18 @@ from rich.text import Text
 
 from ccf_operator.cli import asking, business
 from ccf_operator.cli.commands import members
-from ccf_operator.cli.commands.members import Build, Choice, Days, Out, ProposalFile, ProposalId, Show
-from ccf_operator.cli.desk import desk
+from ccf_operator.cli.commands.members import Build, Choice, Days, ProposalFile, ProposalId, Show
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.identity import load_certificate, read
+from ccf_operator.cli.identity import load_certificate
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.options import (
-    Certificate,
     DecryptedShare,
     EncryptionKey,
     Known,
     NetworkName,
-    Node,
+    PreparingOptions,
     Reach,
+    ServiceOptions,
     on_cluster,
 )
 from ccf_operator.cli.prepared import Prepared, load, read_signature
@@ -45,49 +44,26 @@ Signature = Annotated[
 
 @prepare.command("ack")
 @on_cluster
-async def ack(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def ack(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
     """Acknowledge the service's state. Takes two signatures: of a request for its digest, then of the digest."""
-    await _prepare(kubectl, name, cert, members.build_ack, asking.show_service, out, node, reach, known_service)
+    await _prepare(kubectl, name, members.build_ack, asking.show_service, preparing, service)
 
 
 @prepare.command("open")
 @on_cluster
-async def open_(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def open_(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
     """Accept the service that the operator offers. Takes two signatures where you are the first: proposal and vote."""
-    await _prepare(kubectl, name, cert, business.open_service, asking.show_service, out, node, reach, known_service)
+    await _prepare(kubectl, name, business.open_service, asking.show_service, preparing, service)
 
 
 @prepare.command("propose")
 @on_cluster
 async def propose(
-    kubectl: Kubectl,
-    name: NetworkName,
-    file: ProposalFile,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, file: ProposalFile, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
     """Propose what a file says, and vote for it. Takes two signatures."""
     build = members.build_proposal(file)
-    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+    await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
 @prepare.command("vote")
@@ -97,64 +73,39 @@ async def vote(
     name: NetworkName,
     proposal_id: ProposalId,
     choice: Choice,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    preparing: PreparingOptions,
+    service: ServiceOptions,
 ) -> None:
     """Vote on a proposal."""
     build = members.build_vote(proposal_id, choice)
-    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+    await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
 @prepare.command("withdraw")
 @on_cluster
 async def withdraw(
-    kubectl: Kubectl,
-    name: NetworkName,
-    proposal_id: ProposalId,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, proposal_id: ProposalId, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
     """Withdraw your own open proposal."""
     build = members.build_withdrawal(proposal_id)
-    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+    await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
 @prepare.command("trust")
 @on_cluster
-async def trust(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def trust(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
     """Propose to trust the operator's new nodes and to remove those that have ended, and vote for it."""
-    await _prepare(kubectl, name, cert, members.build_trust, asking.show_in_short, out, node, reach, known_service)
+    await _prepare(kubectl, name, members.build_trust, asking.show_in_short, preparing, service)
 
 
 @prepare.command("renew")
 @on_cluster
 async def renew(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    out: Out,
-    days: Days = None,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions, days: Days = None
 ) -> None:
     """Propose new certificates for the service and all of its nodes, and vote for it."""
     build = members.build_renewal(days)
-    await _prepare(kubectl, name, cert, build, asking.show_in_short, out, node, reach, known_service)
+    await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
 @prepare.command("submit-share")
@@ -162,41 +113,29 @@ async def renew(
 async def submit_share(
     kubectl: Kubectl,
     name: NetworkName,
-    cert: Certificate,
-    out: Out,
+    preparing: PreparingOptions,
+    service: ServiceOptions,
     enc_key: EncryptionKey = None,
     share: DecryptedShare = None,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
 ) -> None:
     """Hand in your recovery share. The file that is written holds it in the clear: remove it when you are done."""
     build = members.build_share(enc_key, share)
-    await _prepare(kubectl, name, cert, build, asking.show_service, out, node, reach, known_service)
+    await _prepare(kubectl, name, build, asking.show_service, preparing, service)
 
 
 async def _prepare(
-    kubectl: Kubectl,
-    name: str,
-    cert: Path,
-    build: Build,
-    show: Show,
-    file: Path,
-    node: str | None,
-    way: Way,
-    known: Path | None,
+    kubectl: Kubectl, name: str, build: Build, show: Show, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
-    certificate = load_certificate(cert)
+    certificate = load_certificate(preparing.cert)
     out = console()
-    pem = read(known, "the known service's certificate") if known is not None else None
-    async with desk(kubectl, name, node=node, way=way, known=pem) as at:
+    async with members.desk_of(kubectl, name, service) as at:
         show(out, at)
         made = await build(at, certificate.member_id)
     if isinstance(made, str):
         out.print(made)
         return
     asking.show_business(out, made, certificate.member_id)
-    _save(Prepared(name, node, certificate, made.title, made.request, made.then), file)
+    _save(Prepared(name, service.node, certificate, made.title, made.request, made.then), preparing.out)
 
 
 def _save(prepared: Prepared, file: Path) -> None:
@@ -227,8 +166,7 @@ async def finish(
         )
     message = prepared.sign(read_signature(signature))
     out = console()
-    pem = read(known_service, "the known service's certificate") if known_service is not None else None
-    async with desk(kubectl, name, node=prepared.node, way=reach, known=pem) as at:
+    async with members.desk_of(kubectl, name, ServiceOptions(prepared.node, reach, known_service)) as at:
         asking.show_in_short(out, at)
         at.insist()
         answer = await asking.deliver(at, prepared.request, message)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,17 +25,14 @@ from ccf_operator.cli.options import (
     DecryptedShare,
     EncryptionKey,
     Format,
-    Key,
-    Known,
     NetworkName,
-    Node,
+    Out,
     Output,
-    Reach,
-    Yes,
+    ServiceOptions,
+    SigningOptions,
     on_cluster,
 )
 from ccf_operator.cli.output import say, table, titled, write
-from ccf_operator.cli.reach import Way
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
 
@@ -50,20 +48,12 @@ ProposalFile = Annotated[
 ]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="How long (default: as long as the service allows).")]
 All = Annotated[bool, typer.Option("--all", "-a", help="Also those that are decided.")]
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 
 
 @on_cluster
-async def members(
-    kubectl: Kubectl,
-    name: NetworkName,
-    output: Output = Format.TEXT,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def members(kubectl: Kubectl, name: NetworkName, service: ServiceOptions, output: Output = Format.TEXT) -> None:
     """List the consortium's members, as the service knows them."""
-    async with _at(kubectl, name, node, reach, known_service) as at:
+    async with desk_of(kubectl, name, service) as at:
         at.insist()
         listed = await roster.members(kubectl, at)
         threshold = (await at.get("/gov/service/info")).get("configuration", {}).get("recoveryThreshold")
@@ -79,51 +69,27 @@ async def members(
 
 
 @on_cluster
-async def ack(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def ack(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions) -> None:
     """Acknowledge the service's state: it makes a member active."""
-    await _sign(kubectl, name, (cert, key), build_ack, asking.show_service, yes, node, reach, known_service)
+    await _sign(kubectl, name, build_ack, asking.show_service, signing, service)
 
 
 @on_cluster
-async def open_(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def open_(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions) -> None:
     """Accept the service that the operator offers: a new one, or a recovered one.
 
     Shows what is offered and checks it: the node's key, the service's key, the service it goes on from, its TxID and
     its nodes. Proposes the opening, or votes for it where another member has proposed the same; members give the
     command one after the other until it is open."""
-    await _sign(kubectl, name, (cert, key), business.open_service, asking.show_service, yes, node, reach, known_service)
+    await _sign(kubectl, name, business.open_service, asking.show_service, signing, service)
 
 
 @on_cluster
 async def proposals(
-    kubectl: Kubectl,
-    name: NetworkName,
-    every: All = False,
-    output: Output = Format.TEXT,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, service: ServiceOptions, every: All = False, output: Output = Format.TEXT
 ) -> None:
     """List open proposals: what each would do, and whose votes are in and missing."""
-    async with _at(kubectl, name, node, reach, known_service) as at:
+    async with desk_of(kubectl, name, service) as at:
         at.insist()
         seen = await governance_view.look(kubectl, at, *([] if every else ["Open"]))
     if output is not Format.TEXT:
@@ -138,19 +104,11 @@ async def proposals(
 
 @on_cluster
 async def propose(
-    kubectl: Kubectl,
-    name: NetworkName,
-    file: ProposalFile,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, file: ProposalFile, signing: SigningOptions, service: ServiceOptions
 ) -> None:
     """Propose what a file says, and vote for it."""
     build = build_proposal(file)
-    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+    await _sign(kubectl, name, build, asking.show_in_short, signing, service)
 
 
 @on_cluster
@@ -159,99 +117,60 @@ async def vote(
     name: NetworkName,
     proposal_id: ProposalId,
     choice: Choice,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    signing: SigningOptions,
+    service: ServiceOptions,
 ) -> None:
     """Vote on a proposal. A ballot cannot be changed."""
     build = build_vote(proposal_id, choice)
-    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+    await _sign(kubectl, name, build, asking.show_in_short, signing, service)
 
 
 @on_cluster
 async def withdraw(
-    kubectl: Kubectl,
-    name: NetworkName,
-    proposal_id: ProposalId,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, proposal_id: ProposalId, signing: SigningOptions, service: ServiceOptions
 ) -> None:
     """Withdraw your own open proposal."""
     build = build_withdrawal(proposal_id)
-    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+    await _sign(kubectl, name, build, asking.show_in_short, signing, service)
 
 
 @on_cluster
-async def trust(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    key: Key,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
-) -> None:
+async def trust(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions) -> None:
     """Propose to trust the operator's new nodes and to remove those that have ended, together; and vote for it."""
-    await _sign(kubectl, name, (cert, key), build_trust, asking.show_in_short, yes, node, reach, known_service)
+    await _sign(kubectl, name, build_trust, asking.show_in_short, signing, service)
 
 
 @on_cluster
 async def renew(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    key: Key,
-    days: Days = None,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions, days: Days = None
 ) -> None:
     """Propose new certificates for the service and all of its nodes, with their present keys; and vote for it."""
     build = build_renewal(days)
-    await _sign(kubectl, name, (cert, key), build, asking.show_in_short, yes, node, reach, known_service)
+    await _sign(kubectl, name, build, asking.show_in_short, signing, service)
 
 
 @on_cluster
 async def submit_share(
     kubectl: Kubectl,
     name: NetworkName,
-    cert: Certificate,
-    key: Key,
+    signing: SigningOptions,
+    service: ServiceOptions,
     enc_key: EncryptionKey = None,
     share: DecryptedShare = None,
-    yes: Yes = False,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
 ) -> None:
     """Hand in your recovery share, so that the recovered service can decrypt its ledger.
 
     It goes to the service that the members have accepted, after the same checks as for 'open'."""
     build = build_share(enc_key, share)
-    await _sign(kubectl, name, (cert, key), build, asking.show_service, yes, node, reach, known_service)
+    await _sign(kubectl, name, build, asking.show_service, signing, service)
 
 
 @on_cluster
 async def fetch_share(
-    kubectl: Kubectl,
-    name: NetworkName,
-    cert: Certificate,
-    out: Out,
-    node: Node = None,
-    reach: Reach = Way.AUTO,
-    known_service: Known = None,
+    kubectl: Kubectl, name: NetworkName, cert: Certificate, out: Out, service: ServiceOptions
 ) -> None:
     """Fetch your encrypted recovery share into a file, to decrypt it where your encryption key is (an HSM)."""
-    async with _at(kubectl, name, node, reach, known_service) as at:
+    async with desk_of(kubectl, name, service) as at:
         at.insist()
         member = load_certificate(cert).member_id
         encrypted = await business.encrypted_share(at, member)
@@ -267,32 +186,26 @@ async def fetch_share(
 
 
 async def _sign(
-    kubectl: Kubectl,
-    name: str,
-    files: tuple[Path, Path],
-    build: Build,
-    show: Show,
-    assured: bool,
-    node: str | None,
-    way: Way,
-    known: Path | None,
+    kubectl: Kubectl, name: str, build: Build, show: Show, signing: SigningOptions, service: ServiceOptions
 ) -> None:
-    member = load_member(*files)
+    member = load_member(signing.cert, signing.key)
     out = console()
-    async with _at(kubectl, name, node, way, known) as at:
+    async with desk_of(kubectl, name, service) as at:
         show(out, at)
         made = await build(at, member.member_id)
         if isinstance(made, str):
             out.print(made)
             return
         asking.show_business(out, made, member.member_id)
-        asking.confirm(assured=assured)
+        asking.confirm(assured=signing.yes)
         await asking.carry_out(out, at, member, made)
 
 
-def _at(kubectl: Kubectl, name: str, node: str | None, way: Way, known: Path | None) -> Any:
+def desk_of(kubectl: Kubectl, name: str, service: ServiceOptions) -> AbstractAsyncContextManager[Desk]:
+    """A desk at the node that the options mean."""
+    known = service.known_service
     pem = read(known, "the known service's certificate") if known is not None else None
-    return desk(kubectl, name, node=node, way=way, known=pem)
+    return desk(kubectl, name, node=service.node, way=service.reach, known=pem)
 
 
 async def build_ack(at: Desk, member: str) -> Business | str:

@@ -21,7 +21,7 @@ from ccf_operator.cli.decisions import Decision
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
 from ccf_operator.cli.network import Network, load
-from ccf_operator.cli.options import DryRun, Format, NetworkName, Output, Yes, on_cluster
+from ccf_operator.cli.options import DecidingOptions, Format, NetworkName, Output, on_cluster
 from ccf_operator.cli.output import say, titled, write
 from ccf_operator.cli.screen import history_section, timeline_line
 from ccf_operator.cli.terminal import console
@@ -41,7 +41,6 @@ OneVolume = Annotated[
     str | None,
     typer.Option("--volume", metavar="NAME", help="One that shows which service is meant, where there are several."),
 ]
-Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 Number = Annotated[int | None, typer.Argument(metavar="[ATTEMPT]", help="Number of one attempt, to see more of it.")]
 
 
@@ -60,70 +59,51 @@ async def plan(kubectl: Kubectl, name: NetworkName, output: Output = Format.TEXT
 
 @recovery.command("approve")
 @on_cluster
-async def approve(
-    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def approve(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
     """Recover the best ledger in spite of what may be missing (in mode Manual: also where nothing is)."""
-    await _decide(kubectl, name, lambda network: decisions.approval(network, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda network: decisions.approval(network, deciding.reason), deciding)
 
 
 @recovery.command("pin")
 @on_cluster
-async def pin(
-    kubectl: Kubectl, name: NetworkName, volume: Volume, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def pin(kubectl: Kubectl, name: NetworkName, volume: Volume, deciding: DecidingOptions) -> None:
     """Have this volume's ledger chosen, if it recovers."""
-    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.PIN, volume, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.PIN, volume, deciding.reason), deciding)
 
 
 @recovery.command("exclude")
 @on_cluster
-async def exclude(
-    kubectl: Kubectl, name: NetworkName, volume: Volume, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def exclude(kubectl: Kubectl, name: NetworkName, volume: Volume, deciding: DecidingOptions) -> None:
     """Leave a volume out of this attempt."""
-    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.EXCLUDE, volume, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.EXCLUDE, volume, deciding.reason), deciding)
 
 
 @recovery.command("abort")
 @on_cluster
-async def abort(
-    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def abort(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
     """End the attempt; no other begins before 'resume'. Survivors' ledgers stay as they are."""
-    await _decide(kubectl, name, lambda network: decisions.abortion(network, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda network: decisions.abortion(network, deciding.reason), deciding)
 
 
 @recovery.command("resume")
 @on_cluster
-async def resume(
-    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def resume(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
     """Let recovery go on after an attempt was ended."""
-    await _decide(kubectl, name, lambda network: decisions.resumption(network, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda network: decisions.resumption(network, deciding.reason), deciding)
 
 
 @recovery.command("adopt")
 @on_cluster
-async def adopt(
-    kubectl: Kubectl,
-    name: NetworkName,
-    volume: OneVolume = None,
-    reason: Why = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> None:
+async def adopt(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions, volume: OneVolume = None) -> None:
     """Recover an earlier network of this name from its volumes."""
-    await _decide(kubectl, name, lambda network: decisions.adoption(network, volume, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda network: decisions.adoption(network, volume, deciding.reason), deciding)
 
 
 @recovery.command("disown")
 @on_cluster
-async def disown(
-    kubectl: Kubectl, name: NetworkName, reason: Why = None, yes: Yes = False, dry_run: DryRun = False
-) -> None:
+async def disown(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
     """Leave the volumes of an earlier network of this name alone for ever, and start a new service."""
-    await _decide(kubectl, name, lambda network: decisions.disowning(network, reason), yes, dry_run)
+    await _decide(kubectl, name, lambda network: decisions.disowning(network, deciding.reason), deciding)
 
 
 @recovery.command("history")
@@ -157,20 +137,18 @@ def _told(past: AttemptSummary) -> Any:
     return titled(f"Attempt {past.number}", *lines)
 
 
-async def _decide(
-    kubectl: Kubectl, name: str, make: Callable[[Network], Decision], assured: bool, dry_run: bool
-) -> None:
+async def _decide(kubectl: Kubectl, name: str, make: Callable[[Network], Decision], deciding: DecidingOptions) -> None:
     network = await load(kubectl, name)
     decision = make(network)
     manifest = decisions.manifest(network, decision)
     text = yaml.safe_dump(manifest, sort_keys=False)
-    if dry_run:
+    if deciding.dry_run:
         print(text, end="")
         return
     out = console()
     out.print(recovery_plan.render(network, recovery_plan.plan(network, kubectl.flags), datetime.now(UTC)), crop=False)
     say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
-    _confirm(assured)
+    _confirm(deciding.yes)
     await _write(kubectl.within(network.namespace), manifest)
 
 

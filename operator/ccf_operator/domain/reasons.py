@@ -1,6 +1,7 @@
 """Every reason a network can give for its phase, how it is to be judged, what it means and what to do about it.
 
-`docs/reference/conditions.md` is made from this. A reason is part of the API: people write alerts for it; it is never renamed.
+`docs/reference/conditions.md` is made from this. A reason is part of the API: people write alerts for it; it is never
+renamed.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ def shown(file: Path) -> Iterator[str]:
         yield found.group(1).strip()
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/how-to/members.md", "docs/reference/decisions.md", "docs/recovery.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "docs/how-to/members.md", "docs/reference/decisions.md", "docs/recovery.md"]
+)
 def test_what_the_documentation_shows(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CERT", "KEY", "ENC_KEY"):
         monkeypatch.setenv(f"CCF_MEMBER_{name}", "file.pem")

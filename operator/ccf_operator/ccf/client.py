@@ -7,29 +7,13 @@ request is sent on it. Expired certificates are no reason not to look.
 from __future__ import annotations
 
 import asyncio
-import json
-import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import httpcore
-import httpx
-
 from ccf_operator.ccf import parsing
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.ccf.identity import BadCertificate
-from ccf_operator.ccf.proven_connection import NotTheNode, PeerIdentity, ProvenTransport
-
-LARGEST_ANSWER = 4 * 1024 * 1024
-_CONNECTION_FAILURES = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.TimeoutException,
-    httpx.RequestError,
-    httpx.InvalidURL,
-    ssl.SSLError,
-    OSError,
-)
+from ccf_operator.ccf.exchange import CONNECTION_FAILURES, Answer, exchange, get, open_client, refusal, why
+from ccf_operator.ccf.proven_connection import NotTheNode, PeerIdentity
 
 
 class RemoveRefused(Exception):
@@ -53,10 +37,10 @@ async def ask(
     problems: list[str] = []
     impostor = False
     try:
-        async with asyncio.timeout(timeout), _client(host, port, identity) as client:
+        async with asyncio.timeout(timeout), open_client(host, port, identity) as client:
             for question in _QUESTIONS:
                 try:
-                    found |= question.read(await _get(client, question.path))
+                    found |= question.read(await get(client, question.path))
                 except parsing.Unreadable as error:
                     problems.append(f"{question.path}: {error}")
     except NotTheNode as error:
@@ -64,8 +48,8 @@ async def ask(
         problems.append(str(error))
     except TimeoutError:
         problems.append(f"no complete answer within {timeout:g} s")
-    except (*_CONNECTION_FAILURES, BadCertificate) as error:
-        problems.append(_why(error))
+    except CONNECTION_FAILURES as error:
+        problems.append(why(error))
     state = found.get("state")
     if state is not None and state.node_id != identity.proven:
         problems.append(f"/node/state: says it is node {state.node_id[:8]}")
@@ -93,102 +77,53 @@ async def remove_row(
     """
     path = f"/node/network/nodes/{node_id}"
     try:
-        async with asyncio.timeout(timeout), _client(host, port, PeerIdentity(expected_node_id)) as client:
-            answer = await _exchange(client, "DELETE", path)
+        async with asyncio.timeout(timeout), open_client(host, port, PeerIdentity(expected_node_id)) as client:
+            answer = await exchange(client, "DELETE", path)
     except TimeoutError as error:
         raise RemoveRefused(f"no answer within {timeout:g} s") from error
-    except (*_CONNECTION_FAILURES, BadCertificate, NotTheNode, parsing.Unreadable) as error:
-        raise RemoveRefused(_why(error)) from error
+    except (*CONNECTION_FAILURES, NotTheNode, parsing.Unreadable) as error:
+        raise RemoveRefused(why(error)) from error
     if answer.status not in (200, 204, 404):
-        raise RemoveRefused(_refusal(answer))
-
-
-class _Answer(NamedTuple):
-    status: int
-    text: bytes
-
-    def json(self) -> object:
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError) as error:
-            raise parsing.Unreadable("not JSON") from error
+        raise RemoveRefused(refusal(answer))
 
 
 class _Question(NamedTuple):
     path: str
-    read: Callable[[_Answer], Mapping[str, Any]]
+    read: Callable[[Answer], Mapping[str, Any]]
 
 
-def _client(host: str, port: int, identity: PeerIdentity) -> httpx.AsyncClient:
-    authority = f"[{host}]" if ":" in host else host
-    return httpx.AsyncClient(
-        transport=ProvenTransport(identity),
-        base_url=f"https://{authority}:{port}",
-        headers={"accept-encoding": "identity"},
-        timeout=None,
-        trust_env=False,
-    )
-
-
-async def _get(client: httpx.AsyncClient, path: str) -> _Answer:
-    answer = await _exchange(client, "GET", path)
-    if answer.status == 500 and b"SessionConsistencyLost" in answer.text:
-        # The view changed under the connection; CCF closes it, and the next one is good (CCF facts §1).
-        answer = await _exchange(client, "GET", path)
-    return answer
-
-
-async def _exchange(client: httpx.AsyncClient, method: str, path: str) -> _Answer:
-    async with client.stream(method, path) as response:
-        text = b""
-        async for piece in response.aiter_raw():
-            text += piece
-            if len(text) > LARGEST_ANSWER:
-                raise parsing.Unreadable("longer than any answer of a node")
-        return _Answer(response.status_code, text)
-
-
-def _reading(name: str, parse: Callable[[object], object], *nothing_yet: int) -> Callable[[_Answer], Mapping[str, Any]]:
+def _reading(name: str, parse: Callable[[object], object], *nothing_yet: int) -> Callable[[Answer], Mapping[str, Any]]:
     """A reader of 200 answers; a status in `nothing_yet` is a node's way of saying that it has none."""
 
-    def read(answer: _Answer) -> Mapping[str, Any]:
+    def read(answer: Answer) -> Mapping[str, Any]:
         if answer.status in nothing_yet:
             return {}
         if answer.status != 200:
-            raise parsing.Unreadable(_refusal(answer))
+            raise parsing.Unreadable(refusal(answer))
         return {name: parse(answer.json())}
 
     return read
 
 
-def _ready(name: str) -> Callable[[_Answer], Mapping[str, Any]]:
-    def read(answer: _Answer) -> Mapping[str, Any]:
+def _ready(name: str) -> Callable[[Answer], Mapping[str, Any]]:
+    def read(answer: Answer) -> Mapping[str, Any]:
         if answer.status not in (200, 204, 503):
-            raise parsing.Unreadable(_refusal(answer))
+            raise parsing.Unreadable(refusal(answer))
         return {name: answer.status != 503}
 
     return read
 
 
-def _previous_identity(answer: _Answer) -> Mapping[str, Any]:
+def _previous_identity(answer: Answer) -> Mapping[str, Any]:
     found = _reading("previous_identity", parsing.parse_previous_identity, 404)(answer)
     return {**found, "previous_identity_key": parsing.parse_key(found["previous_identity"])} if found else {}
 
 
-def _commit(answer: _Answer) -> Mapping[str, Any]:
+def _commit(answer: Answer) -> Mapping[str, Any]:
     # A node that has not joined yet fails this way (CCF facts §1.1).
     if answer.status == 500 and b"Uninitialised" in answer.text:
         return {}
     return _reading("commit", parsing.parse_commit)(answer)
-
-
-def _refusal(answer: _Answer) -> str:
-    return f"status {answer.status}: {answer.text[:200].decode(errors='replace')}"
-
-
-def _why(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 _QUESTIONS = (

@@ -220,6 +220,27 @@ class ServiceIdentity(ApiModel):
     )
 
 
+class OperatorMember(ApiModel):
+    """A member of the consortium whose key the operator may use."""
+
+    secret_ref: LocalRef = Field(
+        description="A Secret of type kubernetes.io/tls (tls.crt, tls.key) with the certificate and the signing key of "
+        "a member that has no encryption key. The operator needs the right to get this one Secret (chart value "
+        "operatorMembers)."
+    )
+
+
+class Governance(ApiModel):
+    """What the operator does in the service's governance; by itself nothing."""
+
+    operator_member: OperatorMember | None = Field(
+        default=None,
+        description="With it the operator proposes, as this member, to trust nodes that join, to remove those that "
+        "have ended, and to open the service after a recovery. It never votes. May be given and taken away at any "
+        "time.",
+    )
+
+
 class Consensus(ApiModel):
     """Times of the consensus protocol, the same on every node."""
 
@@ -362,6 +383,9 @@ class CCFNetworkSpec(ApiModel):
     )
     service_identity: ServiceIdentity = Field(
         default_factory=ServiceIdentity, description="What clients are told of the service."
+    )
+    governance: Governance = Field(
+        default_factory=Governance, description="What the operator does in the service's governance."
     )
     consensus: Consensus = Field(default_factory=Consensus, description="Times of the consensus protocol.")
     ledger: Ledger = Field(default_factory=Ledger, description="The files of the ledger.")

@@ -24,8 +24,18 @@ class MemberAnswer:
 
 
 @dataclass(frozen=True)
+class ProposalRow:
+    """A proposal as the list of proposals has it; `ballots`: how many are in."""
+
+    proposal_id: str
+    proposer_id: str
+    state: str
+    ballots: int
+
+
+@dataclass(frozen=True)
 class ProposalAnswer:
-    """A proposal that is open. `ballots`: ids of the members who have voted; `actions` as they were proposed."""
+    """A proposal. `ballots`: ids of the members who have voted; `actions` as they were proposed."""
 
     proposal_id: str
     proposer_id: str

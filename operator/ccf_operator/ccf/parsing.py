@@ -1,7 +1,7 @@
 """From the bodies CCF sends to what they mean: small pure functions, one per endpoint.
 
 Lenient in what does not matter (unknown keys, absent optional ones), strict in what decisions rest on: anything of
-another shape raises Unreadable. Shapes: CCF facts §1.1.
+another shape raises Unreadable. Shapes: CCF facts §1.1 and §6.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ccf_operator.ccf.answers import Ack, ConsensusAnswer, ConsensusConfig, NetworkAnswer, NodeRow, StateAnswer
+from ccf_operator.ccf.governance_answers import MemberAnswer, ProposalRow
 from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
+from ccf_operator.ccf.messages import Action
 from ccf_operator.domain.txid import TxID
 
 T = TypeVar("T")
@@ -92,6 +94,29 @@ def parse_previous_identity(body: object) -> str:
     return _need(_mapping(body), "previous_service_identity", str)
 
 
+def parse_members(body: object) -> tuple[MemberAnswer, ...]:
+    """`GET /gov/service/members`."""
+    return tuple(_member(_mapping(row)) for row in _need(_mapping(body), "value", list))
+
+
+def parse_recovery_threshold(body: object) -> int | None:
+    """`GET /gov/service/info`; None for a service that has none set."""
+    return _may(_need(_mapping(body), "configuration", dict), "recoveryThreshold", int)
+
+
+def parse_proposals(body: object) -> tuple[ProposalRow, ...]:
+    """`GET /gov/members/proposals`."""
+    return tuple(_proposal(_mapping(row)) for row in _need(_mapping(body), "value", list))
+
+
+def parse_actions(body: object) -> tuple[Action, ...]:
+    """`GET /gov/members/proposals/{id}/actions`: what the proposer signed, so that its arguments may be anything."""
+    actions = [dict(_mapping(action)) for action in _need(_mapping(body), "actions", list)]
+    for action in actions:
+        _need(action, "name", str)
+    return tuple(actions)
+
+
 def parse_key(pem: str) -> str:
     """Fingerprint of the public key of a certificate found in an answer."""
     try:
@@ -115,6 +140,26 @@ def _node_row(row: Mapping[str, Any]) -> NodeRow:
         status=_need(row, "status", str),
         primary=_may(row, "primary", bool) or False,
         published={name: _need(_mapping(it), "published_address", str) for name, it in interfaces.items()},
+    )
+
+
+def _member(row: Mapping[str, Any]) -> MemberAnswer:
+    return MemberAnswer(
+        member_id=_need(row, "memberId", str),
+        status=_need(row, "status", str),
+        certificate=_may(row, "certificate", str) or "",
+        recovers=_may(row, "publicEncryptionKey", str) is not None,
+        recovery_role=_may(row, "recoveryRole", str),
+        data=row.get("memberData"),
+    )
+
+
+def _proposal(row: Mapping[str, Any]) -> ProposalRow:
+    return ProposalRow(
+        proposal_id=_need(row, "proposalId", str),
+        proposer_id=_need(row, "proposerId", str),
+        state=_need(row, "proposalState", str),
+        ballots=_may(row, "ballotCount", int) or 0,
     )
 
 

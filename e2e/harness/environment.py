@@ -41,12 +41,11 @@ class Environment:
     helm: str
     operator_image: str
 
-    def uninstall(self) -> str:
-        """helm uninstall of the operator; what helm said on its error stream, empty if it did it."""
+    def uninstall(self) -> subprocess.CompletedProcess[str]:
+        """helm uninstall of the operator, however it ends."""
         command = [self.helm, "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "60s"]
         environment = self.setting.kubectl.environment()
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        return done.stderr if done.returncode != 0 else ""
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     def in_namespace(self, namespace: str) -> Setting:
         """The setting for a network in this namespace."""
@@ -68,7 +67,8 @@ def prepare(say: Say) -> Environment:
     if existing not in ("own", "existing"):
         raise NotReady(f"CLUSTER={existing}: say CLUSTER=existing, or leave it out")
     environment = _existing() if existing == "existing" else _own(say)
-    _install(environment, say)
+    say("installing the operator from its chart")
+    install(environment)
     return environment
 
 
@@ -107,8 +107,8 @@ def _image(name: str, dockerfile: Path) -> str:
     return _output([str(CLUSTER), "image", "load", name]).splitlines()[-1]
 
 
-def _install(environment: Environment, say: Say) -> None:
-    say("installing the operator from its chart")
+def install(environment: Environment) -> None:
+    """Install the operator, or upgrade it to the chart as it is. Raises NotReady."""
     repository, _, tag = environment.operator_image.rpartition(":")
     command = [
         environment.helm,

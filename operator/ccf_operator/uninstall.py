@@ -29,12 +29,15 @@ async def remaining(gateway: Gateway, namespaces: list[str]) -> list[str]:
     return [f"{n['metadata']['namespace']}/{n['metadata']['name']}" for found in lists for n in found]
 
 
-def refusal(networks: list[str]) -> str:
-    """What to tell a person who wants to uninstall in spite of these networks."""
+def refusal(networks: list[str], keep: str) -> str:
+    """What to tell a person who wants to uninstall in spite of these networks; `keep` takes the uninstall back.
+
+    Helm leaves a release whose uninstall was refused as `uninstalling`, and upgrades no such release.
+    """
     return (
         f"Not uninstalling: the operator still looks after {', '.join(networks)}. Delete them first (their volumes "
         "stay): kubectl delete ccfnetwork --namespace NAMESPACE NAME. To leave them without an operator: "
-        "helm uninstall --no-hooks."
+        f"helm uninstall --no-hooks. To keep the operator, before the next upgrade: {keep}"
     )
 
 
@@ -44,7 +47,7 @@ async def main() -> int:
     async with await Gateway.connect() as gateway:
         networks = await remaining(gateway, namespaces)
     if networks:
-        print(refusal(networks), file=sys.stderr)
+        print(refusal(networks, os.environ.get("CCF_OPERATOR_KEEP", "helm rollback")), file=sys.stderr)
         return 1
     return 0
 

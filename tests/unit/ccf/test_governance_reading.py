@@ -43,7 +43,7 @@ async def test_a_recorded_service_is_understood(tmp_path: Path) -> None:
         said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=20)
     assert said.problem == ""
     assert said.recovery_threshold == 1
-    assert [(m.status, m.recovers, m.recovery_role) for m in said.members] == [("Active", True, "Participant")] * 2
+    assert [(m.status, m.recovers, m.recovery_role) for m in said.members] == [("Active", True, "Participant")] * 3
     assert all(m.certificate.startswith("-----BEGIN CERTIFICATE") for m in said.members)
     assert said.proposals == (), "the one that was recorded had been accepted"
     assert served.connections == 1

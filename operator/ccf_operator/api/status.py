@@ -482,6 +482,15 @@ class DecisionRecord(StatusModel):
     at: Moment = Field(description="When.")
 
 
+class PendingEvent(StatusModel):
+    """An event that was decided on and may not have been published yet; dropped as soon as it is known to be."""
+
+    reason: str = Field(description="Its reason.")
+    message: str = Field(description="Its note.")
+    warning: bool = Field(default=False, description="Whether it is a warning.")
+    at: Moment = Field(description="When what it tells of was decided; no two events have the same.")
+
+
 class Counters(StatusModel):
     """Numbers that only grow."""
 
@@ -546,6 +555,9 @@ class NetworkStatus(StatusModel):
     adopted: Adopted | None = Field(default=None, description="The earlier network that is being recovered.")
     decisions: list[DecisionRecord] = Field(default_factory=list, description="The last decisions, newest first.")
     history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
+    pending_events: list[PendingEvent] = Field(
+        default_factory=list, description="Events that may not have been published yet, the oldest first."
+    )
 
     def node(self, name: str) -> NodeRecord | None:
         """The record of the node with this name."""

@@ -15,6 +15,7 @@ from ccf_operator.domain.nodes import current_configuration, forget_released, ke
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.overlap import keep_overlap
 from ccf_operator.domain.pace import BUSY, wake_after
+from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.quorum import majority
 from ccf_operator.domain.service import (
@@ -44,6 +45,7 @@ def decide(seen: Observation) -> Plan:
     The observation carries the persisted status: nothing else is remembered between two looks.
     """
     draft = Draft.of(seen)
+    _keep_pending_events(draft)
     keep_records(draft)
     if seen.deleting:
         take_down(draft)
@@ -69,6 +71,13 @@ def decide(seen: Observation) -> Plan:
     keep_conditions(draft)
     _summarise(draft)
     return Plan(draft.status, tuple(draft.effects), wake_after(draft))
+
+
+def _keep_pending_events(draft: Draft) -> None:
+    """Those of earlier looks; they come before those of this one."""
+    draft.status.pending_events = still_pending(draft.status.pending_events, draft.seen.published, draft.now)
+    for event in draft.status.pending_events:
+        draft.do(publication(event))
 
 
 def _begin(draft: Draft) -> None:

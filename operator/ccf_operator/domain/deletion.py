@@ -24,6 +24,7 @@ def take_down(draft: Draft) -> None:
     status = draft.status
     if status.phase is not Phase.DELETING:
         status.phase, status.phase_since = Phase.DELETING, draft.now
+        draft.report(Phase.DELETING.value, "ending the nodes; the volumes stay")
     status.reason, status.next_step = Reason.DELETED.value, ""
     status.message = "ending the nodes; the volumes stay"
     for record in status.nodes:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, VolumeRecord
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.domain.effects import Effect, Report
+from ccf_operator.domain.effects import Effect
 from ccf_operator.domain.observation import ClaimView, Observation, PodView
+from ccf_operator.domain.pending_events import new_event, publication
 from ccf_operator.render import names
 
 
@@ -24,7 +25,7 @@ class Draft:
     @classmethod
     def of(cls, observation: Observation) -> Draft:
         """A draft that starts from what was persisted."""
-        return cls(observation, observation.status.model_copy(deep=True))
+        return cls(observation, NetworkStatus.model_validate(observation.status.model_dump()))
 
     @property
     def now(self) -> datetime:
@@ -36,8 +37,10 @@ class Draft:
         self.effects.append(effect)
 
     def report(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Ask for an event on the network."""
-        self.effects.append(Report(reason=reason, message=message, warning=warning))
+        """Ask for an event on the network; it is kept in the status until it has been published."""
+        event = new_event(self.status.pending_events, reason, message, self.now, warning=warning)
+        self.status.pending_events.append(event)
+        self.effects.append(publication(event))
 
     def pod(self, record: NodeRecord) -> PodView | None:
         """The pod of a node: the very one that was recorded, not another of its name."""

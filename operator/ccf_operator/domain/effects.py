@@ -115,10 +115,11 @@ class RemoveFinalizer:
 
 @dataclass(frozen=True)
 class Report:
-    """Publish an event on the CCFNetwork."""
+    """Publish an event on the CCFNetwork, unless it has been; `at` tells it from others with the same text."""
 
     reason: str
     message: str
+    at: datetime
     warning: bool = False
 
 

@@ -11,6 +11,7 @@ from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
+from ccf_operator.domain.effects import Report
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ class Observation:
     """Objects that bear one of our names but belong to someone else."""
     decisions: tuple[DecisionView, ...] = ()
     """What people have decided about this network, the oldest first."""
+    published: frozenset[Report] = frozenset()
+    """Events that this operator knows to have been published, or refused for good."""
     governance: GovernanceAnswers | None = None
     """What the primary that its nodes agree on said of the members and their proposals: of the open service, of one not
     yet open, or of the recovering network of an attempt. None where it was not asked: no primary is known, or nothing

@@ -319,11 +319,13 @@ class Gateway:
         warning: bool = False,
         action: str = "Reconcile",
         key: str | None = None,
+        at: datetime | None = None,
     ) -> Literal["created", "exists"]:
         """Publish an event (`events.k8s.io/v1`) about a CCFNetwork, given as the API server returned it.
 
         With a `key`, the same event (network, reason, note and key) is published once, however often it is asked
-        for while the API server remembers it. Longer notes than the API takes (1 KiB) are cut.
+        for while the API server remembers it. `at` is when it happened, if not now. Longer notes than the API takes
+        (1 KiB) are cut.
         """
         metadata = network["metadata"]
         identity = json.dumps([metadata["uid"], reason, note, key if key is not None else uuid.uuid4().hex])
@@ -332,7 +334,7 @@ class Gateway:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": f"{metadata['name']}.{suffix}", "namespace": metadata["namespace"]},
-            "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "eventTime": (at or datetime.now(UTC)).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "reportingController": "ccf.dev/ccf-operator",
             "reportingInstance": self._identity[:128],
             "action": action,

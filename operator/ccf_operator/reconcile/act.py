@@ -75,6 +75,7 @@ class Actor:
     platform: Platform
     _applied: dict[tuple[str, str], tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
     _taken: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    _published: set[Report] = field(default_factory=set)
 
     async def act(
         self, effects: tuple[Effect, ...], raw: Raw, observation: Observation, status: NetworkStatus
@@ -84,6 +85,7 @@ class Actor:
         `raw` is the network object and `status` its status as last written.
         """
         failures: list[Failure] = []
+        self._published &= {effect for effect in effects if isinstance(effect, Report)}
 
         async def attempt(effect: Effect) -> None:
             failure = await self._attempt(effect, raw, observation, status)
@@ -99,6 +101,11 @@ class Actor:
         for effect in rest:
             await attempt(effect)
         return failures
+
+    @property
+    def published(self) -> frozenset[Report]:
+        """Of the events last asked for, those that need not be asked for again."""
+        return frozenset(self._published)
 
     async def names_taken(self) -> tuple[str, ...]:
         """Objects, as `Kind name`, that still bear a name we need and still belong to someone else.
@@ -174,10 +181,28 @@ class Actor:
                 return str(await self.gateway.answer_decision(namespace, decision, uid, body))
             case RemoveFinalizer():
                 return str(await self.gateway.remove_network_finalizer(namespace, network.name, network.uid))
-            case Report(reason, message, warning):
-                return await self.gateway.publish_event(
-                    raw, reason=reason, note=message, warning=warning, key=_occasion(status)
-                )
+            case Report():
+                return await self._publish(effect, raw)
+
+    async def _publish(self, event: Report, raw: Raw) -> str:
+        if event in self._published:
+            return ""
+        try:
+            outcome = await self.gateway.publish_event(
+                raw,
+                reason=event.reason,
+                note=event.message,
+                warning=event.warning,
+                key=event.at.isoformat(),
+                at=event.at,
+            )
+        except Unavailable:
+            raise
+        except KubeError:
+            self._published.add(event)  # refused: it would be again
+            raise
+        self._published.add(event)
+        return outcome
 
     async def _create(self, manifest: Mapping[str, Any]) -> str:
         try:
@@ -246,13 +271,6 @@ def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:
 
 def _is_released(pod: PodView | None, uid: str) -> bool:
     return pod is not None and pod.uid == uid and pod.deleting and labels.POD_FINALIZER not in pod.finalizers
-
-
-def _occasion(status: NetworkStatus) -> str:
-    """What tells one occasion for an event from the next: the same text again in another phase is another event."""
-    attempt = status.attempt.number if status.attempt else None
-    since = status.phase_since.isoformat() if status.phase_since else None
-    return f"{status.phase.value}/{since}/{attempt}"
 
 
 def _node_of(effect: Effect) -> str | None:

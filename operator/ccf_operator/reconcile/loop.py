@@ -114,7 +114,7 @@ class NetworkLoop:
                 return Step.GONE
             return Step.AGAIN
         try:
-            observation = await self.observer.look(raw, await self.actor.names_taken())
+            observation = await self.observer.look(raw, await self.actor.names_taken(), self.actor.published)
         except Unreadable as error:
             await self._publish(raw, f"{error.part.capitalize()}Unreadable", str(error))
             raise

@@ -11,6 +11,7 @@ from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.effects import Report
 from ccf_operator.domain.observation import ClaimView, DecisionView, Inputs, MachineView, Observation, PodView
 from ccf_operator.kube.errors import Forbidden
 from ccf_operator.kube.gateway import Gateway, Raw
@@ -48,8 +49,10 @@ class Observer:
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
 
-    async def look(self, raw: Raw, name_taken: tuple[str, ...] = ()) -> Observation:
-        """The observation that belongs to a network object just read.
+    async def look(
+        self, raw: Raw, name_taken: tuple[str, ...] = (), published: frozenset[Report] = frozenset()
+    ) -> Observation:
+        """The observation that belongs to a network object just read; the rest is what the actor knows.
 
         Everything else is read after it, so pods are never older than the status. They are read again once the nodes
         have answered, so that what happened meanwhile is part of this look, and their machines after them. Raises
@@ -88,6 +91,7 @@ class Observer:
             cluster_domain=self._cluster_domain,
             name_taken=name_taken,
             decisions=decisions,
+            published=published,
         )
 
     async def _pods(self, network: NetworkRef) -> dict[str, PodView]:

@@ -5,7 +5,7 @@ from typing import Any
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.effects import AnnotateVolume, DeletePod, Effect, ReleasePod, RemoveFinalizer
+from ccf_operator.domain.effects import AnnotateVolume, DeletePod, Effect, ReleasePod, RemoveFinalizer, Report
 from ccf_operator.domain.observation import ContainerView, PodView
 from unit.domain.given import attempt, candidate, draft, end, ended_container, machine, pod, record, status
 
@@ -23,7 +23,7 @@ def asked(*pods: PodView, **seen: Any) -> list[Effect]:
 
 
 def to_pods(work: Draft) -> list[Effect]:
-    return [effect for effect in work.effects if not isinstance(effect, AnnotateVolume)]
+    return [effect for effect in work.effects if not isinstance(effect, AnnotateVolume | Report)]
 
 
 def test_a_running_node_is_ended_and_its_end_waited_for() -> None:
@@ -60,6 +60,7 @@ def test_it_is_said_and_nothing_runs_on() -> None:
     again = draft(work.status, pods={"a": pod("a", deleting=True)}, after=60)
     take_down(again)
     assert again.status == work.status
+    assert [event.reason for event in again.status.pending_events] == ["Deleting"]
 
 
 def test_in_the_middle_of_a_recovery_too() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ccf_operator.domain.effects import (
     ApplyServices,
     CreateNode,
@@ -12,7 +14,11 @@ from ccf_operator.domain.effects import (
 )
 from ccf_operator.reconcile.act import _in_turns
 
-TELL, LABEL, APPLY = Report("Lost", "it is lost"), LabelPod("a", "1", ()), ApplyServices()
+TELL, LABEL, APPLY = (
+    Report("Lost", "it is lost", datetime(2026, 1, 1, tzinfo=UTC)),
+    LabelPod("a", "1", ()),
+    ApplyServices(),
+)
 
 
 def test_pods_come_before_what_only_tells_and_after_their_volumes() -> None:

@@ -64,6 +64,10 @@ class History:
         """Tokens that were ever shown."""
         self.late: list[tuple[fx.Effect, NetworkStatus]] = []
         """Effects of an operator that stopped between writing the status and doing them."""
+        self.decided: set[fx.Report] = set()
+        """Events that were to be published once a status was written, and it was."""
+        self.published: set[fx.Report] = set()
+        """Those that were."""
         self.asked = 0
         """Plans that were made."""
         self._winners: dict[int, Winner] = {}
@@ -91,6 +95,7 @@ class History:
             config_maps=frozenset(self.cluster.config_maps),
             machines=self.cluster.machine_views(),
             decisions=tuple(self.decisions),
+            published=frozenset(self.published),
             answers={
                 pod.name: self.ccf.answers(pod.process)
                 for pod in self.cluster.pods.values()
@@ -107,7 +112,8 @@ class History:
         assert_told(plan.status)
         self.asked += 1
         if not lost_update:
-            self.status = NetworkStatus.model_validate(json.loads(plan.status.model_dump_json(by_alias=True)))
+            self.status = _as_persisted(plan.status) if self.asked % 8 == 0 else plan.status
+            self.decided |= {effect for effect in plan.effects if isinstance(effect, fx.Report)}
             for number, effect in enumerate(plan.effects):
                 if stop_after is not None and number >= stop_after:
                     self.late.append((effect, self.status))
@@ -145,6 +151,8 @@ class History:
                 self.ccf.rows_gone.add(node_id)
             case fx.AnswerDecision(_, uid):
                 self.decisions = [replace(d, answered=d.answered or d.uid == uid) for d in self.decisions]
+            case fx.Report():
+                self.published.add(effect)
             case fx.RemoveFinalizer():
                 self.gone = True
             case _:
@@ -161,7 +169,7 @@ class History:
         before = None
         for _ in range(looks):
             self.look()
-            after = (self.status.model_dump_json(), repr(self.cluster.pods))
+            after = (self.status, self.cluster.outline())
             if after == before:
                 return
             before = after
@@ -295,6 +303,7 @@ class History:
         self.cluster.collect(old)
         self.status, self.deleting, self.gone = NetworkStatus(), False, False
         self._winners.clear()
+        self.decided.clear()
 
     # Fate
 
@@ -450,14 +459,16 @@ class History:
     def check_is_settled(self) -> None:
         """A network at rest is left alone: the same status at each look, and nothing destroyed or created."""
         self.settle()
-        before = self.status.model_dump_json()
+        before = self.status
         for _ in range(3):
             plan = self.look()
-            if self.status.model_dump_json() != before:
+            if self.status != before:
                 raise Violation("a network at rest gets another status at each look")
             busy = [e for e in plan.effects if not isinstance(e, fx.ApplyServices | fx.ApplyIdentity | _APPLIED)]
             if busy:
                 raise Violation(f"a network at rest is worked upon: {busy}")
+        if self.decided - self.published:
+            raise Violation(f"never published: {self.decided - self.published}")
         if self.is_whole():
             self._check_nothing_is_left_over()
 
@@ -469,6 +480,11 @@ class History:
             raise Violation(
                 f"left over: {nodes ^ there} {set(self.cluster.pods) ^ there} {self.cluster.config_maps ^ there}"
             )
+
+
+def _as_persisted(status: NetworkStatus) -> NetworkStatus:
+    """The status as the API server gives it back."""
+    return NetworkStatus.model_validate(json.loads(status.model_dump_json(by_alias=True)))
 
 
 _APPLIED = fx.ApplyDisruptionBudgets

@@ -294,6 +294,14 @@ class Kubernetes:
 
     # What a look shows
 
+    def outline(self) -> list[tuple[object, ...]]:
+        """What tells one moment from another, as far as pods and their processes go."""
+        return [
+            (pod.name, pod.uid, pod.machine, pod.deleting, pod.stage_code, pod.seen, sorted(pod.labels.items()))
+            + ((len(it.log), it.commit, it.view, it.alive, it.leads) if (it := pod.process) is not None else ())
+            for pod in self.pods.values()
+        ]
+
     def pod_views(self) -> dict[str, PodView]:
         return {pod.name: self._view(pod) for pod in self.pods.values()}
 

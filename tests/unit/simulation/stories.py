@@ -82,6 +82,16 @@ def a_majority_is_killed() -> None:
     ends_whole(history)
 
 
+def every_other_operator_dies_of_its_first_effect() -> None:
+    """It has written what it has decided; the next one does it, and tells of it."""
+    history = opened()
+    kill(history, *names(history)[:2])
+    for _ in range(40):
+        history.look(stop_after=0)
+        history.look()
+    ends_whole(history)
+
+
 def kubelets_are_cut_off() -> None:
     """The API server does not hear of two machines for long, while their nodes go on."""
     history = opened()

@@ -139,6 +139,12 @@ MUTATIONS = (
         _winner_is_chosen_again,
         stories.a_majority_is_killed,
     ),
+    Mutation(
+        "1: what is decided is told",
+        "decide.still_pending",
+        lambda *_: [],
+        stories.every_other_operator_dies_of_its_first_effect,
+    ),
     Mutation("2: NotReady proves nothing", "nodes.proof_of_end", _unready_has_ended, stories.kubelets_are_cut_off),
     Mutation("2: silence proves nothing", "verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
     Mutation("3: fencing", "draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),

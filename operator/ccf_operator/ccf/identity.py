@@ -7,11 +7,14 @@ same key, so keys are compared, never certificates.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+_LONG_HEX = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
 class BadCertificate(ValueError):
@@ -60,6 +63,11 @@ def _load(pem: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem.encode())
     except (ValueError, TypeError, AttributeError) as error:
         raise BadCertificate(f"not a PEM certificate: {error}") from error
+
+
+def shorten(text: str) -> str:
+    """The text with node ids, key fingerprints and digests cut to their first eight characters."""
+    return _LONG_HEX.sub(lambda found: f"{found.group()[:8]}…", " ".join(text.split()))
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

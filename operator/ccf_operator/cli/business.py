@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccf_operator.ccf import governance, messages
+from ccf_operator.ccf.action_words import explain_all
 from ccf_operator.ccf.messages import Action
 from ccf_operator.cli.desk import Desk, gather_members
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.explain import opening_problem
 from ccf_operator.cli.signing import Business, Then
 
 

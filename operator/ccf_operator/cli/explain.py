@@ -1,42 +1,12 @@
-"""What a proposal would do, in words."""
+"""Whether a proposal to open a service opens the one that the operator offers."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
-from ccf_operator.ccf.messages import Action, member_id
+from ccf_operator.ccf.action_words import OPENING, key_in
+from ccf_operator.ccf.messages import Action
 from ccf_operator.cli.service import Expected
-from ccf_operator.cli.words import shorten
-
-OPENING = "transition_service_to_open"
-
-_PLAIN: dict[str, str] = {
-    "trigger_ledger_rekey": "encrypt the ledger with a new secret from now on; every recovery member gets a new share",
-    "trigger_recovery_shares_refresh": "give every recovery member a new share of the same secret",
-    "trigger_snapshot": "make a snapshot",
-    "trigger_ledger_chunk": "begin a new ledger file",
-    "remove_js_app": "remove the application",
-}
-
-
-def explain(action: Action, names: Mapping[str, str]) -> str:
-    """One action in a sentence. `names`: of nodes and members, by id."""
-    name, args = str(action.get("name")), action.get("args") or {}
-    if name in _PLAIN:
-        return _PLAIN[name]
-    try:
-        words = _WORDS[name](args, names) if name in _WORDS else None
-    except (KeyError, TypeError, AttributeError, ValueError):
-        words = None
-    return words or f"{name} {shorten(json.dumps(args))[:300]}"
-
-
-def explain_all(actions: Iterable[Action], names: Mapping[str, str]) -> list[str]:
-    """Every action in a sentence."""
-    return [explain(action, names) for action in actions]
 
 
 def opening_problem(actions: Iterable[Action], expected: Expected) -> str:
@@ -46,63 +16,9 @@ def opening_problem(actions: Iterable[Action], expected: Expected) -> str:
         if action.get("name") != OPENING:
             continue
         args = action.get("args") or {}
-        if _key(args.get("next_service_identity")) != expected.key:
+        if key_in(args.get("next_service_identity")) != expected.key:
             return "it would open another service than the one the operator offers: a fork"
         previous = args.get("previous_service_identity")
-        if expected.recovered_from is not None and _key(previous) != expected.recovered_from:
+        if expected.recovered_from is not None and key_in(previous) != expected.recovered_from:
             return "it names another service than the known one as the one that was recovered"
     return ""
-
-
-def _opening(args: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    following, previous = _key(args["next_service_identity"]), _key(args.get("previous_service_identity"))
-    came = f", which goes on from the service with key {previous[:8]}…" if previous else ""
-    return f"open the service with key {(following or 'unreadable')[:8]}…{came}"
-
-
-def _node(args: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    return _named(str(args["node_id"]), names)
-
-
-def _named(identity: str, names: Mapping[str, str]) -> str:
-    return f"{names[identity]} ({identity[:8]}…)" if identity in names else f"{identity[:8]}…, which nobody here knows"
-
-
-def _member(args: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    identity = str(args["member_id"]) if "member_id" in args else member_id(str(args["cert"]))
-    return _named(identity, names) if identity in names else f"{identity[:8]}…"
-
-
-def _validity(args: Mapping[str, Any]) -> str:
-    days = args.get("validity_period_days")
-    return f"from {args['valid_from']}" + (f" for {days} days" if days is not None else "")
-
-
-_WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
-    OPENING: _opening,
-    "transition_node_to_trusted": lambda a, n: f"trust node {_node(a, n)}: it becomes part of the service",
-    "remove_node": lambda a, n: f"remove node {_node(a, n)} from the service, for good",
-    "set_node_certificate_validity": lambda a, n: f"renew the certificate of node {_node(a, n)}, valid {_validity(a)}",
-    "set_all_nodes_certificate_validity": lambda a, n: f"renew the certificates of all nodes, valid {_validity(a)}",
-    "set_service_certificate_validity": lambda a, n: f"renew the service's certificate, valid {_validity(a)}",
-    "set_recovery_threshold": lambda a, n: f"let {int(a['recovery_threshold'])} recovery shares suffice from now on",
-    "set_member": lambda a, n: (
-        f"add member {_member(a, n)} (or put it back to Accepted)"
-        + (", with a recovery share" if a.get("encryption_pub_key") else "")
-    ),
-    "remove_member": lambda a, n: f"remove member {_member(a, n)}",
-    "set_constitution": lambda a, n: (
-        f"replace the whole constitution ({len(a['constitution'])} characters of JavaScript)"
-    ),
-    "set_js_app": lambda a, n: (
-        f"install an application of {len(a['bundle']['modules'])} module(s) and "
-        f"{len(a['bundle']['metadata']['endpoints'])} endpoint(s), in place of the present one"
-    ),
-}
-
-
-def _key(pem: object) -> str | None:
-    try:
-        return key_fingerprint(str(pem)) if pem else None
-    except BadCertificate:
-        return None

@@ -10,13 +10,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from ccf_operator.ccf.action_words import explain_all
 from ccf_operator.cli import business, roster
 from ccf_operator.cli.business import Proposed
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Failure
-from ccf_operator.cli.explain import explain_all, opening_problem
+from ccf_operator.cli.explain import opening_problem
 from ccf_operator.cli.kubectl import Kubectl
-from ccf_operator.cli.output import titled
+from ccf_operator.cli.output import marked, titled
 from ccf_operator.cli.roster import Person
 from ccf_operator.cli.service import Expected
 from ccf_operator.cli.words import shorten
@@ -80,9 +81,9 @@ def proposal_section(
     """One proposal: what it would do, who made it, whose votes are in and missing."""
     one = ballots.proposal
     known = {person.member_id: person.name for person in people} | nodes
-    lines = [Text(f"- {line}") for line in explain_all(one.actions, known)]
+    lines: list[RenderableType] = [marked("-", line) for line in explain_all(one.actions, known)]
     if problem := opening_problem(one.actions, expected):
-        lines.append(Text(f"✗ {problem}", style="bad"))
+        lines.append(marked("✗", Text(problem, style="bad"), "bad"))
     state = [
         f"by {known.get(one.proposer, one.proposer[:8])}",
         f"voted: {roster.named(ballots.voted, people) or 'nobody'}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 
-_LONG_HEX = re.compile(r"\b[0-9a-f]{32,}\b")
+from ccf_operator.ccf.identity import shorten
+
+__all__ = ["clock", "grouped", "lineage", "shorten", "since", "span"]
 
 
 def span(duration: timedelta) -> str:
@@ -33,11 +34,6 @@ def since(moment: datetime | None, now: datetime) -> str:
 def clock(moment: datetime) -> str:
     """A moment for people, UTC."""
     return moment.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def shorten(text: str) -> str:
-    """The text with node ids, key fingerprints and digests cut to their first eight characters."""
-    return _LONG_HEX.sub(lambda found: f"{found.group()[:8]}…", " ".join(text.split()))
 
 
 def grouped(digest: str) -> str:

@@ -20,10 +20,19 @@ from ccf_operator.domain.service import ServiceView
 
 @dataclass(frozen=True)
 class Governance:
-    """What members should decide about nodes, as names of nodes and their CCF node ids."""
+    """What is to be decided about nodes: whom to trust, and whom to remove (CCF node ids), the first before the others.
+
+    `ended` have provably ended; `surplus` are more than the spec wants.
+    """
 
     trust: tuple[NodeRecord, ...] = ()
-    remove: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+
+    @property
+    def remove(self) -> tuple[str, ...]:
+        """All that should be removed."""
+        return (*self.ended, *self.surplus)
 
 
 def begin(draft: Draft) -> None:
@@ -39,7 +48,7 @@ def _plan_start(draft: Draft) -> None:
 def _ingredients(draft: Draft) -> str:
     """Digest of all that a first node is made of; how many follow it and how they are recovered does not matter."""
     inputs = draft.seen.inputs
-    spec = draft.seen.spec.model_dump(mode="json", exclude={"nodes", "recovery"})
+    spec = draft.seen.spec.model_dump(mode="json", exclude={"nodes", "recovery", "governance"})
     members = [[m.name, m.certificate, m.encryption_public_key, m.data, m.recovery_role] for m in inputs.members]
     made_of = json.dumps([spec, inputs.constitution, members], sort_keys=True)
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
@@ -144,7 +153,7 @@ def _governance(draft: Draft, view: ServiceView, leader: NodeAnswers, joiners: l
         for record in sorted(draft.alive(), key=lambda r: (r.name not in view.members, r.planned_at), reverse=True)
         if record.node_id in trusted and record.node_id != leader.node_id and record.node_id is not None
     ]
-    return Governance(trust=trust, remove=(*dead, *spare[: max(0, surplus)]))
+    return Governance(trust=trust, ended=tuple(dead), surplus=tuple(spare[: max(0, surplus)]))
 
 
 def keep_fitness(draft: Draft, view: ServiceView) -> None:

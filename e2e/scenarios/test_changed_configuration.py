@@ -8,8 +8,12 @@ import pytest
 
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
+from e2e.harness.waiting import throughout
 
 NewNetwork = Callable[..., Network]
+
+IMPATIENT = {"recovery": {"quorumLossWindow": "3s"}}
+HURRIED = {"recovery": {"quorumLossWindow": "3s", "startDeadline": "10s"}}
 
 
 @pytest.mark.extended
@@ -51,3 +55,58 @@ def test_the_removed_volume_alone_decides_nothing(network: NewNetwork, operator:
     assert {c["volume"]: c["result"] for c in blocked["attempt"]["candidates"]}[volume] == "Recovered"
     assert not blocked["attempt"].get("winner")
     bank.stop()
+
+
+def test_a_network_that_shrank_unseen_is_not_lost_with_those_it_removed(
+    network: NewNetwork, operator: Operator
+) -> None:
+    """Two of the three nodes that the operator knows of have ended; the third is the whole network, and says so."""
+    bank = network(spec=IMPATIENT).busy()
+    left = bank.primary()
+    removed = [name for name in bank.trusted() if name != left]
+    uid = bank.kubectl.get("pod", left)["metadata"]["uid"]
+    with operator.away():
+        bank.consortium.trust(bank.door(left), [], remove=_node_ids(bank, removed))
+        bank.writer.wait_for_more(5)
+        bank.kill(*removed)
+        bank.writer.wait_for_more(5)
+    bank.wait_for("both ends are seen", lambda s: sum(bool(r.get("ended")) for r in s["nodes"]) == 2)
+    throughout("nothing is recovered", lambda: uid in bank.uids() and not bank.status().get("attempt"), during=10)
+    bank.let_members_recover(0)
+    assert bank.status().get("history") is None
+    bank.check_nothing_is_missing()
+
+
+def test_a_quorum_that_comes_back_takes_its_recovery_back(network: NewNetwork, operator: Operator) -> None:
+    """Ended processes never come back, so a loss that was proven can only be none where a configuration was not known.
+
+    The one node that is left cannot be fenced, and stands still while the others' ledgers are recovered.
+    """
+    bank = network(spec=HURRIED).busy()
+    left = bank.primary()
+    removed = [name for name in bank.trusted() if name != left]
+    machine, door = bank.machine_of(left), bank.door(left)
+    with operator.away():
+        bank.consortium.trust(door, [], remove=_node_ids(bank, removed))
+        bank.writer.wait_for_more(5)
+        bank.kill(*removed)
+        bank.writer.wait_for_more(5)
+        bank.setting.faults.freeze(bank.kubectl, left)
+        bank.setting.faults.cut_api(machine)
+        bank.wait_for_machine(machine, "Unknown")
+    blocked = bank.wait_for_phase("Blocked")
+    assert blocked["reason"] == "ApprovalRequired"
+    results = {c["volume"]: c["result"] for c in blocked["attempt"]["candidates"]}
+    assert results[bank.volume_of(left)] == "Unreachable"
+    bank.setting.faults.thaw(bank.kubectl, left)
+    taken_back = bank.wait_for("the recovery is taken back", lambda s: s.get("history") and not s.get("attempt"))
+    assert taken_back["history"][0]["result"] == "Abandoned"
+    assert "the quorum came back" in taken_back["history"][0]["message"]
+    bank.client.write(door, 5)
+    bank.setting.faults.restore_api()
+    bank.let_members_recover(within=180)
+    bank.check_nothing_is_missing()
+
+
+def _node_ids(bank: Network, nodes: list[str]) -> list[str]:
+    return [bank.record(name)["nodeId"] for name in nodes]

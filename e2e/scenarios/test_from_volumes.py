@@ -41,24 +41,53 @@ def test_volumes_whose_claims_say_nothing_are_read(network: NewNetwork) -> None:
 @pytest.mark.parametrize("which", ["lagging", "divergent"])
 def test_ledgers_that_another_hand_made_are_recovered_as_real_ccf_does(network: NewNetwork, which: str) -> None:
     bank = network()
-    bank.create()
-    bank.wait_for_phase("AwaitingOpen")
-    _delete(bank)
     told = json.loads((FOREIGN / which / "facts.json").read_text())["recovered"]
-    source = dict(zip(sorted(bank.volumes()), sorted(told), strict=True))
-    for volume, node in source.items():
-        _put(bank, volume, FOREIGN / which / node / "ledger")
-        _annotate(bank, volume, {"serviceCertificate": (FOREIGN / which / "previous_service_cert.pem").read_text()})
-    bank.create()
-    _decide(bank, "Adopt", _found(bank, "all volumes are found", lambda volumes: len(volumes) == len(source)))
-    blocked = bank.wait_for("a person is asked", lambda s: s["reason"] == "ApprovalRequired")
-    recovered = {source[c["volume"]]: c.get("txID") for c in blocked["attempt"]["candidates"]}
+    blocked = _adopt_ledgers(bank, which, sorted(told))
+    recovered = {ledger: candidate.get("txID") for ledger, candidate in blocked.items()}
     assert recovered == {node: facts["transaction_id"] for node, facts in told.items()}
-    assert bool(blocked["attempt"]["forks"]) == (which == "divergent")
+    assert bool(bank.status()["attempt"]["forks"]) == (which == "divergent")
     bank.approve_as_told()
     winner = bank.wait_for_winner()["winner"]
     assert winner["txID"] == max(recovered.values(), key=_tx_id)
     bank.wait_for_phase("AwaitingMembers")
+
+
+@pytest.mark.parametrize(
+    "damages",
+    [
+        pytest.param(("committed-chunk-bits-flipped", "tail-truncated"), id="flipped-and-truncated"),
+        pytest.param(("committed-chunk-truncated", "no-tail"), id="cut-and-without-its-end"),
+        pytest.param(("middle-chunk-missing", "tail-zero-length"), id="with-a-gap-and-emptied"),
+    ],
+)
+def test_of_ledgers_that_real_ccf_wrote_the_undamaged_one_is_chosen(
+    network: NewNetwork, damages: tuple[str, str]
+) -> None:
+    bank = network()
+    broken, shorter = damages
+    candidates = _adopt_ledgers(bank, "damaged", ["intact", *damages])
+    assert (candidates["intact"]["result"], candidates["intact"]["txID"]) == ("Recovered", "2.183")
+    assert candidates[broken]["result"] == "Damaged", candidates[broken]
+    assert candidates[shorter]["result"] in ("Damaged", "Recovered")
+    assert _tx_id(candidates[shorter].get("txID") or "0.0") < (2, 183)
+    bank.approve_as_told()
+    assert bank.wait_for_winner()["winner"]["volume"] == candidates["intact"]["volume"]
+    bank.wait_for_phase("AwaitingMembers")
+
+
+def _adopt_ledgers(bank: Network, where: str, ledgers: list[str]) -> dict[str, dict[str, Any]]:
+    """Put real CCF's ledgers on a network's volumes and adopt them; the candidates, once a person is asked."""
+    bank.create()
+    bank.wait_for_phase("AwaitingOpen")
+    _delete(bank)
+    source = dict(zip(sorted(bank.volumes()), ledgers, strict=True))
+    for volume, ledger in source.items():
+        _put(bank, volume, FOREIGN / where / ledger / "ledger")
+        _annotate(bank, volume, {"serviceCertificate": (FOREIGN / where / "previous_service_cert.pem").read_text()})
+    bank.create()
+    _decide(bank, "Adopt", _found(bank, "all volumes are found", lambda volumes: len(volumes) == len(source)))
+    blocked = bank.wait_for("a person is asked", lambda s: s["reason"] == "ApprovalRequired")
+    return {source[c["volume"]]: c for c in blocked["attempt"]["candidates"]}
 
 
 def _delete(bank: Network) -> None:

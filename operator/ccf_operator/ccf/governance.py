@@ -178,6 +178,12 @@ def certificate_time(seconds: float) -> str:
     return time.strftime("%y%m%d%H%M%SZ", time.gmtime(seconds))
 
 
+def since_yesterday(seconds: float) -> str:
+    """`valid_from` for the beginning of the day before (UTC), for clocks differ. It is the same all day long, so that
+    those who propose alike mean the same proposal."""
+    return certificate_time(seconds // 86400 * 86400 - 86400)
+
+
 def _action(name: str, args: Mapping[str, Any] | None) -> Action:
     return {"name": name, "args": args if args is None else dict(args)}
 

@@ -10,6 +10,7 @@ from typing import Any
 from ccf_operator.ccf import governance, messages
 from ccf_operator.ccf.action_words import explain_all
 from ccf_operator.ccf.messages import Action
+from ccf_operator.ccf.same_actions import same
 from ccf_operator.cli.desk import Desk, gather_members
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.explain import opening_problem
@@ -104,7 +105,7 @@ async def propose_or_vote(desk: Desk, actions: Sequence[Action], member: str) ->
     """A vote for a proposal of just these actions, where one is open, else the proposal; a sentence where the member
     has voted. Signing the same proposal again would make another one."""
     for one in await proposals(desk):
-        if one.state == "Open" and _same(one.actions, actions):
+        if one.state == "Open" and same(one.actions, actions):
             if await desk.find(f"/gov/members/proposals/{one.proposal_id}/ballots/{member}") is not None:
                 return f"you have voted for it: proposal {one.proposal_id[:8]}… waits for other members"
             return _vote_for(desk, one, member)
@@ -113,16 +114,11 @@ async def propose_or_vote(desk: Desk, actions: Sequence[Action], member: str) ->
 
 def renewal(desk: Desk, days: int | None) -> list[Action]:
     """New certificates, from the beginning of yesterday (UTC; clocks differ), for the service and all nodes."""
-    since = _yesterday(desk)
+    since = governance.since_yesterday(desk.now())
     return [
         governance.set_service_certificate_validity(since, days),
         governance.set_all_nodes_certificate_validity(since, days),
     ]
-
-
-def _yesterday(desk: Desk) -> str:
-    """The same all day long, so that members who propose alike mean the same proposal."""
-    return governance.certificate_time(desk.now() // 86400 * 86400 - 86400)
 
 
 async def replacements(desk: Desk) -> list[Action]:
@@ -130,7 +126,7 @@ async def replacements(desk: Desk) -> list[Action]:
     rows = {row["node_id"]: row["status"] for row in (await desk.get("/node/network/nodes"))["nodes"]}
     status = desk.network.status
     records = {r.node_id: r for r in status.nodes if r.node_id is not None}
-    since = _yesterday(desk)
+    since = governance.since_yesterday(desk.now())
     trust = [
         governance.transition_node_to_trusted(node, since)
         for node, state in sorted(rows.items())
@@ -156,13 +152,6 @@ async def _opening(desk: Desk) -> Action:
     if problem := opening_problem([action], desk.expected):
         raise Failure(Exit.UNSAFE, problem, "sign nothing, and tell whoever runs the cluster")
     return action
-
-
-def _same(some: Sequence[Action], others: Sequence[Action]) -> bool:
-    def plain(actions: Sequence[Action]) -> list[tuple[str, dict[str, str]]]:
-        return [(str(a.get("name")), {k: str(v).strip() for k, v in (a.get("args") or {}).items()}) for a in actions]
-
-    return plain(some) == plain(others)
 
 
 def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:

@@ -1,0 +1,35 @@
+"""Whether two proposals mean the same. CCF gives each signed proposal an id of its own, so nothing else can tell.
+
+When the certificate of a node that is trusted begins, and for how long it is valid, makes no other proposal: whoever
+proposes tomorrow what was proposed today means the same. Where a proposal is about certificates, it does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ccf_operator.ccf.messages import Action
+
+_BESIDES = {"transition_node_to_trusted": frozenset({"valid_from", "validity_period_days"})}
+"""Arguments that do not tell one proposal from another, by action."""
+
+
+def canonical(action: Action) -> str:
+    """A text that two actions share if they mean the same."""
+    name, args = action.get("name"), action.get("args") or {}
+    besides = _BESIDES.get(str(name), frozenset())
+    kept = {key: value for key, value in args.items() if key not in besides} if isinstance(args, dict) else args
+    return json.dumps([name, _stripped(kept)], sort_keys=True)
+
+
+def same(some: Iterable[Action], others: Iterable[Action]) -> bool:
+    """Whether two proposals have the same actions, in whatever order."""
+    return {canonical(action) for action in some} == {canonical(action) for action in others}
+
+
+def _stripped(value: object) -> object:
+    """Files end in a line break that messages may lack."""
+    if isinstance(value, dict):
+        return {key: _stripped(inner) for key, inner in value.items()}
+    return value.strip() if isinstance(value, str) else value

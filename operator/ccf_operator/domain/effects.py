@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ccf_operator.api.decision import DecisionState
+from ccf_operator.ccf.messages import Action
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,38 @@ class RemoveNodeRow:
 
 
 @dataclass(frozen=True)
+class AcknowledgeState:
+    """Acknowledge the service's state as the operator's member, at a node of it, which makes the member active.
+
+    `token` stands for this message here and in the two that follow: what is refused is known by it.
+    """
+
+    through: str
+    member_id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Propose:
+    """Propose actions as the operator's member, at a node of the service."""
+
+    through: str
+    member_id: str
+    token: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """Withdraw a proposal of the operator's member, at a node of the service."""
+
+    through: str
+    member_id: str
+    token: str
+    proposal_id: str
+
+
+@dataclass(frozen=True)
 class AnswerDecision:
     """Write into a CCFRecoveryDecision, by UID, what became of it."""
 
@@ -123,6 +156,9 @@ class Report:
     warning: bool = False
 
 
+SignAsMember = AcknowledgeState | Propose | Withdraw
+"""What takes the key of the operator's member."""
+
 Effect = (
     CreateVolume
     | AnnotateVolume
@@ -136,12 +172,14 @@ Effect = (
     | ApplyDisruptionBudgets
     | ApplyIdentity
     | RemoveNodeRow
+    | SignAsMember
     | AnswerDecision
     | RemoveFinalizer
     | Report
 )
 
 __all__ = [
+    "AcknowledgeState",
     "AnnotateVolume",
     "AnswerDecision",
     "ApplyDisruptionBudgets",
@@ -154,8 +192,11 @@ __all__ = [
     "Effect",
     "ExploreVolume",
     "LabelPod",
+    "Propose",
     "ReleasePod",
     "RemoveFinalizer",
     "RemoveNodeRow",
     "Report",
+    "SignAsMember",
+    "Withdraw",
 ]

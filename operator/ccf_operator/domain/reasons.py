@@ -50,6 +50,29 @@ class Reason(StrEnum):
     DELETED = "Deleted"
 
 
+class MemberReason(StrEnum):
+    """Why the operator can or cannot act as the member that the spec names: reason of OperatorMemberUsable."""
+
+    USABLE = "Usable"
+    NOT_ASKED = "ServiceNotAsked"
+    NOT_ACTIVE = "NotActiveYet"
+    SECRET_FORBIDDEN = "SecretForbidden"
+    SECRET_MISSING = "SecretMissing"
+    SECRET_UNUSABLE = "SecretUnusable"
+    NOT_A_MEMBER = "NotAMember"
+    RECOVERY_MEMBER = "RecoveryMember"
+    REFUSED = "Refused"
+
+
+@dataclass(frozen=True)
+class MemberMeaning:
+    """What such a reason stands for."""
+
+    reason: MemberReason
+    means: str
+    do: str = ""
+
+
 class Health(StrEnum):
     """How a network is judged by whoever waits for it."""
 
@@ -305,6 +328,55 @@ MEANINGS: tuple[Meaning, ...] = (
         Health.WORKS,
         "The network is being deleted: its nodes end, its volumes stay.",
         _BY_ITSELF,
+    ),
+)
+
+
+MEMBER_MEANINGS: tuple[MemberMeaning, ...] = (
+    MemberMeaning(
+        MemberReason.USABLE, "The operator proposes what is due; members vote where the constitution says so."
+    ),
+    MemberMeaning(
+        MemberReason.NOT_ASKED,
+        "The service has not said yet whether it knows the member: no primary is seen, or a recovery is under way.",
+        _BY_ITSELF,
+    ),
+    MemberMeaning(
+        MemberReason.NOT_ACTIVE,
+        "The member is in the consortium and has not acknowledged the service's state; the operator does that for it.",
+        _BY_ITSELF,
+    ),
+    MemberMeaning(
+        MemberReason.SECRET_FORBIDDEN,
+        "The operator may not read the Secret.",
+        "add its namespace and name to the chart value `operatorMembers`",
+    ),
+    MemberMeaning(
+        MemberReason.SECRET_MISSING,
+        "The Secret does not exist.",
+        "create it: `kubectl create secret tls NAME --cert FILE --key FILE`",
+    ),
+    MemberMeaning(
+        MemberReason.SECRET_UNUSABLE,
+        "The Secret holds no certificate with its key; the message says what is wrong.",
+        "correct it, as the message says",
+    ),
+    MemberMeaning(
+        MemberReason.NOT_A_MEMBER,
+        "The service knows no member with this certificate.",
+        "the members add it: propose and vote `set_member` without an encryption key",
+    ),
+    MemberMeaning(
+        MemberReason.RECOVERY_MEMBER,
+        "The member has an encryption key, so that it takes part in recoveries. The operator signs nothing in the name "
+        "of one who holds a recovery share.",
+        "give the operator a member of its own, without an encryption key",
+    ),
+    MemberMeaning(
+        MemberReason.REFUSED,
+        "CCF has refused what the operator signed, in most cases because of the constitution; the message has CCF's "
+        "words. It is tried again, later each time, and the members are asked meanwhile.",
+        "change the constitution (how-to/governance.md), or take `operatorMember` out of the spec",
     ),
 )
 

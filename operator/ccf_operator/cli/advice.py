@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ccf_operator.api.status import Phase
+from ccf_operator.api.status import Phase, Verdict
 from ccf_operator.cli.network import Network
+from ccf_operator.cli.words import sentence
+from ccf_operator.kube.views import OUT_OF_SERVICE_TAINT
 
 NOBODY = "nobody"
 MEMBERS = "the members"
@@ -73,17 +75,24 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
     if status.next_step.startswith("members") and _nodes_to_replace(network):
         return Advice(
             MEMBERS,
-            status.next_step.removeprefix("members: "),
+            sentence(status.next_step.removeprefix("members: ")),
             ((command("trust", name), "one proposes just that, the others vote for it"),),
         )
     if status.next_step.startswith("members"):
         return Advice(
             MEMBERS,
-            status.next_step.removeprefix("members: "),
+            sentence(status.next_step.removeprefix("members: ")),
             ((command("proposals", name), "what has been proposed"),),
         )
+    if (machines := _silent_machines(network)) and OUT_OF_SERVICE_TAINT in status.next_step:
+        return Advice(
+            ON_CALL,
+            "Find out whether the silent nodes' machines still run. Silence proves nothing: say it of a machine that "
+            "is off for good, and never of one that may still run.",
+            tuple((_taint(machine, flags), f"only if {machine} is off for good") for machine in machines),
+        )
     if status.next_step:
-        return Advice(ON_CALL, status.next_step)
+        return Advice(ON_CALL, sentence(status.next_step))
     return Advice(NOBODY, "Nothing needs to be done.")
 
 
@@ -94,3 +103,16 @@ def _nodes_to_replace(network: Network) -> bool:
     gone = any(record.ended is not None and record.node_id in counted for record in known)
     waiting = any(r.ended is None and r.stop is None and r.node_id not in counted for r in known)
     return gone or waiting
+
+
+def _silent_machines(network: Network) -> list[str]:
+    """The machines of nodes that nothing is known of while the loss of quorum is suspected."""
+    quorum = network.status.quorum
+    if quorum.verdict is not Verdict.SUSPECTED:
+        return []
+    silent = {one.node for one in quorum.evidence if one.seen == "no answer"}
+    return [r.machine.name for r in network.status.nodes if r.name in silent and r.machine is not None]
+
+
+def _taint(machine: str, flags: Sequence[str]) -> str:
+    return shlex.join(["kubectl", "taint", "node", machine, f"{OUT_OF_SERVICE_TAINT}=nodeshutdown:NoExecute", *flags])

@@ -7,7 +7,6 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ccf_operator.ccf.answers import NodeAnswers
@@ -15,7 +14,7 @@ from ccf_operator.ccf.governance import Answer, Member
 from ccf_operator.ccf.messages import Message, Request
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.output import checks, facts, say, titled
+from ccf_operator.cli.output import checks, facts, marked, say, titled
 from ccf_operator.cli.service import Finding
 from ccf_operator.cli.signing import Business, follow_up, outcome
 from ccf_operator.cli.words import grouped
@@ -59,12 +58,8 @@ def show_in_short(out: Console, desk: Desk) -> None:
 
 def show_business(out: Console, business: Business, member: str) -> None:
     """What would be signed, in words."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for line in business.lines:
-        grid.add_row("-", line)
-    say(out, titled(business.title, grid, Text(f"signed by member {member[:8]}…", style="dim")))
+    lines = [marked("-", line) for line in business.lines]
+    say(out, titled(business.title, *lines, Text(f"signed by member {member[:8]}…", style="dim")))
 
 
 def confirm(*, assured: bool) -> None:

@@ -11,9 +11,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ccf_operator.api.status import Attempt, AttemptPhase, Verdict
+from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
-from ccf_operator.cli.output import Commands, table, titled
-from ccf_operator.cli.words import shorten, since
+from ccf_operator.cli.output import Commands, Rows, marked, titled
+from ccf_operator.cli.words import sentence, shorten, since
 from ccf_operator.domain.choice import recovered
 from ccf_operator.domain.quorum import deciding_minority
 
@@ -130,13 +131,13 @@ def _without_attempt(network: Network) -> RecoveryPlan:
     if status.service.opened_at is None:
         return RecoveryPlan("Nothing: the service has never been open, so there is nothing to recover.", evidence)
     if status.quorum.verdict is Verdict.LOST and mode == "Disabled":
-        return RecoveryPlan(f"Nothing: spec.recovery.mode is Disabled. {status.next_step}", evidence)
+        return RecoveryPlan(f"Nothing: spec.recovery.mode is Disabled. {sentence(status.next_step)}", evidence)
     if status.quorum.verdict is Verdict.LOST:
         then = "then waits for approval" if mode == "Manual" else "then chooses the best by itself, if that is safe"
         return RecoveryPlan(f"The operator begins a recovery of every surviving volume, {then}.", evidence)
     if status.quorum.verdict is Verdict.SUSPECTED:
         now = "The operator waits for the quorum to come back, or for proof that it cannot: silence proves nothing."
-        return RecoveryPlan(f"{now} {status.next_step}".strip(), evidence)
+        return RecoveryPlan(f"{now} {sentence(status.next_step)}".strip(), evidence)
     return RecoveryPlan("Nothing: the quorum holds.", evidence)
 
 
@@ -145,26 +146,28 @@ def render(network: Network, made: RecoveryPlan, now: datetime) -> RenderableTyp
     parts: list[RenderableType] = [titled("What the operator does now", Text(made.now))]
     attempt = network.status.attempt
     if attempt is not None:
-        parts.append(titled(f"Candidates of attempt {attempt.number}, best first", _ranking(attempt, now)))
+        parts.append(
+            titled(f"Candidates of attempt {attempt.number}, best first", _ranking(network.name, attempt, now))
+        )
     if made.possible_loss:
-        lines = [Text.assemble(("✗ ", "bad"), shorten(line)) for line in made.possible_loss]
+        lines = [marked("✗", shorten(line), "bad") for line in made.possible_loss]
         parts.append(titled("What may be missing", *lines))
     elif attempt is not None and recovered(attempt.candidates):
         parts.append(titled("What may be missing", Text.assemble(("✓ ", "good"), "nothing that was committed")))
     if made.why:
-        parts.append(titled("Why", *(Text(f"- {shorten(line)}") for line in made.why)))
+        parts.append(titled("Why", *(marked("-", shorten(line)) for line in made.why)))
     if made.choices:
         parts.append(titled("What you can decide", Commands(made.choices)))
     return Group(*(line for part in parts for line in (part, "")))
 
 
-def _ranking(attempt: Attempt, now: datetime) -> RenderableType:
+def _ranking(network: str, attempt: Attempt, now: datetime) -> RenderableType:
     ranking = recovered(attempt.candidates)
-    rest = [c for c in attempt.candidates if c not in ranking]
-    rows = table("volume", "result", "TxID", "survey", "detail")
-    for candidate in [*ranking, *rest]:
+    every = [*ranking, *(c for c in attempt.candidates if c not in ranking)]
+    rows = Rows("volume", "result", "TxID", "survey", network=network)
+    for candidate in every:
         survey = candidate.survey
         seen = "–" if survey is None else f"{survey.last_signed or 'empty'}{'' if survey.sound else ', damaged'}"
         result = candidate.result.value if candidate.result else f"{candidate.stage} {since(candidate.created_at, now)}"
-        rows.add_row(candidate.volume, result, candidate.tx_id or "–", seen, shorten(candidate.detail or ""))
-    return rows
+        rows.add(candidate.volume, result.rstrip(), candidate.tx_id or "–", seen)
+    return Group(rows, *details(every))

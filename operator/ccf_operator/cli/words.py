@@ -36,6 +36,12 @@ def clock(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def sentence(text: str) -> str:
+    """The text with a capital letter at its beginning, unless it begins with a name or a command."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first not in ("kubectl", "echo") else text
+
+
 def grouped(digest: str) -> str:
     """A 64-digit fingerprint to be compared by eye: two lines of four groups of eight."""
     groups = [digest[at : at + 8] for at in range(0, len(digest), 8)]

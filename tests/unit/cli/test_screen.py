@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 
-from ccf_operator.api.status import Phase
+from ccf_operator.api.status import NetworkStatus, Phase
+from ccf_operator.cli.output import Fitted
 from ccf_operator.cli.screen import screen
 from ccf_operator.cli.terminal import plain
 from unit.cli import phases
@@ -23,7 +25,7 @@ def shown(seen: Scene, width: int = 80, *flags: str) -> str:
 @pytest.mark.parametrize("name", SCENES)
 def test_every_phase_fits_and_is_plain_text_outside_a_terminal(name: str, width: int) -> None:
     text = shown(scene(SCENES[name]()), width)
-    assert max(map(cell_len, text.splitlines())) <= width
+    assert max(cell_len(line) for line in text.splitlines() if "kubectl taint" not in line) <= width
     assert "\x1b" not in text
 
 
@@ -39,6 +41,60 @@ def test_phase_reason_message_and_node_names_are_whole(name: str) -> None:
             assert record.name in words
     for volume in status.volumes:
         assert volume.name in words
+
+
+def test_names_that_do_not_fit_lose_the_networks_name_alike() -> None:
+    seen = scene(phases.awaiting_members())
+    long = "payments-settlement-production-eu-west-1"
+    raw = seen.network.status.model_dump_json(by_alias=True)
+    status = NetworkStatus.model_validate_json(
+        re.sub(r"machine-(\d)", r"ip-10-42-117-\1.eu-west-1.compute.internal", raw.replace("bank-", f"{long}-"))
+    )
+    named = Scene(replace(seen.network, name=long, status=status), {}, seen.now)
+    narrow, wide = shown(named, 80), shown(named, 200)
+    for volume in status.volumes:
+        assert re.search(rf"^ +★? +…{volume.name.removeprefix(long)}  Recovered", narrow, re.MULTILINE)
+        assert volume.name in wide
+    assert re.search(r"…-0f1e2-\d  .*ip-10-42-117-0\.…", narrow)
+    assert "…-0f1e2" not in wide
+
+
+def test_an_ended_node_is_shown_as_long_as_it_is_counted_on() -> None:
+    assert "ended (137)" in shown(scene(phases.degraded()))
+    recovering = shown(scene(phases.awaiting_members()))
+    assert "ended (137)" not in recovering
+    assert "5 earlier nodes have ended" in recovering
+
+
+def test_steps_are_not_broken_apart() -> None:
+    text = shown(scene(phases.awaiting_members()))
+    assert re.search(r"recovered \+[\d.]+s", text)
+    assert re.search(r"losers gone \+[\d.]+s", text)
+
+
+def test_on_call_is_given_the_word_to_say_of_each_silent_machine() -> None:
+    seen = scene(phases.suspected())
+    answering = {name for name, answers in seen.live.items() if answers.reached}
+    silent = [r.machine.name for r in seen.network.status.nodes if r.machine and r.name not in answering]
+    text = shown(seen, 160, "--context", "prod")
+    assert len(silent) == 2
+    for machine in silent:
+        taint = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+        assert f"kubectl taint node {machine} {taint} --context prod  only if {machine} is off for good" in text
+    assert text.count("kubectl taint") == 2
+
+
+def test_a_screen_that_is_too_low_says_that_there_is_more() -> None:
+    seen = scene(phases.awaiting_members())
+    whole = shown(seen).rstrip().splitlines()
+    low = plain(80)
+    low.height = 12
+    with low.capture() as captured:
+        low.print(Fitted(screen(seen.network, seen.live, seen.now)))
+    lines = captured.get().rstrip().splitlines()
+    assert [line.rstrip() for line in lines[:11]] == [line.rstrip() for line in whole[:11]]
+    assert len(lines) == 12
+    assert re.search(r"\d+ more lines", lines[-1])
 
 
 def test_the_scenes_are_what_they_are_called() -> None:

@@ -32,7 +32,7 @@ from ccf_operator.cli.options import (
     SigningOptions,
     on_cluster,
 )
-from ccf_operator.cli.output import say, table, titled, write
+from ccf_operator.cli.output import Rows, say, titled, write
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
 
@@ -60,9 +60,9 @@ async def members(kubectl: Kubectl, name: NetworkName, service: ServiceOptions, 
     if output is not Format.TEXT:
         write([one.document() for one in listed], output)
         return
-    rows = table("member", "id", "status", "recovery")
+    rows = Rows("member", "id", "status", "recovery")
     for one in listed:
-        rows.add_row(one.name, f"{one.member_id[:8]}…", one.status, one.recovery)
+        rows.add(one.name, f"{one.member_id[:8]}…", one.status, one.recovery)
     active = sum(one.status == "Active" for one in listed)
     note = f"{active} of {len(listed)} are active; {threshold} recovery shares are needed after a recovery"
     say(console(), titled("Members", rows, Text(note, style="dim")))

@@ -17,13 +17,13 @@ from rich.text import Text
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptSummary
 from ccf_operator.cli import decisions, recovery_plan
+from ccf_operator.cli.attempt_view import history_section, timeline_line
 from ccf_operator.cli.decisions import Decision
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
 from ccf_operator.cli.network import Network, load
 from ccf_operator.cli.options import DecidingOptions, Format, NetworkName, Output, on_cluster
-from ccf_operator.cli.output import say, titled, write
-from ccf_operator.cli.screen import history_section, timeline_line
+from ccf_operator.cli.output import marked, say, titled, write
 from ccf_operator.cli.terminal import console
 from ccf_operator.cli.words import shorten
 from ccf_operator.render import labels
@@ -122,18 +122,18 @@ async def history(kubectl: Kubectl, name: NetworkName, number: Number = None, ou
     elif not past:
         console().print("no attempt has ended yet")
     elif number is None:
-        console().print(history_section(past))
+        console().print(history_section(name, past))
     else:
         say(console(), _told(past[0]))
 
 
 def _told(past: AttemptSummary) -> Any:
     lines: list[Any] = [Text(f"{past.result.value}: {shorten(past.message)}"), timeline_line(past.timeline)]
-    lines += [Text(f"- {volume}: {result}") for volume, result in sorted(past.candidates.items())]
+    lines += [marked("-", f"{volume}: {result}") for volume, result in sorted(past.candidates.items())]
     if past.approval is not None:
         why = f": {past.approval.reason}" if past.approval.reason else ""
         lines.append(Text.assemble(("approved by ", "warn"), f"{past.approval.decision}{why}"))
-        lines += [Text.assemble(("may be missing: ", "bad"), shorten(line)) for line in past.approval.possible_loss]
+        lines += [marked("may be missing:", shorten(line), "bad") for line in past.approval.possible_loss]
     return titled(f"Attempt {past.number}", *lines)
 
 

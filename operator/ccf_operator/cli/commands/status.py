@@ -22,7 +22,7 @@ from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.live import ask_nodes
 from ccf_operator.cli.network import Network, load
 from ccf_operator.cli.options import Format, NetworkName, Output, Reach, on_cluster
-from ccf_operator.cli.output import write
+from ccf_operator.cli.output import Fitted, write
 from ccf_operator.cli.reach import Way, Ways, ways
 from ccf_operator.cli.screen import screen
 from ccf_operator.cli.service import expected_service
@@ -53,7 +53,9 @@ async def status(
     offline: Offline = False,
     reach: Reach = Way.AUTO,
 ) -> None:
-    """Show a network: where it is, what happens next and who must act, quorum, nodes, volumes, recoveries."""
+    """Show a network: where it is, what happens next and who must act, quorum, nodes, volumes, recoveries.
+
+    Where lines are too short for whole names, those of nodes and volumes lose the network's name (…-0f1e2-3)."""
     network = await load(kubectl, name)
     async with ways(kubectl.within(network.namespace), reach) as open_ways:
 
@@ -69,7 +71,7 @@ async def status(
             while True:
                 seen = await look(network)
                 if full is not None:
-                    full.update(_drawn(seen, kubectl.flags))
+                    full.update(Fitted(_drawn(seen, kubectl.flags)))
                 else:
                     show(seen, output, kubectl.flags)
                 await asyncio.sleep(EVERY)

@@ -40,6 +40,12 @@ class Operator:
         yield
         self.scale(1)
 
+    def undisturbed(self) -> int:
+        """How many operators are ready and have never been restarted."""
+        pods = self.kubectl.list("pods", "app.kubernetes.io/name=ccf-operator")
+        containers = [c for pod in pods for c in pod["status"].get("containerStatuses", [])]
+        return sum(c["ready"] and c["restartCount"] == 0 for c in containers)
+
     def _pods(self) -> set[str]:
         return self.kubectl.names("pods", "app.kubernetes.io/name=ccf-operator")
 

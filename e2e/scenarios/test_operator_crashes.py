@@ -63,6 +63,7 @@ def test_two_operators_at_once_do_no_harm(network: NewNetwork, operator: Operato
     assert status["history"][0]["txID"] == attempt["winner"]["txID"]
     assert len(bank.volumes()) == 3
     assert len(bank.pods()) == 3
+    assert operator.undisturbed() == 2
     bank.check_nothing_is_missing()
 
 

@@ -11,8 +11,7 @@ NewNetwork = Callable[..., Network]
 
 
 def test_a_network_grows_by_trust_and_shrinks_by_removal(network: NewNetwork) -> None:
-    bank = network(nodes=1, spec={"pods": {"hostSpread": "Preferred"}}).open()
-    bank.write()
+    bank = network(nodes=1, spec={"pods": {"hostSpread": "Preferred"}}).busy()
     bank.kubectl.apply(bank.manifest(nodes=2))
     asked = bank.wait_for("a pending node waits for trust", lambda s: "transition_node_to_trusted" in s["nextStep"])
     newcomer = next(r for r in asked["nodes"] if not r.get("joinedAt"))
@@ -27,4 +26,4 @@ def test_a_network_grows_by_trust_and_shrinks_by_removal(network: NewNetwork) ->
     bank.consortium.trust(bank.door(), [], remove=[spare["nodeId"]])
     eventually("the removed node's pod is gone", lambda: not bank.kubectl.exists("pod", spare["name"]), within=60)
     bank.wait_for("one node serves", lambda s: s["phase"] == "Running" and s["readyNodes"] == "1/1")
-    assert bank.client.missing(bank.door()) == []
+    bank.check_nothing_is_missing()

@@ -1,7 +1,7 @@
 # The project's commands. `make demo` and `make test` need a Debian or Ubuntu machine with Python 3.11, Go and root.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help test lint types unit contract integration e2e bench soak demo demo-clean cluster cluster-down images crd docs clean
+.PHONY: help test lint types unit contract integration e2e e2e-all bench soak demo demo-clean cluster cluster-down plugin crd docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,7 +24,7 @@ lint: $(STAMP) ## Style
 	$(BIN)/ruff format --check .
 
 types: $(STAMP) ## Types, strictly
-	$(BIN)/mypy operator/ccf_operator tests e2e
+	$(BIN)/mypy operator/ccf_operator charts tests e2e
 
 unit: $(STAMP) ## The fast loop: pure functions and the parts of the simulator
 	$(PYTEST) tests/unit
@@ -59,13 +59,18 @@ cluster: ## Bring up the test cluster and leave it up
 cluster-down: ## Remove the test cluster without a trace
 	e2e/cluster/cluster down
 
-crd: $(STAMP) ## Generate the CRDs from the models
-	$(BIN)/python -m ccf_operator.api.crd crds charts/ccf-operator/files
+plugin: $(STAMP) ## Install the kubectl plugin `kubectl ccf` in .venv/bin
+	@echo "export PATH=$(CURDIR)/$(BIN):\$$PATH"
 
-docs: $(STAMP) ## Make the diagram in docs/recovery.md and the pages of commands and conditions from the code
+crd: $(STAMP) ## Generate the CRDs and their reference pages from the models
+	$(BIN)/python -m ccf_operator.api.crd crds charts/ccf-operator/files
+	$(BIN)/python -m ccf_operator.api.reference docs/reference
+
+docs: crd ## Make the pages of docs/reference and the diagram in docs/recovery.md from the code
 	$(BIN)/python -m ccf_operator.domain.transition_diagram docs/recovery.md
 	$(BIN)/python -m ccf_operator.cli.reference docs/reference/cli.md
 	$(BIN)/python -m ccf_operator.domain.reasons_page docs/reference/conditions.md
+	$(BIN)/python charts/values_page.py docs/reference/chart-values.md
 
 clean: ## Remove what was built in the tree
 	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

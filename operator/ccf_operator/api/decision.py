@@ -25,6 +25,7 @@ class Action(StrEnum):
     PIN = "Pin"
     ADOPT = "Adopt"
     DISOWN = "Disown"
+    START = "Start"
 
 
 class DecisionState(StrEnum):
@@ -46,14 +47,16 @@ class CCFRecoveryDecisionSpec(ApiModel):
     network: NetworkName = Field(description="Name of the CCFNetwork, in this namespace.")
     token: Token = Field(
         description="The token that the status of the network shows for what is decided: status.attempt.token, "
-        "status.paused.token or status.found.token. A decision with another token is refused."
+        "status.start.token, status.paused.token, status.found.token or status.recoveryToken. A decision with another "
+        "token is refused."
     )
     action: Action = Field(
         description="Approve: recover the best ledger in spite of what may be missing, as status.attempt.possibleLoss "
         "says (in mode Manual also where nothing is). Abort: end the attempt, remove all that it made and begin no "
-        "other before a Resume. Exclude: leave a volume out of this attempt. Pin: choose this volume's ledger, if it "
-        "recovers. Adopt: recover the network whose volumes were found. Disown: leave the volumes that were found "
-        "alone for ever and start a new service."
+        "other before a Resume; or call off a Start before nodes are ended. Exclude: leave a volume out of this "
+        "attempt. Pin: choose this volume's ledger, if it recovers. Adopt: recover the network whose volumes were "
+        "found. Disown: leave the volumes that were found alone for ever and start a new service. Start: recover the "
+        "service now, once, in any mode; where its quorum is not lost for good, all its nodes are ended first."
     )
     volume: VolumeName | None = Field(
         default=None,

@@ -336,6 +336,19 @@ class Timeline(StatusModel):
     open_at: Moment | None = Field(default=None, description="The service was open on a quorum.")
 
 
+class Start(StatusModel):
+    """A recovery that a person has started: of a service that has not provably lost its quorum, or of one that has."""
+
+    token: str = Field(description="What a CCFRecoveryDecision that calls it off must name: that of the attempt.")
+    attempt: int = Field(description="Number of the attempt that it begins.")
+    decision: str = Field(description="Name of the CCFRecoveryDecision.")
+    at: Moment = Field(description="When.")
+    reason: str = Field(default="", description="Why, in its author's words.")
+    ending_since: Moment | None = Field(
+        default=None, description="Since when the service's nodes are being ended; it can be called off before that."
+    )
+
+
 class Attempt(StatusModel):
     """One disaster recovery: everything it has decided."""
 
@@ -376,6 +389,7 @@ class Attempt(StatusModel):
     excluded: list[str] = Field(default_factory=list, description="Volumes that a person has left out.")
     pinned: str | None = Field(default=None, description="The volume that a person has chosen.")
     approval: Approval | None = Field(default=None, description="A person's approval, for what was shown then.")
+    start: Start | None = Field(default=None, description="The decision by which a person began it.")
     winner: Winner | None = Field(default=None, description="The chosen candidate.")
     network: Configuration | None = Field(
         default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
@@ -400,6 +414,7 @@ class AttemptSummary(StatusModel):
     tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID.")
     candidates: dict[str, str] = Field(default_factory=dict, description="Volume: result and TxID.")
     approval: Approval | None = Field(default=None, description="A person's approval of what might have been missing.")
+    start: Start | None = Field(default=None, description="The decision by which a person began it.")
     timeline: Timeline = Field(default_factory=Timeline, description="When each step was done.")
     ended_at: Moment = Field(description="When it ended.")
 
@@ -532,6 +547,13 @@ class NetworkStatus(StatusModel):
         default_factory=list,
         description="The network's volumes.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    recovery_token: str | None = Field(
+        default=None,
+        description="What a CCFRecoveryDecision that starts a recovery of the open service must name, good for one.",
+    )
+    start: Start | None = Field(
+        default=None, description="A recovery that a person has started and whose attempt has not begun yet."
     )
     attempt: Attempt | None = Field(default=None, description="The disaster recovery in progress.")
     unsettled: Unsettled | None = Field(

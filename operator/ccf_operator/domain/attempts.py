@@ -6,6 +6,7 @@ attempt made outlives it unless it succeeded: a failed attempt never feeds the n
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -44,15 +45,23 @@ def next_may_begin_at(draft: Draft) -> datetime:
     return failed[0].ended_at + pause
 
 
+def take_number(draft: Draft) -> int:
+    """A number for an attempt that was never given to another."""
+    number = draft.status.counters.next_attempt
+    draft.status.counters.next_attempt = number + 1
+    return number
+
+
 def begin(draft: Draft) -> Attempt:
     """Write down a new attempt: what is being recovered, on what proof, from which volumes."""
     status = draft.status
-    number = status.counters.next_attempt
-    status.counters.next_attempt = number + 1
+    start, status.start = status.start, None
+    number = start.attempt if start is not None else take_number(draft)
     what = _from_unsettled(draft, status.unsettled) if status.unsettled is not None else _from_service(draft)
     attempt = Attempt(
         number=number,
         phase=AttemptPhase.FENCING,
+        start=start,
         evidence=[e.model_copy() for e in status.quorum.evidence],
         timeline=Timeline(suspected_at=status.quorum.unseen_since, proven_at=draft.now),
         **what,
@@ -83,17 +92,23 @@ def _from_service(draft: Draft) -> dict[str, Any]:
         "configuration": list(configuration.nodes),
         "configuration_seqno": configuration.seqno,
         "pending": [list(p) for p in configuration.pending],
-        "members_of": (status.adopted.members_of if status.adopted is not None else {})
-        | {
-            record.node_id: record.volume
-            for record in status.nodes
-            if record.node_id in relevant and _wrote_last(draft, record.volume, record.generation)
-        },
+        "members_of": (status.adopted.members_of if status.adopted is not None else {}) | volumes_of(draft, relevant),
         "candidates": [
             Candidate(volume=v.name, claim_uid=v.uid, lineage=list(v.lineage), doubtful=list(v.doubtful))
             for v in status.volumes
             if v.lineage and v.service == service.public_key
         ],
+    }
+
+
+def volumes_of(draft: Draft, node_ids: Set[str]) -> dict[str, str]:
+    """The volumes that hold the ledgers of these CCF nodes, by node id, as far as they are known."""
+    return {
+        record.node_id: record.volume
+        for record in draft.status.nodes
+        if record.node_id is not None
+        and record.node_id in node_ids
+        and _wrote_last(draft, record.volume, record.generation)
     }
 
 
@@ -266,6 +281,7 @@ def _remember(draft: Draft, attempt: Attempt, result: AttemptResult, message: st
         tx_id=winner.tx_id if winner is not None else None,
         candidates={c.volume: _in_words(c) for c in attempt.candidates},
         approval=attempt.approval,
+        start=attempt.start,
         timeline=attempt.timeline,
         ended_at=draft.now,
     )

@@ -82,7 +82,7 @@ CONDITIONS: tuple[ConditionMeaning, ...] = (
     ConditionMeaning(
         ConditionType.RECOVERY_IN_PROGRESS,
         "an attempt to recover is under way; the reason is the step it is in ([recovery](../recovery.md))",
-        _these(*AttemptPhase, "None"),
+        _these(Reason.ENDING_NODES, *AttemptPhase, "None"),
     ),
     ConditionMeaning(
         ConditionType.GOVERNANCE_REQUIRED,
@@ -172,11 +172,9 @@ def _members_are_asked(draft: Draft) -> bool:
 
 
 def _for_whoever_acts(draft: Draft) -> list[_Wanted]:
-    attempt, service = draft.status.attempt, draft.status.service
+    service = draft.status.service
     return [
-        _Wanted(ConditionType.RECOVERY_IN_PROGRESS, True, attempt.phase.value, f"attempt {attempt.number}")
-        if attempt is not None
-        else _Wanted(ConditionType.RECOVERY_IN_PROGRESS, False, NONE),
+        _recovery(draft),
         _waits_for(
             ConditionType.GOVERNANCE_REQUIRED,
             _members_are_asked(draft),
@@ -193,6 +191,15 @@ def _for_whoever_acts(draft: Draft) -> list[_Wanted]:
         else _Wanted(ConditionType.SERVICE_IDENTITY_CHANGED, False, "Original"),
         _certificates(draft),
     ]
+
+
+def _recovery(draft: Draft) -> _Wanted:
+    attempt, start = draft.status.attempt, draft.status.start
+    if attempt is not None:
+        return _Wanted(ConditionType.RECOVERY_IN_PROGRESS, True, attempt.phase.value, f"attempt {attempt.number}")
+    if start is not None:
+        return _Wanted(ConditionType.RECOVERY_IN_PROGRESS, True, Reason.ENDING_NODES.value, f"attempt {start.attempt}")
+    return _Wanted(ConditionType.RECOVERY_IN_PROGRESS, False, NONE)
 
 
 def _certificates(draft: Draft) -> _Wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccf_operator.api.status import Phase
-from ccf_operator.domain import attempts, recovery
+from ccf_operator.domain import attempts, recovery, starting
 from ccf_operator.domain.adoption import has_begun, keep_found, release_predecessors
 from ccf_operator.domain.conditions import keep_conditions
 from ccf_operator.domain.decisions import hear
@@ -60,6 +60,7 @@ def decide(seen: Observation) -> Plan:
         retry_start(draft)
     view, recovering, governance = _run(draft)
     keep_overlap(draft)
+    starting.keep_token(draft)
     if not seen.name_taken:
         want_pods(draft)
         _want_objects(draft)
@@ -103,6 +104,9 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
         attempts.begin(draft)
     if status.attempt is not None:
         return view, recovery.conduct(draft, status.attempt, view, loss), Governance()
+    if status.start is not None:
+        starting.end_nodes(draft, status.start, view)
+        return view, None, Governance()
     return view, None, want_nodes(draft, view)
 
 

@@ -15,6 +15,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnswerDecision
 from ccf_operator.domain.interventions import Refused, abort, approve, exclude, pin, resume
 from ccf_operator.domain.observation import DecisionView
+from ccf_operator.domain.starting import start
 
 KEPT = 20
 """Answered decisions kept in the status; the objects themselves stay as long as people want."""
@@ -27,6 +28,7 @@ _JUDGES: Mapping[Action, Callable[[Draft, DecisionView], str]] = {
     Action.PIN: pin,
     Action.ADOPT: adopt,
     Action.DISOWN: disown,
+    Action.START: start,
 }
 
 

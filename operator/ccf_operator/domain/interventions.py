@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused
+from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused, Start
 from ccf_operator.domain import attempts
 from ccf_operator.domain.choice import best_of
 from ccf_operator.domain.draft import Draft
@@ -72,6 +72,8 @@ def pin(draft: Draft, decision: DecisionView) -> str:
 
 def abort(draft: Draft, decision: DecisionView) -> str:
     """End the attempt, have all that it made removed, and let no other begin before a person resumes."""
+    if draft.status.start is not None:
+        return _call_off(draft, draft.status.start, decision)
     attempt = _attempt(draft, decision)
     why = f"ended by {decision.name}" + (f": {decision.spec.reason}" if decision.spec.reason else "")
     if attempt.winner is not None:
@@ -91,6 +93,18 @@ def abort(draft: Draft, decision: DecisionView) -> str:
         reason=decision.spec.reason or "",
     )
     return f"attempt {attempt.number} has ended; no other begins before a Resume"
+
+
+def _call_off(draft: Draft, start: Start, decision: DecisionView) -> str:
+    if decision.spec.token != start.token:
+        raise Refused(f"this token does not stand for the recovery that {start.decision} has started: {start.token}")
+    if start.ending_since is not None:
+        raise Refused(
+            "the nodes are being ended, which Kubernetes cannot take back: "
+            f"attempt {start.attempt} begins once their ends are proven, and can be aborted then"
+        )
+    draft.status.start = None
+    return f"the recovery that {start.decision} has started is called off; no node was ended"
 
 
 def resume(draft: Draft, decision: DecisionView) -> str:

@@ -24,7 +24,7 @@ def wake_after(draft: Draft) -> float:
     if attempt is not None:
         waits = attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
         return WAITING if waits and attempt.timeline.accepted_at is None else BUSY
-    if status.phase is Phase.CREATING:
+    if status.phase is Phase.CREATING or status.start is not None:
         return BUSY
     if status.phase is Phase.RUNNING and status.quorum.unseen_since is None and not status.next_step:
         return STEADY

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NODES_ENDED = "NodesEnded"
     NODES_SILENT = "NodesSilent"
     QUORUM_SUSPECTED = "QuorumSuspected"
+    ENDING_NODES = "EndingNodes"
     BETWEEN_ATTEMPTS = "BetweenAttempts"
     FENCING = "Fencing"
     CANDIDATES = "Candidates"
@@ -157,7 +158,16 @@ MEANINGS: tuple[Meaning, ...] = (
         (Phase.CREATING, Phase.AWAITING_OPEN, Phase.DEGRADED),
         Health.PERSON,
         "No quorum has been seen for `spec.recovery.quorumLossWindow`, and no loss is proven.",
-        "find out whether the silent machines still run; say it of those that are gone for good, as `nextStep` shows",
+        "find out whether the silent machines still run; say it of those that are gone for good, or have all nodes "
+        "ended and the service recovered, as `nextStep` shows",
+    ),
+    Meaning(
+        Reason.ENDING_NODES,
+        (Phase.RECOVERING,),
+        Health.WORKS,
+        "A person has started a recovery of a service whose quorum is not lost for good: its nodes are ended, and the "
+        "attempt begins once their ends are proven.",
+        "nothing; if a node does not end, say of machines that are gone for good that they are, as `nextStep` shows",
     ),
     Meaning(
         Reason.BETWEEN_ATTEMPTS,
@@ -291,7 +301,7 @@ MEANINGS: tuple[Meaning, ...] = (
         (Phase.BLOCKED,),
         Health.PERSON,
         "The quorum is lost for good and `spec.recovery.mode` is Disabled.",
-        "set the mode to Automatic or Manual",
+        "set the mode to Automatic or Manual; or decide: start one recovery, by the command in `nextStep`",
     ),
     Meaning(
         Reason.RECOVERY_PAUSED,

@@ -31,14 +31,20 @@ _FINAL = frozenset(
 
 
 def may_begin(draft: Draft, loss: Loss) -> bool:
-    """Whether an attempt begins now: a proven loss of a service that was open, and a spec that wants recovery."""
+    """Whether an attempt begins now: a proven loss of a service that was open, and a person or a spec that wants it."""
     status = draft.status
     return (
         loss.proven
         and status.attempt is None
         and status.service.opened_at is not None
         and status.service.certificate is not None
-        and status.paused is None
+        and (status.start is not None or _begins_by_itself(draft))
+    )
+
+
+def _begins_by_itself(draft: Draft) -> bool:
+    return (
+        draft.status.paused is None
         and draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED
         and draft.now >= attempts.next_may_begin_at(draft)
     )
@@ -61,7 +67,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
         return conduct_joining(draft, attempt, attempt.winner, view, loss)
     if view.primary is not None:
         attempts.abandon(draft, attempt, f"the quorum came back: {loss.why}")
-    elif draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
+    elif draft.seen.spec.recovery.mode is RecoveryMode.DISABLED and attempt.start is None:
         attempts.abandon(draft, attempt, "recovery was disabled")
     else:
         fence(draft, attempt, view, loss)

@@ -150,14 +150,21 @@ def _as_configuration(
 
 def keep_high_water_mark(draft: Draft, view: ServiceView) -> None:
     """Raise the high-water mark, once the service has been seen open; of a healthy one not at every look."""
-    service, mark = draft.status.service, draft.status.high_water_mark
-    commit = view.commit()
+    mark, commit = draft.status.high_water_mark, view.commit()
+    if mark is not None and commit is not None and mark.service == draft.status.service.public_key:
+        healthy = view.primary is not None and TxID.parse(mark.tx_id).view == commit.view
+        if healthy and draft.now - mark.seen_at < MARK_INTERVAL:
+            return
+    raise_high_water_mark(draft, view)
+
+
+def raise_high_water_mark(draft: Draft, view: ServiceView) -> None:
+    """Raise the high-water mark to what is seen committed now, once the service has been seen open."""
+    service, mark, commit = draft.status.service, draft.status.high_water_mark, view.commit()
     if service.opened_at is None or commit is None or service.public_key is None:
         return
-    if mark is not None and mark.service == service.public_key:
-        healthy = view.primary is not None and TxID.parse(mark.tx_id).view == commit.view
-        if TxID.parse(mark.tx_id) >= commit or (healthy and draft.now - mark.seen_at < MARK_INTERVAL):
-            return
+    if mark is not None and mark.service == service.public_key and TxID.parse(mark.tx_id) >= commit:
+        return
     draft.status.high_water_mark = HighWaterMark(tx_id=str(commit), service=service.public_key, seen_at=draft.now)
 
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.spec import RecoveryMode, seconds
-from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Verdict, Winner
+from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Start, Verdict, Winner
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.exploration import may_still_run
+from ccf_operator.domain.fencing import STOPPING
 from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.reasons import Reason, known
@@ -36,6 +37,7 @@ def tell(draft: Draft, view: ServiceView, recovering: ServiceView | None, govern
     return (
         _obstacle(draft)
         or (_recovering(draft, draft.status.attempt, recovering) if draft.status.attempt is not None else None)
+        or (_starting(draft, draft.status.start) if draft.status.start is not None else None)
         or (_created(draft) if draft.status.service.opened_at is None else None)
         or _open(draft, view, governance)
     )
@@ -156,6 +158,25 @@ def _how(record: NodeRecord) -> str:
         return ""
     code = "" if record.ended.exit_code is None else f" with exit code {record.ended.exit_code}"
     return code + (f": {record.ended.message}" if record.ended.message else "")
+
+
+def _starting(draft: Draft, start: Start) -> Story:
+    who = f"attempt {start.attempt}, started by {start.decision}"
+    if start.ending_since is None:
+        return Story(
+            Phase.RECOVERING,
+            Reason.ENDING_NODES,
+            f"{who}: the service gets no new clients; then its nodes are ended",
+            f"to call it off: {decide_by(draft.seen, Action.ABORT, start.token)}",
+        )
+    left = ", ".join(record.name for record in draft.alive())
+    slow = draft.now - start.ending_since > STOPPING
+    return Story(
+        Phase.RECOVERING,
+        Reason.ENDING_NODES,
+        f"{who}: it begins when the ends of enough nodes are proven; {left} may still run",
+        _about_machines("for one that is down for good") if slow else "",
+    )
 
 
 def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) -> Story:
@@ -339,6 +360,7 @@ def _lost(draft: Draft, message: str) -> Story:
             Phase.BLOCKED,
             Reason.RECOVERY_DISABLED,
             f"quorum is lost for good ({message}) and spec.recovery.mode is Disabled",
+            f"to have it recovered once: {_start(draft)} . To have every loss recovered: "
             f"kubectl -n {draft.seen.namespace} patch ccf {draft.seen.name} --type merge "
             """-p '{"spec":{"recovery":{"mode":"Automatic"}}}'""",
         )
@@ -356,6 +378,10 @@ def _lost(draft: Draft, message: str) -> Story:
     )
 
 
+def _start(draft: Draft) -> str:
+    return decide_by(draft.seen, Action.START, draft.status.recovery_token or "")
+
+
 def _about_suspicion(draft: Draft, view: ServiceView) -> str:
     """Whoever waits for nodes that have ended says that it can never go on, but only its own end proves it."""
     ended = ended_nodes(draft)
@@ -369,7 +395,8 @@ def _about_suspicion(draft: Draft, view: ServiceView) -> str:
             f"{', '.join(waiting)} can never have a quorum again, by their own word: to have the service recovered, "
             f"kubectl -n {draft.seen.namespace} delete pod {' '.join(waiting)}"
         )
-    return _about_machines("for one that is down for good")
+    machines = _about_machines("for one that is down for good")
+    return f"{machines}. To have all nodes ended, and the service recovered when they have: {_start(draft)}"
 
 
 def _ended_members(draft: Draft) -> list[str]:

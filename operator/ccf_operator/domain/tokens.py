@@ -16,7 +16,17 @@ _LENGTH = 8
 
 def attempt_token(uid: str, attempt: Attempt) -> str:
     """Stands for one attempt, whatever becomes of it: `<number>-<digest>`."""
-    return f"{attempt.number}-{_digest(uid, attempt.number, attempt.base_service)}"
+    return numbered_token(uid, attempt.number, attempt.base_service)
+
+
+def numbered_token(uid: str, number: int, service: str) -> str:
+    """Stands for one attempt to recover a service, before it has begun as well."""
+    return f"{number}-{_digest(uid, number, service)}"
+
+
+def recovery_token(uid: str, next_attempt: int, service: str) -> str:
+    """Stands for the next recovery of a service, and for none after it: `start-<digest>`."""
+    return f"start-{_digest(uid, next_attempt, service)}"
 
 
 def choice_token(uid: str, attempt: Attempt, choice: Choice) -> str:

@@ -41,6 +41,8 @@ from ccf_operator.render import labels, names
 
 UID = "0f1e2d3c-0000-0000-0000-000000000000"
 
+_DOCUMENTED = {(phase, meaning.reason.value) for meaning in MEANINGS for phase in meaning.phases}
+
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
@@ -48,8 +50,7 @@ def digest(text: str) -> str:
 
 def assert_told(status: NetworkStatus) -> None:
     """What holds of every status: its reason is documented, and whoever must act is told what to do."""
-    documented = {(phase, meaning.reason.value) for meaning in MEANINGS for phase in meaning.phases}
-    assert (status.phase, status.reason) in documented
+    assert (status.phase, status.reason) in _DOCUMENTED
     said = {condition.type: condition.status for condition in status.conditions}
     assert not said["Reconciling"] == said["Stalled"] == "True"
     assert said["Stalled"] == "False" or status.next_step

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from ccf_operator.ccf.answers import (
     Ack,
@@ -23,6 +24,7 @@ from ccf_operator.domain.txid import TxID
 OPENING, OPEN, RECOVERING, WAITING = "Opening", "Open", "Recovering", "WaitingForRecoveryShares"
 
 
+@cache
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

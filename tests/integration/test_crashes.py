@@ -67,6 +67,7 @@ async def test_an_operator_killed_over_and_over_goes_on(world: World, kind: type
         world.kubelet.kill(*world.majority())
         await world.recovered()
         await world.nothing_is_missing()
+        await world.story.until("that all is told", lambda s: not s.status.get("pendingEvents"))
     finally:
         living.cancel()
 
@@ -76,6 +77,17 @@ async def test_an_operator_killed_over_and_over_goes_on(world: World, kind: type
     assert len(mortal.deaths) >= deaths, mortal.deaths
     died_in = {phase for phase in PHASES if any(phase in death for death in mortal.deaths)}
     assert died_in == PHASES, mortal.deaths
+    assert [reason for reason in await world.events() if reason in ONCE] == ONCE
 
 
+ONCE = [
+    "Creating",
+    "AwaitingOpen",
+    "ServiceOpened",
+    "QuorumLost",
+    "RecoveryStarted",
+    "WinnerChosen",
+    "AwaitingMembers",
+    "RecoverySucceeded",
+]
 PHASES = {"Fencing", "Recovering", "Joining", "AwaitingMembers"}

@@ -19,6 +19,7 @@ from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.client import RemoveRefused
 from ccf_operator.domain.effects import (
+    AcknowledgeState,
     AnnotateVolume,
     AnswerDecision,
     ApplyDisruptionBudgets,
@@ -31,16 +32,20 @@ from ccf_operator.domain.effects import (
     Effect,
     ExploreVolume,
     LabelPod,
+    Propose,
     ReleasePod,
     RemoveFinalizer,
     RemoveNodeRow,
     Report,
+    SignAsMember,
+    Withdraw,
 )
 from ccf_operator.domain.observation import Observation, PodView
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import controller_uid
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
+from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
 from ccf_operator.render import labels, names
 from ccf_operator.render.disruption import budgets
 from ccf_operator.render.explorer import explorer_pod
@@ -73,6 +78,7 @@ class Actor:
 
     gateway: Gateway
     platform: Platform
+    member: SigningMember
     _applied: dict[tuple[str, str], tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
     _taken: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     _published: set[Report] = field(default_factory=set)
@@ -127,12 +133,12 @@ class Actor:
         log = _log.bind(effect=type(effect).__name__, node=_node_of(effect))
         try:
             outcome = await self._do(effect, raw, observation, status)
-        except (KubeError, RemoveRefused, NotRenderable, Unreadable, ValueError) as error:
+        except (KubeError, RemoveRefused, NotSigned, NotRenderable, Unreadable, ValueError) as error:
             told = isinstance(effect, Report)  # an event about an event that could not be published helps nobody
             log.log(
                 logging.INFO if told else logging.WARNING, "effect failed", error=str(error), detail=_detail(effect)
             )
-            passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused))
+            passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused, NotSigned))
             return Failure(effect, str(error), passing)
         if outcome:
             log.info(outcome, detail=_detail(effect))
@@ -175,6 +181,8 @@ class Actor:
                 return await self._apply_identity(network, status)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
+            case AcknowledgeState() | Propose() | Withdraw():
+                return await self._sign(effect, observation, status)
             case AnswerDecision(decision, uid, state, message, at):
                 answer = CCFRecoveryDecisionStatus(state=state, message=message, at=at)
                 body = answer.model_dump(mode="json", by_alias=True)
@@ -202,7 +210,7 @@ class Actor:
             self._published.add(event)  # refused: it would be again
             raise
         self._published.add(event)
-        return outcome
+        return "created" if outcome == "created" else ""
 
     async def _create(self, manifest: Mapping[str, Any]) -> str:
         try:
@@ -252,6 +260,16 @@ class Actor:
         await client.remove_row(pod.ip, names.OPERATOR_PORT, record.node_id, node_id)
         return "removed"
 
+    async def _sign(self, message: SignAsMember, observation: Observation, status: NetworkStatus) -> str:
+        record, pod = status.node(message.through), observation.pods.get(message.through)
+        wanted, certificate = observation.spec.governance.operator_member, status.service.certificate
+        if record is None or record.node_id is None or pod is None or pod.ip is None:
+            raise NotSigned(f"{message.through} cannot be reached")
+        if wanted is None or certificate is None:
+            raise NotSigned("no member may sign for the operator")
+        recipient = Recipient(pod.ip, record.node_id, certificate)
+        return await self.member.sign(message, observation.namespace, wanted.secret_ref.name, recipient)
+
 
 def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], list[Effect]]:
     """Volumes; the pods on them, made and ended; and what only tells or tidies up, with the end of all at its end."""
@@ -281,7 +299,7 @@ def _node_of(effect: Effect) -> str | None:
             return pod
         case DeleteConfigMap(name):
             return name
-        case RemoveNodeRow(through):
+        case RemoveNodeRow(through) | AcknowledgeState(through) | Propose(through) | Withdraw(through):
             return through
     return None
 
@@ -294,6 +312,10 @@ def _detail(effect: Effect) -> str | None:
             return ", ".join(f"{key}={value}" for key, value in changes)
         case RemoveNodeRow(node_id=node_id):
             return node_id
+        case Propose(actions=actions):
+            return ", ".join(str(action.get("name")) for action in actions)
+        case Withdraw(proposal_id=proposal_id):
+            return proposal_id
         case AnswerDecision(decision, state=state):
             return f"{decision}: {state.value}"
         case Report(reason, message):

@@ -81,6 +81,8 @@ class ApiProxy:
     _open: list[web.Request] = field(default_factory=list)
     _dead: bool = False
     _abandoned: int = 0
+    _under_way: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set)
+    """Writes whose sender has given up waiting."""
 
     async def start(self) -> str:
         """Listen; the URL."""
@@ -103,6 +105,9 @@ class ApiProxy:
     async def close(self) -> None:
         """Stop listening; a second time does nothing."""
         self.sever()
+        for late in self._under_way:
+            late.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._runner.cleanup()
         await self._http.close()
 
@@ -143,8 +148,25 @@ class ApiProxy:
         call = Call(request.method, request.path, dict(request.query), await request.read())
         self.calls.append(call)
         self._open.append(request)
+        serving = asyncio.create_task(self._serve(call, request))
+        try:
+            # A write that is on its way arrives, whether or not its sender still waits for the answer.
+            return await (asyncio.shield(serving) if call.writes else serving)
+        except asyncio.CancelledError:
+            self._under_way.add(serving)
+            serving.add_done_callback(self._under_way.discard)
+            self._abandoned += 1
+            async with self._heard:
+                self._heard.notify_all()
+            raise
+        finally:
+            self._open.remove(request)
+
+    async def _serve(self, call: Call, request: web.Request) -> web.StreamResponse:
         try:
             await self.before(call)
+            if self._dead:
+                raise Severed
             return await self._hand_on(call, request)
         except Refused as refused:
             call.status = refused.status
@@ -152,13 +174,6 @@ class ApiProxy:
         except (Severed, aiohttp.ClientError, OSError):
             _abort(request)
             return web.Response(status=503)
-        except asyncio.CancelledError:
-            self._abandoned += 1
-            async with self._heard:
-                self._heard.notify_all()
-            raise
-        finally:
-            self._open.remove(request)
 
     async def _hand_on(self, call: Call, request: web.Request) -> web.StreamResponse:
         headers = {name: request.headers[name] for name in _HANDED_ON if name in request.headers}

@@ -24,6 +24,7 @@ from members import GeneratedMember
 from simulator.node import SimulatedNode
 
 NETWORK = "bank"
+_DONE = range(200, 300)
 
 
 @dataclass
@@ -59,8 +60,18 @@ class World:
         return started
 
     def forbidden(self) -> list[str]:
-        """Requests of operators that the rights which the chart gives them do not cover."""
-        return [f"{call} is forbidden" for one in self.operators for call in one.proxy.calls if call.status == 403]
+        """Requests of operators that the rights which the chart gives them do not cover.
+
+        An API server that has just been restarted forbids everything until it has read who may do what.
+        """
+        calls = [call for one in self.operators for call in one.proxy.calls]
+        allowed = {str(call) for call in calls if call.status in _DONE}
+        return [f"{call} is forbidden" for call in calls if call.status == 403 and str(call) not in allowed]
+
+    async def events(self) -> list[str]:
+        """What people were told of the network, by reason, the oldest first."""
+        listed = await self.api.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+        return [one["reason"] for one in sorted(listed["items"], key=lambda one: str(one["eventTime"]))]
 
     def kind_of(self, call: Call) -> str:
         """What a write does to what, without what differs from one network to the next."""

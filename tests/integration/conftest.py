@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -55,6 +57,18 @@ def namespace(control_plane: ControlPlane) -> str:
     name = f"test-{uuid.uuid4().hex[:10]}"
     _must(control_plane.kubectl("create", "namespace", name))
     return name
+
+
+@pytest.fixture
+def personal_environment(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a person with kubectl, set to the test's namespace, and with the plugin."""
+    kubeconfig = tmp_path / "kubeconfig"
+    shutil.copy(control_plane.kubeconfig, kubeconfig)
+    places = (str(control_plane.binaries), str(Path(sys.executable).parent), os.environ["PATH"])
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PATH": os.pathsep.join(places)}
+    context = ["kubectl", "config", "set-context", "--current", f"--namespace={namespace}"]
+    subprocess.run(context, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return environment
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ccf_operator.api.base import Moment, StatusModel
 from ccf_operator.api.decision import DecisionState
+from ccf_operator.api.governance_status import GovernanceStatus
 
 
 class Phase(StrEnum):
@@ -535,6 +536,9 @@ class NetworkStatus(StatusModel):
     recoveries: int = Field(default=0, description="Disaster recoveries this network has come through.")
     service: ServiceStatus = Field(default_factory=ServiceStatus, description="The CCF service.")
     quorum: QuorumStatus = Field(default_factory=QuorumStatus, description="The verdict about quorum.")
+    governance: GovernanceStatus | None = Field(
+        default=None, description="What the members have done; only while something is awaited of them."
+    )
     high_water_mark: HighWaterMark | None = Field(default=None, description="Greatest committed TxID seen.")
     configuration: Configuration | None = Field(default=None, description="Last committed consensus configuration.")
     counters: Counters = Field(default_factory=Counters, description="Numbers that only grow.")

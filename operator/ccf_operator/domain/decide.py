@@ -11,6 +11,7 @@ from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
 from ccf_operator.domain.facts import want_facts
+from ccf_operator.domain.members import keep_governance
 from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.overlap import keep_overlap
@@ -59,6 +60,7 @@ def decide(seen: Observation) -> Plan:
     elif not seen.name_taken:
         retry_start(draft)
     view, recovering, governance = _run(draft)
+    keep_governance(draft, view, recovering)
     keep_overlap(draft)
     starting.keep_token(draft)
     if not seen.name_taken:

@@ -121,6 +121,21 @@ class DecisionView:
 
 
 @dataclass(frozen=True)
+class ShareReport:
+    """A member's word, as its plugin gives it, that CCF has taken its recovery share.
+
+    `service`: key of the service that took it; `member`: id; `submitted` of `threshold` shares were in then; `at`: when
+    the API server was told.
+    """
+
+    service: str
+    member: str
+    submitted: int
+    threshold: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Observation:
     """One look at one network.
 
@@ -147,6 +162,8 @@ class Observation:
     """Objects that bear one of our names but belong to someone else."""
     decisions: tuple[DecisionView, ...] = ()
     """What people have decided about this network, the oldest first."""
+    share_reports: tuple[ShareReport, ...] = ()
+    """Reports of recovery shares that the API server remembers; read only while shares are awaited."""
     published: frozenset[Report] = frozenset()
     """Events that this operator knows to have been published, or refused for good."""
     governance: GovernanceAnswers | None = None

@@ -5,18 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import NetworkStatus
-from ccf_operator.ccf import client
+from ccf_operator.api.status import AttemptPhase, NetworkStatus
+from ccf_operator.ccf import client, governance_reading
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.governance_answers import GovernanceAnswers
 from ccf_operator.domain.effects import Report
-from ccf_operator.domain.observation import ClaimView, DecisionView, Inputs, MachineView, Observation, PodView
-from ccf_operator.kube.errors import Forbidden
+from ccf_operator.domain.members import whom_to_ask
+from ccf_operator.domain.observation import (
+    ClaimView,
+    DecisionView,
+    Inputs,
+    MachineView,
+    Observation,
+    PodView,
+    ShareReport,
+)
+from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.share_reports import share_report
 from ccf_operator.kube.views import claim_view, controller_uid, decision_view, machine_view, pod_view
 from ccf_operator.reconcile.asking import Addressee, Ask, Asking
+from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
 from ccf_operator.render import labels
@@ -39,6 +52,7 @@ class Observer:
         *,
         cluster_domain: str = "cluster.local",
         ask: Ask = client.ask,
+        ask_governance: AskGovernance = governance_reading.ask_governance,
         clock: Callable[[], datetime] = _now,
         heard: Callable[[], None] = lambda: None,
     ) -> None:
@@ -46,6 +60,7 @@ class Observer:
         self._gateway = gateway
         self._cluster_domain = cluster_domain
         self._asking = Asking(ask, heard)
+        self._asking_members = AskingMembers(ask_governance, heard)
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
 
@@ -71,9 +86,7 @@ class Observer:
             self._claims(raw_claims),
             self._answers(network, pods, NetworkStatus() if is_deleting(raw) else status),
         )
-        pods = await self._pods(network)
-        machines = await self._machines(pods, status)
-        return Observation(
+        seen = Observation(
             now=self._clock(),
             namespace=network.namespace,
             name=network.name,
@@ -86,13 +99,50 @@ class Observer:
             pods=pods,
             claims=claims,
             config_maps=config_maps,
-            machines=machines,
+            machines=None,
             answers=answers,
             cluster_domain=self._cluster_domain,
             name_taken=name_taken,
             decisions=decisions,
             published=published,
         )
+        (pods, machines), governance, share_reports = await asyncio.gather(
+            self._pods_and_machines(network, status), self._governance(seen), self._share_reports(seen)
+        )
+        return replace(
+            seen,
+            now=self._clock(),
+            pods=pods,
+            machines=machines,
+            governance=governance,
+            share_reports=share_reports,
+        )
+
+    async def _pods_and_machines(
+        self, network: NetworkRef, status: NetworkStatus
+    ) -> tuple[dict[str, PodView], dict[str, MachineView] | None]:
+        pods = await self._pods(network)
+        return pods, await self._machines(pods, status)
+
+    async def _governance(self, seen: Observation) -> GovernanceAnswers | None:
+        node = whom_to_ask(seen)
+        pod = seen.pods.get(node.name) if node is not None else None
+        if node is None or pod is None or pod.ip is None:
+            return await self._asking_members.answers(None)
+        return await self._asking_members.answers(Addressee(pod.ip, node.node_id))
+
+    async def _share_reports(self, seen: Observation) -> tuple[ShareReport, ...]:
+        attempt = seen.status.attempt
+        if seen.deleting or attempt is None or attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
+            return ()
+        if attempt.timeline.accepted_at is None:
+            return ()
+        try:
+            events = await self._gateway.list_events(seen.namespace, seen.name)
+        except KubeError:
+            return ()  # people are shown less; nothing else rests on it
+        reports = (share_report(event, seen.uid) for event in events)
+        return tuple(report for report in reports if report is not None)
 
     async def _pods(self, network: NetworkRef) -> dict[str, PodView]:
         views = [pod_view(raw) for raw in await self._gateway.list_pods(network.namespace, network.name)]
@@ -114,7 +164,9 @@ class Observer:
     async def _inputs(
         self, network: NetworkRef, spec: CCFNetworkSpec, status: NetworkStatus, *, deleting: bool
     ) -> Inputs:
-        if deleting or status.service.opened_at is not None:
+        attempt = status.attempt
+        names_wanted = attempt is not None and attempt.phase is AttemptPhase.AWAITING_MEMBERS
+        if deleting or (status.service.opened_at is not None and not names_wanted):
             return Inputs()  # the service has been made of them; what they say now is of no effect
         needed = sorted(needed_config_maps(spec))
         found = await asyncio.gather(*(self._gateway.get_config_map(network.namespace, name) for name in needed))

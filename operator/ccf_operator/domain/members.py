@@ -1,0 +1,142 @@
+"""What the members have done of what is awaited of them: whom to ask about it, and what is kept in the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus
+from ccf_operator.api.status import AttemptPhase, NodeRecord, Phase
+from ccf_operator.ccf.action_words import OPENING, explain_all, key_in
+from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
+from ccf_operator.ccf.messages import Action, member_id
+from ccf_operator.domain.awaiting import Awaited, what_is_awaited
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.joining import DOUBTED, recovering_view
+from ccf_operator.domain.observation import MemberInput, Observation
+from ccf_operator.domain.service import ServiceView, view_service
+from ccf_operator.domain.shares import keep_shares
+
+ACTIVE = "Active"
+NON_PARTICIPANT = "NonParticipant"
+SHOWN = 10
+"""Open proposals that the status names: any member may make as many as it likes."""
+LONGEST = 300
+"""Characters of what an action would do."""
+
+
+def are_awaited(draft: Draft, awaits: Awaited | None) -> bool:
+    """Whether the service waits for its members. `awaits`: what a recovered one awaits, None where nobody says so."""
+    status, attempt = draft.status, draft.status.attempt
+    if attempt is not None:
+        waits = attempt.phase is AttemptPhase.AWAITING_MEMBERS and attempt.reason != DOUBTED
+        return waits and awaits in (None, Awaited.ACCEPT_SERVICE, Awaited.RECOVERY_SHARES)
+    return status.phase is Phase.AWAITING_OPEN and status.service.opened_at is None
+
+
+def whom_to_ask(seen: Observation) -> NodeRecord | None:
+    """The node to be asked about members and proposals: the primary that the nodes agree on in this very look.
+
+    None where there is none, or nothing rests on what it would say.
+    """
+    draft = Draft(seen, seen.status)  # nothing is changed in it
+    view = _service_with_members(draft)
+    if view is None or view.leader is None or not view.leader.ready_gov or view.primary is None:
+        return None
+    return draft.status.node(view.primary)
+
+
+def _service_with_members(draft: Draft) -> ServiceView | None:
+    attempt = draft.status.attempt
+    if attempt is not None:
+        if attempt.winner is None:
+            return None
+        view = recovering_view(draft, attempt, attempt.winner)
+        return view if are_awaited(draft, what_is_awaited(view)) else None
+    if not are_awaited(draft, None) and draft.seen.spec.governance.operator_member is None:
+        return None
+    return view_service(draft, draft.status.service.public_key, [r for r in draft.status.nodes if r.attempt is None])
+
+
+def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | None) -> None:
+    """Write what the members have done; what was known stays where nobody could be asked in this look."""
+    service = recovering or view
+    awaits = what_is_awaited(recovering) if recovering is not None else None
+    if not are_awaited(draft, awaits):
+        draft.status.governance = None
+        return
+    known = draft.status.governance
+    if known is not None and known.service != service.key:
+        known = None
+    said = draft.seen.governance
+    current = known if said is None or said.problem else _as_status(draft, said, service.key)
+    if current is not None and awaits is Awaited.RECOVERY_SHARES:
+        reports = [report for report in draft.seen.share_reports if report.service == service.key]
+        before = known.shares if known is not None else None
+        names = names_of(draft.seen.inputs.members)
+        current.shares = keep_shares(before, reports, current.recovery_threshold, names)
+    draft.status.governance = current
+
+
+def _as_status(draft: Draft, said: GovernanceAnswers, service: str) -> GovernanceStatus:
+    names = names_of(draft.seen.inputs.members)
+    active = [member for member in said.members if member.status == ACTIVE]
+    proposals = [_proposal(draft, one, active, names, service) for one in said.proposals]
+    return GovernanceStatus(
+        service=service,
+        recovery_threshold=said.recovery_threshold,
+        members=MembersStatus(
+            active=len(active),
+            total=len(said.members),
+            not_active=named((m.member_id for m in said.members if m.status != ACTIVE), names),
+            recovery=named((m.member_id for m in active if _has_share(m)), names),
+        ),
+        open_proposals=len(proposals),
+        proposals=sorted(proposals, key=lambda one: (not one.opens, -len(one.ballots), one.id))[:SHOWN],
+    )
+
+
+def _has_share(member: MemberAnswer) -> bool:
+    return member.recovers and member.recovery_role != NON_PARTICIPANT
+
+
+def _proposal(
+    draft: Draft, one: ProposalAnswer, active: list[MemberAnswer], names: Mapping[str, str], service: str
+) -> ProposalStatus:
+    nodes = {record.node_id: record.name for record in draft.status.nodes if record.node_id is not None}
+    sentences = [sentence[:LONGEST] for sentence in explain_all(one.actions[:SHOWN], {**nodes, **names})]
+    if len(one.actions) > SHOWN:
+        sentences.append(f"and {len(one.actions) - SHOWN} more")
+    return ProposalStatus(
+        id=one.proposal_id,
+        state=one.state,
+        actions=sentences,
+        opens=any(_opens(draft, action, service) for action in one.actions),
+        proposer=named([one.proposer_id], names)[0],
+        ballots=named(one.ballots, names),
+        missing=named((m.member_id for m in active if m.member_id not in one.ballots), names),
+    )
+
+
+def _opens(draft: Draft, action: Action, service: str) -> bool:
+    """Whether it opens the service with this key, and as the one that goes on from the service that was lost."""
+    args = action.get("args")
+    if action["name"] != OPENING or not isinstance(args, dict) or key_in(args.get("next_service_identity")) != service:
+        return False
+    attempt = draft.status.attempt
+    return attempt is None or key_in(args.get("previous_service_identity")) == attempt.base_service
+
+
+def names_of(members: Iterable[MemberInput]) -> Mapping[str, str]:
+    """The spec's members by their ids in CCF; one whose certificate does not parse is left out."""
+    found = {}
+    for member in members:
+        try:
+            found[member_id(member.certificate)] = member.name
+        except ValueError:
+            continue
+    return found
+
+
+def named(members: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Names of members given by id, sorted; of one that the spec does not have, the beginning of its id."""
+    return sorted(names.get(member, f"{member[:8]}…") for member in members)

@@ -98,4 +98,8 @@ capabilities:
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+# What members' plugins report of recovery shares: CCF tells it to nobody else.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list]
 {{- end }}

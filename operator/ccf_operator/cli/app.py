@@ -12,6 +12,7 @@ import typer
 from ccf_operator.cli.commands import external, identity, members, recovery, report, status
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import KubectlFailed, cluster_failure
+from ccf_operator.cli.options import CLUSTER_FLAGS
 from ccf_operator.cli.terminal import complaints
 
 PROGRAM = "kubectl-ccf"
@@ -53,7 +54,11 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         for_shell = COMPLETE_VARIABLE in os.environ or any(a in _COMPLETION for a in arguments)
-        app(list(arguments), prog_name=PROGRAM if for_shell else "kubectl ccf", complete_var=COMPLETE_VARIABLE)
+        app(
+            _with_flags_last(arguments),
+            prog_name=PROGRAM if for_shell else "kubectl ccf",
+            complete_var=COMPLETE_VARIABLE,
+        )
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.DONE
     except Failure as failure:
@@ -63,9 +68,19 @@ def run(arguments: Sequence[str]) -> int:
     return Exit.DONE
 
 
+def _with_flags_last(arguments: Sequence[str]) -> list[str]:
+    """kubectl's flags for where it is may stand before the command, too."""
+    left, flags = list(arguments), []
+    while left and left[0].partition("=")[0] in CLUSTER_FLAGS:
+        flags += left[:1] if "=" in left[0] else left[:2]
+        left = left[1:] if "=" in left[0] else left[2:]
+    return [*left, *flags] if left else flags
+
+
 def explain(failure: Failure) -> int:
     """Say why a command could not go on and what to do; its exit code."""
     out = complaints()
-    out.print(f"error: {failure.why}", style="bad", soft_wrap=True)
-    out.print(f"what to do: {failure.do}", soft_wrap=True)
+    whole = not out.is_terminal
+    out.print(f"error: {failure.why}", style="bad", soft_wrap=whole)
+    out.print(f"what to do: {failure.do}", soft_wrap=whole)
     return int(failure.code)

@@ -46,7 +46,7 @@ def approval(network: Network, reason: str | None) -> Decision:
     if attempt is None or attempt.phase is not AttemptPhase.AWAITING_APPROVAL:
         raise Failure(
             Exit.NOT_NOW,
-            f"nothing waits for approval ({network.status.phase.value}: {network.status.message})",
+            f"nothing waits for approval: the network is {network.status.phase.value}",
             f"kubectl ccf recovery plan {network.name} says what the operator does now",
         )
     return Decision(Action.APPROVE, attempt.token, reason=reason)
@@ -107,7 +107,7 @@ def _attempt_token(status: NetworkStatus, name: str) -> str:
     if status.attempt is None:
         raise Failure(
             Exit.NOT_NOW,
-            f"no recovery is in progress ({status.phase.value}: {status.message})",
+            f"no recovery is in progress: the network is {status.phase.value}",
             f"kubectl ccf recovery plan {name} says what the operator does now",
         )
     return status.attempt.token

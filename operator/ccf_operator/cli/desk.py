@@ -56,7 +56,7 @@ class Desk:
         try:
             return await self.client.get(path)
         except GovernanceError as error:
-            raise _failure(error) from error
+            raise _failure(error, self.network.name) from error
         except (NotEndorsed, NotTheNode, BadCertificate) as error:
             raise _not_endorsed(self.node, error) from error
 
@@ -82,7 +82,7 @@ class Desk:
         try:
             return await self.client.post(message)
         except GovernanceError as error:
-            raise _failure(error) from error
+            raise _failure(error, self.network.name) from error
         except (NotEndorsed, NotTheNode, BadCertificate) as error:
             raise _not_endorsed(self.node, error) from error
 
@@ -206,12 +206,12 @@ _HELP = {
 }
 
 
-def _failure(error: GovernanceError) -> Failure:
+def _failure(error: GovernanceError, network: str) -> Failure:
     if error.status == 0:
         return _unreachable(str(error))
     said = f"{error.code} {error.message}"
     do = next((do for word, do in _HELP.items() if word in said), "kubectl ccf status NETWORK says where it stands")
-    return Failure(Exit.REFUSED, f"CCF refused: {error}", do)
+    return Failure(Exit.REFUSED, f"CCF refused: {error}", do.replace("NETWORK", network))
 
 
 async def gather_members(desk: Desk) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def members_section(governance: Governance) -> RenderableType:
     people = governance.people
     active = [one for one in people if one.status == "Active"]
     needed = f"; {governance.threshold} recovery shares are needed" if governance.threshold else ""
-    lines = [Text(f"{len(active)} of {len(people)} are active{needed}")]
+    lines: list[RenderableType] = [Text(f"{len(active)} of {len(people)} are active{needed}")]
     if others := [one.name for one in people if one.status != "Active"]:
         lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(others)))
     for ballots in governance.ballots:
@@ -108,6 +108,6 @@ def members_section(governance: Governance) -> RenderableType:
         what = "; ".join(explain_all(one.actions, {}))
         voted = roster.named(ballots.voted, people) or "nobody"
         missing = ", ".join(person.name for person in ballots.missing(people)) or "nobody"
-        lines.append(Text.assemble((f"proposal {one.proposal_id[:8]}… ", "ask"), what))
+        lines.append(marked(f"proposal {one.proposal_id[:8]}…", what, "ask"))
         lines.append(Text.assemble(("  voted: ", "dim"), voted, ("  not yet: ", "dim"), missing))
     return titled("Members", *lines)

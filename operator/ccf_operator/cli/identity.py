@@ -23,13 +23,13 @@ class Certificate:
     key: ec.EllipticCurvePublicKey
 
 
-def read(file: Path, what: str) -> str:
-    """The text of a file. Raises Failure."""
+def read(file: Path, what: str, do: str | None = None) -> str:
+    """The text of a file. `do`: what to do if it cannot be had. Raises Failure."""
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a text file"
-        raise Failure(Exit.NOT_FOUND, f"{what} {file}: {reason}", f"give the path of {what} as PEM") from error
+        raise Failure(Exit.NOT_FOUND, f"{what} {file}: {reason}", do or f"give the path of {what}, PEM") from error
 
 
 def read_share(file: Path) -> bytes:

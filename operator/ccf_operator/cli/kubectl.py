@@ -127,7 +127,7 @@ class Kubectl:
 def _in_short(complaint: bytes) -> str:
     """What kubectl said, without the lines it logs for its developers."""
     lines = complaint.decode(errors="replace").strip().splitlines()
-    return "; ".join(line for line in lines if not _LOG_LINE.match(line))
+    return "; ".join(line.removeprefix("error: ") for line in lines if not _LOG_LINE.match(line))
 
 
 def cluster_failure(error: KubectlFailed) -> Failure:
@@ -137,6 +137,8 @@ def cluster_failure(error: KubectlFailed) -> Failure:
         do = "install the operator's chart on this cluster (its CRDs are missing), or choose another --context"
     elif "Forbidden" in said or "forbidden" in said:
         do = "ask whoever runs the cluster for the permission that the message names"
+    elif said.startswith("stat ") and "no such file" in said:
+        do = "give a kubeconfig that is there, by --kubeconfig or the environment variable KUBECONFIG"
     elif "context" in said and "does not exist" in said:
         do = "kubectl config get-contexts lists the contexts there are"
     else:

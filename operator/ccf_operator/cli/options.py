@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import os
-import subprocess
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -15,9 +13,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from ccf_operator.cli import offering
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.reach import Way
-from ccf_operator.render import labels
 
 _CLUSTER = "Which cluster"
 _MEMBER = "Who signs"
@@ -32,21 +30,8 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
-def complete_network(incomplete: str) -> list[str]:
-    """Names of networks, for the shell's completion."""
-    listed = subprocess.run(
-        [os.environ.get("KUBECTL", "kubectl"), "get", f"{labels.PLURAL}.{labels.GROUP}", "--output", "name"],
-        capture_output=True,
-        text=True,
-        timeout=5,
-        check=False,
-    )
-    names = [line.partition("/")[2] for line in listed.stdout.split()]
-    return [name for name in names if name.startswith(incomplete)]
-
-
 NetworkName = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="Name of the CCFNetwork.", autocompletion=complete_network)
+    str, typer.Argument(metavar="NETWORK", help="Name of the CCFNetwork.", autocompletion=offering.networks)
 ]
 Output = Annotated[Format, typer.Option("--output", "-o", help="For people, or for programs.")]
 Certificate = Annotated[
@@ -85,7 +70,13 @@ DecryptedShare = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing. What must not be signed never is.")]
 Node = Annotated[
     str | None,
-    typer.Option("--node", metavar="POD", help="Deal with this node (default: the best).", rich_help_panel=_SERVICE),
+    typer.Option(
+        "--node",
+        metavar="POD",
+        help="Deal with this node (default: the best).",
+        rich_help_panel=_SERVICE,
+        autocompletion=offering.nodes,
+    ),
 ]
 Reach = Annotated[
     Way,
@@ -110,10 +101,20 @@ _Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", metavar="FILE", help="As kubectl's.", rich_help_panel=_CLUSTER)
 ]
 _Context = Annotated[
-    str | None, typer.Option("--context", metavar="NAME", help="As kubectl's.", rich_help_panel=_CLUSTER)
+    str | None,
+    typer.Option(
+        "--context", metavar="NAME", help="As kubectl's.", rich_help_panel=_CLUSTER, autocompletion=offering.contexts
+    ),
 ]
 _Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", metavar="NAME", help="As kubectl's.", rich_help_panel=_CLUSTER)
+    str | None,
+    typer.Option(
+        *("--namespace", "-n"),
+        metavar="NAME",
+        help="As kubectl's.",
+        rich_help_panel=_CLUSTER,
+        autocompletion=offering.namespaces,
+    ),
 ]
 
 
@@ -150,6 +151,9 @@ class DecidingOptions:
     reason: Why = None
     yes: Yes = False
     dry_run: DryRun = False
+
+
+CLUSTER_FLAGS = ("--namespace", "-n", "--context", "--kubeconfig")
 
 
 def on_cluster(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -22,9 +22,10 @@ Generated from the commands; `make docs` writes it anew.
 
 `kubectl ccf` is a kubectl plugin: `pip install ".[cli]"` in a clone of this repository puts `kubectl-ccf` on the PATH.
 It uses kubectl's own configuration, and kubectl itself to reach the cluster; `--kubeconfig`, `--context` and
-`--namespace` (`-n`) are kubectl's, and stand **after** the command's name. Pods are reached at their addresses where
-that works, else through `kubectl port-forward`. Where kubectl's completion is set up (`kubectl completion bash`, `zsh`
-or `fish`), it completes `kubectl ccf`, too; `kubectl-ccf --install-completion` installs that of `kubectl-ccf` itself.
+`--namespace` (`-n`) are kubectl's, and stand after `ccf`: kubectl hands a plugin nothing that stands before its name.
+Pods are reached at their addresses where that works, else through `kubectl port-forward`. Where kubectl's completion
+is set up (`kubectl completion bash`, `zsh` or `fish`), it completes `kubectl ccf`, too; `kubectl-ccf
+--install-completion` installs that of `kubectl-ccf` itself.
 
 Members keep their keys: a signing key is read on the member's own machine, or never (`prepare` and `finish`). Before
 anything is signed the node must prove its key, its service must be the one that the operator has chosen, and a

@@ -68,6 +68,7 @@ def test_status_for_programs(kubectl: Stub, capsys: pytest.CaptureFixture[str], 
         (None, Exit.NOT_FOUND, "--all-namespaces"),
         ('error: the server doesn\'t have a resource type "ccfnetworks"', Exit.CLUSTER, "install the operator's chart"),
         ('error: context "x" does not exist', Exit.CLUSTER, "get-contexts"),
+        ("error: stat /none: no such file or directory", Exit.CLUSTER, "give a kubeconfig"),
         ("Error from server (Forbidden): ccfnetworks is forbidden", Exit.CLUSTER, "permission"),
         ("The connection to the server was refused", Exit.CLUSTER, "kubectl get ccf"),
     ],
@@ -82,6 +83,7 @@ def test_failures_have_an_exit_code_and_say_what_to_do(
     assert captured.out == ""
     assert "what to do:" in captured.err
     assert do in captured.err
+    assert "error: error:" not in captured.err
 
 
 def test_wrong_command_lines(kubectl: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +96,33 @@ def test_wrong_command_lines(kubectl: Stub, tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "key").write_text(bob.key_pem)
     assert run(["open", "bank", "--cert", "cert", "--key", "key"]) == Exit.USAGE
     assert "not the key of" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_file_is_said_with_what_it_should_be(
+    kubectl: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = generate_member("alice")
+    (tmp_path / "cert").write_text(member.certificate_pem)
+    (tmp_path / "key").write_text(member.key_pem)
+    signing = ["--cert", "cert", "--key", "key"]
+    for command, code, do in (
+        (["vote", "bank", "1", "maybe", *signing], Exit.NOT_FOUND, "say yes, no"),
+        (["propose", "bank", "missing.json", *signing], Exit.NOT_FOUND, "JSON file"),
+        (["propose", "bank", "cert", *signing], Exit.USAGE, '{"actions"'),
+        (["open", "bank", "--cert", "key", "--key", "key"], Exit.USAGE, "give the member's certificate"),
+        (["submit-share", "bank", *signing], Exit.USAGE, "--enc-key"),
+        (["finish", "bank", "missing", "--signature", "missing"], Exit.NOT_FOUND, "prepare"),
+        (["finish", "bank", "cert", "--signature", "missing"], Exit.USAGE, "prepare"),
+    ):
+        assert run(command) == code
+        assert do in capsys.readouterr().err
+
+
+def test_kubectls_flags_may_stand_before_the_command(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl.put("ccfnetworks", network(phases.running()))
+    assert run(["-n", "prod", "--context=there", "status", "bank", "--offline"]) == Exit.DONE
+    assert kubectl.calls()[0][:4] == ["--context", "there", "--namespace", "prod"]
+    assert run(["-n"]) == Exit.USAGE
 
 
 def test_without_kubectl_it_says_so(

@@ -25,11 +25,34 @@ def test_commands_sub_commands_and_options() -> None:
     assert suggestions(["status", "bank", "--output", "y"]) == ["yaml"]
 
 
-def test_networks_are_those_of_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_those_that_the_cluster_knows_where_the_flags_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = stub(tmp_path)
     monkeypatch.setenv("KUBECTL", made.program)
-    Path(made.program).write_text("#!/bin/sh\necho ccfnetwork.ccf.dev/bank\necho ccfnetwork.ccf.dev/shop\n")
-    assert suggestions(["open", "b"]) == ["bank"]
+    Path(made.program).write_text(
+        """#!/bin/sh
+case "$*" in
+"--context there --namespace prod get ccfnetworks.ccf.dev --output name") echo ccfnetwork.ccf.dev/bank ;;
+"get ccfnetworks.ccf.dev --output name") echo ccfnetwork.ccf.dev/shop; echo ccfnetwork.ccf.dev/bakery ;;
+"get pods --selector ccf.dev/network=bank --output name") echo pod/bank-0 ;;
+"get persistentvolumeclaims --selector ccf.dev/network=bank --output name") echo persistentvolumeclaim/bank-ledger-0 ;;
+"get namespaces --output name") echo namespace/prod ;;
+"config get-contexts --output name") echo there ;;
+esac
+"""
+    )
+    assert suggestions(["open", "b"]) == ["bakery"]
+    assert suggestions(["open", "-n", "prod", "--context", "there", ""]) == ["bank"]
+    assert suggestions(["open", "bank", "--node", ""]) == ["bank-0"]
+    assert suggestions(["recovery", "pin", "bank", ""]) == ["bank-ledger-0"]
+    assert suggestions(["status", "bank", "-n", ""]) == ["prod"]
+    assert suggestions(["status", "bank", "--context", ""]) == ["there"]
+
+
+def test_without_kubectl_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECTL", "/nonexistent/kubectl")
+    assert suggestions(["open", ""]) == []
 
 
 def test_kubectl_is_answered_as_it_expects() -> None:

@@ -218,7 +218,7 @@ async def build_ack(at: Desk, member: str) -> Business | str:
 
 def build_proposal(file: Path) -> Build:
     """A proposal of the actions in a file. Raises Failure."""
-    text = read(file, "the proposal")
+    text = read(file, "the proposal", "give the path of a JSON file with the actions to propose")
     try:
         actions: list[Action] = json.loads(text)["actions"]
         assert all(isinstance(action["name"], str) for action in actions)
@@ -237,7 +237,8 @@ def build_proposal(file: Path) -> Build:
 def build_vote(proposal_id: str, choice: str) -> Build:
     """A ballot: `yes`, `no`, or the JavaScript of a file. Raises Failure."""
     plain = {"yes": (messages.YES, "a vote for"), "no": (messages.NO, "a vote against")}
-    source, words = plain.get(choice) or (read(Path(choice), "the ballot"), f"the ballot in {choice} on")
+    how = "say yes, no, or the path of a JavaScript file that exports vote()"
+    source, words = plain.get(choice) or (read(Path(choice), "the ballot", how), f"the ballot in {choice} on")
 
     async def build(at: Desk, member: str) -> Business | str:
         await business.insist_on_member(at, member, "Active")

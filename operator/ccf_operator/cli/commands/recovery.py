@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptSummary
-from ccf_operator.cli import decisions, recovery_plan
+from ccf_operator.cli import decisions, offering, recovery_plan
 from ccf_operator.cli.attempt_view import history_section, timeline_line
 from ccf_operator.cli.decisions import Decision
 from ccf_operator.cli.exits import Exit, Failure
@@ -36,7 +36,10 @@ recovery = typer.Typer(
     "CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another way.",
 )
 
-Volume = Annotated[str, typer.Argument(metavar="VOLUME", help="Name of the PersistentVolumeClaim.")]
+Volume = Annotated[
+    str,
+    typer.Argument(metavar="VOLUME", help="Name of the PersistentVolumeClaim.", autocompletion=offering.volumes),
+]
 OneVolume = Annotated[
     str | None,
     typer.Option("--volume", metavar="NAME", help="One that shows which service is meant, where there are several."),

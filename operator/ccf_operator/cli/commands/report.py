@@ -15,6 +15,7 @@ import typer
 import yaml
 from rich.console import RenderableType
 
+from ccf_operator.cli import offering
 from ccf_operator.cli.commands.status import Seen, document
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
@@ -37,7 +38,10 @@ KINDS = (
 """What bears the network's label. Secrets are never asked for."""
 
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The archive (default: by network and time).")]
-NodeName = Annotated[str | None, typer.Option("--node", metavar="POD", help="Of this node alone.")]
+NodeName = Annotated[
+    str | None,
+    typer.Option("--node", metavar="POD", help="Of this node alone.", autocompletion=offering.nodes),
+]
 Tail = Annotated[int, typer.Option("--tail", help="The last lines of each node; -1: all.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged from now on.")]
 

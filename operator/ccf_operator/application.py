@@ -15,6 +15,7 @@ from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
 from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.orphans import Orphans
+from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.reconcile.watch import Watchers
 from ccf_operator.render.order import Platform
 from ccf_operator.settings import Settings
@@ -72,10 +73,11 @@ class Operator:
     def _build(self, namespace: str, name: str, uid: str) -> NetworkLoop:
         assert self._gateway is not None, "a network is seen before the operator has started"
         domain, wake = self.settings.cluster_domain, asyncio.Event()
+        member = SigningMember(self._gateway)
         return NetworkLoop(
             gateway=self._gateway,
-            observer=Observer(self._gateway, cluster_domain=domain, heard=wake.set),
-            actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain)),
+            observer=Observer(self._gateway, member=member, cluster_domain=domain, heard=wake.set),
+            actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain), member),
             decide=self.decide,
             namespace=namespace,
             name=name,

@@ -16,6 +16,7 @@ from ccf_operator.kube.gateway import Gateway
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import NetworkLoop, Step
 from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels, names
 from ccf_operator.render.order import Platform
 from integration.control_plane import ControlPlane
@@ -31,10 +32,11 @@ VOLUME = "bank-ledger-x-0"
 
 def loop_of(gateway: Gateway, network: Raw, decide: Decide) -> NetworkLoop:
     metadata = network["metadata"]
+    member = SigningMember(gateway)
     return NetworkLoop(
         gateway=gateway,
-        observer=Observer(gateway),
-        actor=Actor(gateway, Platform(stage_image="operator")),
+        observer=Observer(gateway, member=member),
+        actor=Actor(gateway, Platform(stage_image="operator"), member),
         decide=decide,
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -195,7 +197,7 @@ async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
     written = await gateway.replace_status(
         namespace, "bank", network["metadata"]["resourceVersion"], status.model_dump(mode="json", by_alias=True), uid
     )
-    observation = await Observer(gateway, ask=ask).look(written)
+    observation = await Observer(gateway, member=SigningMember(gateway), ask=ask).look(written)
 
     assert asked == [("192.0.2.7", names.OPERATOR_PORT, running * 2)]
     assert set(observation.answers) == {running}
@@ -216,8 +218,8 @@ async def test_what_may_not_be_read_is_unknown_not_absent(
     await gateway.create(pod)
 
     async with await Gateway.connect(str(control_plane.operator_kubeconfig)) as restricted:
-        observation = await Observer(restricted).look(network)
-    everything = await Observer(gateway).look(network)
+        observation = await Observer(restricted, member=SigningMember(restricted)).look(network)
+    everything = await Observer(gateway, member=SigningMember(gateway)).look(network)
 
     assert observation.machines is None
     assert everything.machines == {}

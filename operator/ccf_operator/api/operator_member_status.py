@@ -17,10 +17,24 @@ class Deed(StatusModel):
     refusal: str | None = Field(default=None, description="What CCF had against it, in CCF's words.")
 
 
+class AwaitedProposal(StatusModel):
+    """A proposal of what is due about nodes, which members must vote for."""
+
+    id: str = Field(description="CCF's id of the proposal.")
+    what: list[str] = Field(description="What it would do, one sentence for each action.")
+    ballots: int = Field(description="How many members have voted.")
+
+
 class OperatorMemberStatus(StatusModel):
     """The member of `spec.governance.operatorMember`."""
 
     member_id: str | None = Field(
         default=None, description="CCF's id of the member: SHA-256 of the certificate in the Secret."
+    )
+    usable: bool = Field(
+        default=False, description="Whether the operator proposes what is due, so that no member has to."
+    )
+    proposal: AwaitedProposal | None = Field(
+        default=None, description="What is proposed about nodes and waits for the members' votes."
     )
     deed: Deed | None = Field(default=None, description="What the operator has signed last.")

@@ -12,6 +12,7 @@ from pydantic import Field
 from ccf_operator.api.base import Moment, StatusModel
 from ccf_operator.api.decision import DecisionState
 from ccf_operator.api.governance_status import GovernanceStatus
+from ccf_operator.api.operator_member_status import OperatorMemberStatus
 
 
 class Phase(StrEnum):
@@ -579,6 +580,9 @@ class NetworkStatus(StatusModel):
         default_factory=list, description="UIDs of claims that a person has declared to be none of this network's."
     )
     adopted: Adopted | None = Field(default=None, description="The earlier network that is being recovered.")
+    operator_member: OperatorMemberStatus | None = Field(
+        default=None, description="The member whose key the operator has, where the spec names one."
+    )
     decisions: list[DecisionRecord] = Field(default_factory=list, description="The last decisions, newest first.")
     history: list[AttemptSummary] = Field(default_factory=list, description="The last attempts, newest first.")
     pending_events: list[PendingEvent] = Field(

@@ -13,14 +13,18 @@ from enum import StrEnum
 from ccf_operator.api.status import AttemptPhase, Condition, Phase, Verdict
 from ccf_operator.domain.certificates import expiring, in_words
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.reasons import Health, Reason, health_of
+from ccf_operator.domain.operator_member import standing
+from ccf_operator.domain.reasons import Health, MemberReason, Reason, health_of
+
+_SECRET = "Secret"
+"""How a reason begins that is about the Secret of the operator's member."""
 
 _MEMBERS = ("members:", "recovery members:")
 """How a next step begins that is the members'."""
 
 
 class ConditionType(StrEnum):
-    """The conditions that every network has."""
+    """The conditions of a network; OperatorMemberUsable is there only where the spec names such a member."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -32,6 +36,7 @@ class ConditionType(StrEnum):
     GOVERNANCE_REQUIRED = "GovernanceRequired"
     SERVICE_IDENTITY_CHANGED = "ServiceIdentityChanged"
     CERTIFICATES_EXPIRING = "CertificatesExpiring"
+    OPERATOR_MEMBER_USABLE = "OperatorMemberUsable"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,12 @@ CONDITIONS: tuple[ConditionMeaning, ...] = (
         "certificates of the service or its nodes have run out or soon will; the message has the renewal's proposal",
         _these("RunOutSoon", "Expired", "Valid"),
     ),
+    ConditionMeaning(
+        ConditionType.OPERATOR_MEMBER_USABLE,
+        "the operator can propose in the name of `spec.governance.operatorMember`; Unknown: it is not known yet. Only "
+        "networks with such a member have it; what else it does goes on without",
+        _these(*MemberReason),
+    ),
 )
 
 NONE = "None"
@@ -117,6 +128,8 @@ def keep_conditions(draft: Draft) -> None:
     """Write the conditions; a transition time moves only when a condition's status changes."""
     before = {condition.type: condition for condition in draft.status.conditions}
     draft.status.conditions = [_condition(draft, before.get(wanted.type), wanted) for wanted in _wanted(draft)]
+    if (member := _operator_member(draft, before.get(ConditionType.OPERATOR_MEMBER_USABLE))) is not None:
+        draft.status.conditions.append(member)
 
 
 def _condition(draft: Draft, before: Condition | None, wanted: _Wanted) -> Condition:
@@ -210,6 +223,18 @@ def _certificates(draft: Draft) -> _Wanted:
     return _Wanted(
         ConditionType.CERTIFICATES_EXPIRING, True, "Expired" if expired else "RunOutSoon", in_words(draft, found)
     )
+
+
+def _operator_member(draft: Draft, before: Condition | None) -> Condition | None:
+    """Whether the operator's member can be used; what was found out stays while the service is not asked."""
+    how = standing(draft)
+    if how is None:
+        return None
+    if how.reason is MemberReason.NOT_ASKED and before is not None and not before.reason.startswith(_SECRET):
+        return before
+    usable = {MemberReason.USABLE: True, MemberReason.NOT_ASKED: None}.get(how.reason, False)
+    wanted = _Wanted(ConditionType.OPERATOR_MEMBER_USABLE, usable, how.reason.value, how.message)
+    return _condition(draft, before, wanted)
 
 
 def _quorum(draft: Draft) -> _Wanted:

@@ -18,6 +18,7 @@ from ccf_operator.domain.overlap import keep_overlap
 from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
+from ccf_operator.domain.proposals import act_as_member
 from ccf_operator.domain.quorum import majority
 from ccf_operator.domain.service import (
     ServiceView,
@@ -61,6 +62,7 @@ def decide(seen: Observation) -> Plan:
         retry_start(draft)
     view, recovering, governance = _run(draft)
     keep_governance(draft, view, recovering)
+    act_as_member(draft, view, recovering, governance)
     keep_overlap(draft)
     starting.keep_token(draft)
     if not seen.name_taken:

@@ -12,6 +12,7 @@ from ccf_operator.api.status import NetworkStatus
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
 from ccf_operator.domain.effects import Report
+from ccf_operator.domain.reasons import MemberReason
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,21 @@ class ShareReport:
 
 @dataclass(frozen=True)
 class Observation:
+@dataclass(frozen=True)
+class OperatorMemberView:
+    """The member whose key the operator may use, as its Secret shows it; never the key.
+
+    `problem` and `detail` say why it cannot be used as far as the Secret tells. `refused` has CCF's words by the token
+    of what was signed, as far as this life of the operator knows.
+    """
+
+    secret: str
+    member_id: str | None = None
+    problem: MemberReason | None = None
+    detail: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
     """One look at one network.
 
     Lists are fresh reads, not caches. `answers` holds what each live pod's node said, by pod name; `machines` is None
@@ -170,3 +186,5 @@ class Observation:
     """What the primary that its nodes agree on said of the members and their proposals: of the open service, of one not
     yet open, or of the recovering network of an attempt. None where it was not asked: no primary is known, or nothing
     that rests on it is awaited."""
+    operator_member: OperatorMemberView | None = None
+    """The member of `spec.governance.operatorMember`; None where the spec names none."""

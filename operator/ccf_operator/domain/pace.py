@@ -15,11 +15,18 @@ JUST_STARTED = timedelta(seconds=10)
 """How long a node's first words are waited for eagerly; one that needs longer has much to read, and makes no haste."""
 
 
+SIGNED = timedelta(seconds=10)
+"""How long the effect of what the operator's member has signed is looked for."""
+
+
 def wake_after(draft: Draft) -> float:
     """Seconds until the next look."""
     status = draft.status
     if any(_may_be_ready_soon(draft, record) for record in draft.alive()):
         return EAGER
+    own = status.operator_member
+    if own is not None and own.deed is not None and draft.now - own.deed.at < SIGNED:
+        return BUSY
     attempt = status.attempt
     if attempt is not None:
         waits = attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)

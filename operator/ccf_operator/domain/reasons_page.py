@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.conditions import CONDITIONS
-from ccf_operator.domain.reasons import MEANINGS, Health
+from ccf_operator.domain.reasons import MEANINGS, MEMBER_MEANINGS, Health
 
 _INTRODUCTION = """\
 # Phases, conditions, reasons
@@ -51,7 +51,7 @@ _PHASES = {
 
 def page() -> str:
     """The page, Markdown."""
-    return f"{_INTRODUCTION}\n{''.join(_phases())}{''.join(_conditions())}"
+    return f"{_INTRODUCTION}\n{''.join(_phases())}{''.join(_conditions())}{''.join(_member())}"
 
 
 def _phases() -> Iterator[str]:
@@ -66,10 +66,17 @@ def _phases() -> Iterator[str]:
 
 
 def _conditions() -> Iterator[str]:
-    yield "## Conditions\n\nEvery network has all of them, with `observedGeneration` and a reason.\n\n"
+    yield "## Conditions\n\nEach has `observedGeneration` and a reason.\n\n"
     yield "| condition | True when | reasons |\n|---|---|---|\n"
     for condition in CONDITIONS:
         yield f"| `{condition.type.value}` | {condition.true_when} | {condition.reasons} |\n"
+
+
+def _member() -> Iterator[str]:
+    yield "\n## OperatorMemberUsable\n\nWhat its reasons mean; more in [governance.md](../how-to/governance.md).\n\n"
+    yield "| reason | what it means | what to do |\n|---|---|---|\n"
+    for meaning in MEMBER_MEANINGS:
+        yield f"| `{meaning.reason.value}` | {meaning.means} | {meaning.do or '–'} |\n"
 
 
 def main(files: list[str]) -> None:

@@ -216,6 +216,10 @@ class Gateway:
         """The ConfigMap, or None."""
         return await self._get("v1", "ConfigMap", namespace, name)
 
+    async def get_secret(self, namespace: str, name: str) -> Raw | None:
+        """The Secret, or None. Raises Forbidden unless the operator was given the right to read just this one."""
+        return await self._get("v1", "Secret", namespace, name)
+
     async def find(self, api_version: str, kind: str, namespace: str, name: str) -> Raw | None:
         """Any object of the kinds the operator makes, or None."""
         return await self._get(api_version, kind, namespace, name)

@@ -21,6 +21,7 @@ from ccf_operator.domain.observation import (
     Inputs,
     MachineView,
     Observation,
+    OperatorMemberView,
     PodView,
     ShareReport,
 )
@@ -32,6 +33,7 @@ from ccf_operator.reconcile.asking import Addressee, Ask, Asking
 from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
+from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 
@@ -50,6 +52,7 @@ class Observer:
         self,
         gateway: Gateway,
         *,
+        member: SigningMember,
         cluster_domain: str = "cluster.local",
         ask: Ask = client.ask,
         ask_governance: AskGovernance = governance_reading.ask_governance,
@@ -58,6 +61,7 @@ class Observer:
     ) -> None:
         """`heard` is called when something has been heard that is worth another look."""
         self._gateway = gateway
+        self._member = member
         self._cluster_domain = cluster_domain
         self._asking = Asking(ask, heard)
         self._asking_members = AskingMembers(ask_governance, heard)
@@ -75,12 +79,13 @@ class Observer:
         """
         network = network_ref(raw)
         spec, status = spec_of(raw), status_of(raw)
-        pods, raw_claims, config_maps, decisions, inputs = await asyncio.gather(
+        pods, raw_claims, config_maps, decisions, inputs, operator_member = await asyncio.gather(
             self._pods(network),
             self._gateway.list_claims(network.namespace, network.name),
             self._config_maps(network),
             self._decisions(network),
             self._inputs(network, spec, status, deleting=is_deleting(raw)),
+            self._operator_member(network, spec, deleting=is_deleting(raw)),
         )
         claims, answers = await asyncio.gather(
             self._claims(raw_claims),
@@ -105,6 +110,7 @@ class Observer:
             name_taken=name_taken,
             decisions=decisions,
             published=published,
+            operator_member=operator_member,
         )
         (pods, machines), governance, share_reports = await asyncio.gather(
             self._pods_and_machines(network, status), self._governance(seen), self._share_reports(seen)
@@ -160,6 +166,14 @@ class Observer:
         views = map(decision_view, await self._gateway.list_decisions(network.namespace))
         ours = [view for view in views if view is not None and view.spec.network == network.name]
         return tuple(sorted(ours, key=lambda view: (view.created_at, view.name)))
+
+    async def _operator_member(
+        self, network: NetworkRef, spec: CCFNetworkSpec, *, deleting: bool
+    ) -> OperatorMemberView | None:
+        named = spec.governance.operator_member
+        if deleting or named is None:
+            return None
+        return await self._member.see(network.namespace, named.secret_ref.name)
 
     async def _inputs(
         self, network: NetworkRef, spec: CCFNetworkSpec, status: NetworkStatus, *, deleting: bool

@@ -11,6 +11,7 @@ from ccf_operator.kube.gateway import Gateway
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import NetworkLoop
 from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.reconcile.watch import Watchers
 from ccf_operator.render.order import Platform
 
@@ -27,7 +28,8 @@ class Built:
 
     def __call__(self, namespace: str, name: str, uid: str) -> NetworkLoop:
         gateway = Gateway(None)
-        observer, actor = Observer(gateway), Actor(gateway, Platform("operator"))
+        member = SigningMember(gateway)
+        observer, actor = Observer(gateway, member=member), Actor(gateway, Platform("operator"), member)
         self.loops.append(NetworkLoop(gateway, observer, actor, unreachable, namespace, name, uid))
         return self.loops[-1]
 

@@ -1,0 +1,228 @@
+"""What the operator's member signs: what is due, what of it is open already, and how soon it is signed again.
+
+Nothing is remembered of what was signed but the last message, in the status, written before it is sent: whether a
+proposal was made is seen by what is open, and whether it was applied by the nodes and the service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ccf_operator.api.operator_member_status import AwaitedProposal, Deed, OperatorMemberStatus
+from ccf_operator.api.status import AttemptPhase, NodeRecord, Verdict
+from ccf_operator.ccf import governance as gov
+from ccf_operator.ccf.action_words import OPENING, explain_all
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
+from ccf_operator.ccf.messages import Action
+from ccf_operator.ccf.same_actions import canonical, same
+from ccf_operator.domain.awaiting import Awaited, what_is_awaited
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
+from ccf_operator.domain.joining import DOUBTED
+from ccf_operator.domain.node_change import Membership, next_change
+from ccf_operator.domain.operator_member import ACCEPTED, Standing, standing
+from ccf_operator.domain.reasons import MemberReason
+from ccf_operator.domain.service import ServiceView, ended_nodes
+from ccf_operator.domain.topology import Governance
+
+OURS = frozenset({OPENING, "transition_node_to_trusted", "remove_node"})
+"""The actions of all that the operator ever proposes."""
+
+BREATH = timedelta(seconds=1)
+"""Least time between two messages of whatever kind."""
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
+"""Time before the same message is signed again: doubled each time, up to the longest."""
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Where something may be signed now: at a node of a service; and what should be proposed there, if anything."""
+
+    through: str
+    service: str
+    actions: tuple[Action, ...] = ()
+
+
+def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | None, asked: Governance) -> None:
+    """Sign what is due as the operator's member, and write how it stands. `asked` is what is to be decided of nodes."""
+    _note_refusal(draft)
+    how = standing(draft)
+    own = _keep_status(draft, how)
+    said = draft.seen.governance
+    if how is None or own is None or how.member is None or said is None or said.problem:
+        return
+    due = _opening(draft, recovering) if draft.status.attempt is not None else _node_change(draft, view, asked)
+    own.proposal = _awaited(draft, said, due)
+    if due is None:
+        return
+    message = _next_message(due, said, how.member)
+    if message is not None:
+        _sign(draft, own, message)
+    elif own.deed is not None:
+        own.deed.refusal = None
+
+
+def _note_refusal(draft: Draft) -> None:
+    """What CCF had against what was signed last."""
+    view, own = draft.seen.operator_member, draft.status.operator_member
+    if view is not None and own is not None and own.deed is not None:
+        own.deed.refusal = view.refused.get(own.deed.token, own.deed.refusal)
+
+
+def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | None:
+    """Whose key it is and whether it can be used; for a moment in which the service was not asked, as it was."""
+    view, before = draft.seen.operator_member, draft.status.operator_member
+    if view is None or how is None:
+        draft.status.operator_member = None
+        return None
+    own = OperatorMemberStatus(member_id=view.member_id, usable=how.reason is MemberReason.USABLE)
+    draft.status.operator_member = own
+    if before is None or before.member_id != view.member_id:
+        return own
+    own.deed = before.deed
+    if how.reason is MemberReason.NOT_ASKED:
+        own.usable, own.proposal = before.usable, before.proposal
+    return own
+
+
+def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due | None) -> AwaitedProposal | None:
+    """The open proposal of what is due about nodes, whoever made it."""
+    if due is None or draft.status.attempt is not None or not due.actions:
+        return None
+    found = next((one for one in said.proposals if same(one.actions, due.actions)), None)
+    if found is None:
+        return None
+    return AwaitedProposal(
+        id=found.proposal_id, what=explain_all(found.actions, _names(draft)), ballots=len(found.ballots)
+    )
+
+
+def _next_message(due: _Due, said: GovernanceAnswers, member: MemberAnswer) -> SignAsMember | None:
+    if member.status == ACCEPTED:
+        token = _token(due.service, member.member_id, "ack")
+        return AcknowledgeState(due.through, member.member_id, token)
+    own = [p for p in said.proposals if p.proposer_id == member.member_id and _is_ours(p.actions)]
+    if (outdated := next((p for p in own if _is_outdated(p, due.actions)), None)) is not None:
+        token = _token(due.service, member.member_id, "withdraw", outdated.proposal_id)
+        return Withdraw(due.through, member.member_id, token, outdated.proposal_id)
+    if not due.actions or own or any(same(p.actions, due.actions) for p in said.proposals):
+        return None
+    token = _token(due.service, member.member_id, "propose", *sorted(map(canonical, due.actions)))
+    return Propose(due.through, member.member_id, token, due.actions)
+
+
+def _is_ours(actions: Sequence[Action]) -> bool:
+    return bool(actions) and all(action.get("name") in OURS for action in actions)
+
+
+def _is_outdated(proposal: ProposalAnswer, due: Sequence[Action]) -> bool:
+    """Whether something in it is not right any more, or it could say more; what members have voted for is left as long
+    as it is right."""
+    wanted = {canonical(action) for action in due}
+    proposed = {canonical(action) for action in proposal.actions}
+    return not proposed <= wanted or (proposed != wanted and not proposal.ballots)
+
+
+def _opening(draft: Draft, recovering: ServiceView | None) -> _Due | None:
+    """The opening of the winner's service, once the members may be asked for it (rule 10); never of another."""
+    attempt = draft.status.attempt
+    if attempt is None or attempt.winner is None or recovering is None or recovering.primary is None:
+        return None
+    if attempt.phase is not AttemptPhase.AWAITING_MEMBERS or attempt.reason == DOUBTED:
+        return None
+    leader = recovering.leader
+    if leader is None or leader.network is None or what_is_awaited(recovering) is not Awaited.ACCEPT_SERVICE:
+        return None
+    if leader.previous_identity is None or leader.previous_identity_key != attempt.base_service:
+        return None
+    action = gov.transition_service_to_open(leader.network.service_certificate, leader.previous_identity)
+    return _Due(recovering.primary, recovering.key, (action,))
+
+
+def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | None:
+    """The next change of the nodes of a service that is open and well; to one not yet open nothing is proposed."""
+    leader = view.leader
+    if leader is None or view.primary is None or leader.node_id is None:
+        return None
+    if draft.status.service.opened_at is None:
+        return _Due(view.primary, view.key)
+    well = draft.status.quorum.verdict in (Verdict.HEALTHY, Verdict.DEGRADED) and view.is_open()
+    if not well or len(view.configs) != 1:
+        return None
+    now = Membership(view.configs[0].nodes, ended_nodes(draft), _following(view, leader), leader.node_id)
+    waiting = [record.node_id for record in asked.trust if record.node_id is not None and _is_alive(draft, record)]
+    change = next_change(now, waiting, asked.surplus, draft.seen.spec.nodes)
+    rows = {row.node_id: row.status for row in leader.nodes}
+    since = gov.since_yesterday(draft.now.timestamp())
+    actions = [
+        *(gov.remove_node(node) for node in change.remove if rows.get(node) == "Trusted"),
+        *(gov.transition_node_to_trusted(node, since) for node in change.trust if rows.get(node) == "Pending"),
+    ]
+    return _Due(view.primary, view.key, tuple(actions))
+
+
+def _following(view: ServiceView, leader: NodeAnswers) -> frozenset[str]:
+    """Nodes that say on this look that they follow the primary, in its view; itself included."""
+    assert leader.consensus is not None
+    opinion = (leader.node_id, leader.consensus.view)
+    return frozenset(
+        said.node_id
+        for said in view.members.values()
+        if said.node_id is not None
+        and said.consensus is not None
+        and (said.consensus.primary_id, said.consensus.view) == opinion
+    )
+
+
+def _is_alive(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a joiner has said on this very look, proving its id, that it waits to be trusted."""
+    pod, said = draft.pod(record), draft.answers(record)
+    if record.stop is not None or pod is None or pod.deleting or not pod.ccf.running or said is None:
+        return False
+    return said.node_id == record.node_id and said.state is not None and said.state.state == "Pending"
+
+
+def _sign(draft: Draft, own: OperatorMemberStatus, message: SignAsMember) -> None:
+    before = own.deed
+    again = before if before is not None and before.token == message.token else None
+    if before is not None and draft.now - before.at < (_wait_after(before) if again else BREATH):
+        return
+    what = _in_words(draft, message)
+    own.deed = Deed(
+        token=message.token,
+        what=what,
+        at=draft.now,
+        tries=again.tries + 1 if again else 1,
+        refusal=again.refusal if again else None,
+    )
+    draft.do(message)
+    if again is None:
+        draft.report("OperatorMemberSigns", f"as member {message.member_id[:8]}…: {'; '.join(what)}")
+
+
+def _wait_after(deed: Deed) -> timedelta:
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(deed.tries - 1, 10), LONGEST_WAIT)
+    return wait
+
+
+def _in_words(draft: Draft, message: SignAsMember) -> list[str]:
+    match message:
+        case AcknowledgeState():
+            return ["acknowledge the service's state"]
+        case Withdraw(proposal_id=proposal_id):
+            return [f"withdraw proposal {proposal_id[:8]}…, which is outdated"]
+        case Propose(actions=actions):
+            return explain_all(actions, _names(draft))
+
+
+def _names(draft: Draft) -> dict[str, str]:
+    return {record.node_id: record.name for record in draft.status.nodes if record.node_id is not None}
+
+
+def _token(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The cluster, the images and the operator that everything end to end runs on.
 
 By default the project's own cluster and the simulator's image; `CLUSTER=existing` takes the current kubeconfig, and
-`CCF_IMAGE` (with `CCF_COMMAND`) a real CCF. On an existing cluster `OPERATOR_IMAGE` names the operator's image.
+`CCF_IMAGE` (with `CCF_COMMAND`) a real CCF. On an existing cluster `OPERATOR_IMAGE` names the operator's image, and
+`CLUSTER_DOMAIN` what its services' names end with where that is not `cluster.local`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.harness.faults import CLUSTER, OtherCluster, OwnCluster
-from e2e.harness.kubectl import Kubectl
+from e2e.harness.kubectl import Kubectl, KubectlFailed
 from e2e.harness.network import Setting
 from e2e.harness.operator import Operator
 from e2e.harness.reach import Direct, Forwarded
@@ -69,6 +70,9 @@ def prepare(say: Say) -> Environment:
     environment = _existing() if existing == "existing" else _own(say)
     say("installing the operator from its chart")
     install(environment)
+    if existing == "existing":
+        say("giving the CCF image to every machine")
+        _pull_everywhere(environment.setting)
     return environment
 
 
@@ -94,8 +98,27 @@ def _existing() -> Environment:
             "CLUSTER=existing needs CCF_IMAGE (a CCF application, or the simulator's image) and OPERATOR_IMAGE, both "
             "where the cluster's machines can pull them"
         )
-    setting = Setting(Kubectl(kubectl, None, "default"), Forwarded(), OtherCluster(), image, _command())
+    if ":" not in operator.rpartition("/")[2]:
+        raise NotReady(f"OPERATOR_IMAGE={operator} has neither tag nor digest")
+    domain = os.environ.get("CLUSTER_DOMAIN", "cluster.local")
+    setting = Setting(Kubectl(kubectl, None, "default"), Forwarded(), OtherCluster(), image, _command(), domain)
     return Environment(setting, helm, operator)
+
+
+def _pull_everywhere(setting: Setting) -> None:
+    """Have every machine pull the CCF image, which may take longer than any scenario waits for a pod."""
+    kubectl, name = setting.kubectl.within(OPERATOR_NAMESPACE), "e2e-ccf-image"
+    labels = {"app": name}
+    sleep = {"name": "sleep", "image": setting.image, "command": ["/bin/sh", "-c", "exec sleep 86400"]}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [sleep], "terminationGracePeriodSeconds": 0}}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    kubectl.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name}, "spec": spec})
+    try:
+        kubectl.run("rollout", "status", f"daemonset/{name}", timeout=900)
+    except (KubectlFailed, subprocess.TimeoutExpired) as problem:
+        raise NotReady(f"the machines could not all start a container from {setting.image}: {problem}") from problem
+    finally:
+        kubectl.delete("daemonset", [name], "--wait=false")
 
 
 def _command() -> tuple[str, ...]:
@@ -125,6 +148,8 @@ def install(environment: Environment) -> None:
         f"image.tag={tag}",
         "--set-string",
         f"podAnnotations.image-content={_image_content(environment.operator_image)}",
+        "--set",
+        f"clusterDomain={environment.setting.cluster_domain}",
         "--wait",
         "--timeout",
         "180s",

@@ -137,8 +137,6 @@ class ShareReport:
 
 
 @dataclass(frozen=True)
-class Observation:
-@dataclass(frozen=True)
 class OperatorMemberView:
     """The member whose key the operator may use, as its Secret shows it; never the key.
 
@@ -153,6 +151,8 @@ class OperatorMemberView:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Observation:
     """One look at one network.
 
     Lists are fresh reads, not caches. `answers` holds what each live pod's node said, by pod name; `machines` is None

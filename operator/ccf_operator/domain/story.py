@@ -15,6 +15,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.exploration import may_still_run
 from ccf_operator.domain.fencing import STOPPING
 from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
+from ccf_operator.domain.members_words import Plugin, shares_so_far, so_far, to_open, to_submit
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.service import ServiceView, ended_nodes
@@ -117,13 +118,17 @@ def _created(draft: Draft) -> Story:
             Reason.JOINING,
             f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}{_failures(draft)}",
         )
+    identity = f"next_service_identity = service_cert.pem of ConfigMap {names.identity_config_map(draft.seen.name)}"
     return Story(
         Phase.AWAITING_OPEN,
         Reason.MEMBERS_MUST_OPEN,
-        "the service runs and waits for its members to open it",
-        "members: acknowledge the state digest, then propose and vote transition_service_to_open with "
-        f"next_service_identity = service_cert.pem of ConfigMap {names.identity_config_map(draft.seen.name)}",
+        f"the service runs and waits for its members to open it{so_far(status.governance)}",
+        f"members: {to_open(_plugin(draft), status.governance, identity)}",
     )
+
+
+def _plugin(draft: Draft) -> Plugin:
+    return Plugin(draft.seen.name, draft.seen.namespace)
 
 
 def _begin_again(draft: Draft) -> str:
@@ -269,7 +274,7 @@ def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Sto
 def _awaiting_members(draft: Draft, attempt: Attempt, winner: Winner, recovering: ServiceView) -> Story:
     awaits = what_is_awaited(recovering) or Awaited.ACCEPT_SERVICE
     where = f"{recovering.primary}.{names.nodes_service(draft.seen.name)}.{draft.seen.namespace}"
-    message, next_step = _about_members(attempt, winner, recovering, awaits, where)
+    message, next_step = _about_members(draft, attempt, winner, recovering, awaits, where)
     return Story(
         Phase.AWAITING_MEMBERS, Reason(awaits.value), message + _who_is_missing(draft, attempt, awaits), next_step
     )
@@ -289,20 +294,27 @@ def _who_is_missing(draft: Draft, attempt: Attempt, awaits: Awaited) -> str:
 
 
 def _about_members(
-    attempt: Attempt, winner: Winner, recovering: ServiceView, awaits: Awaited, where: str
+    draft: Draft, attempt: Attempt, winner: Winner, recovering: ServiceView, awaits: Awaited, where: str
 ) -> tuple[str, str]:
+    plugin, governance = _plugin(draft), draft.status.governance
+    identities = (
+        "next_service_identity = the certificate in /node/network and previous_service_identity = the one in "
+        f"/node/service/previous_identity, at {where}"
+    )
     match awaits:
         case Awaited.ACCEPT_SERVICE:
             return (
-                f"recovered {winner.tx_id}; the members must accept the new service; nothing times out",
-                "members: propose and vote transition_service_to_open with next_service_identity = the certificate in "
-                "/node/network and previous_service_identity = the one in /node/service/previous_identity, at "
-                f"{where}; then submit recovery shares",
+                f"recovered {winner.tx_id}; the members must accept the new service{so_far(governance)}; nothing times "
+                "out",
+                f"members: {to_open(plugin, governance, identities)}; then recovery members: "
+                f"{plugin.does('submit-share')}",
             )
         case Awaited.RECOVERY_SHARES:
             return (
-                "the members have accepted the recovered service; recovery shares are needed to decrypt its ledger",
-                f"recovery members: submit recovery shares at {where}, again if the primary has changed since",
+                "the members have accepted the recovered service; recovery shares are needed to decrypt its ledger"
+                f"{shares_so_far(governance.shares if governance is not None else None)}",
+                f"recovery members: {to_submit(plugin, governance)} (submit recovery shares at {where}), again if the "
+                "primary has changed since",
             )
         case Awaited.DECRYPTING:
             far = progress(recovering)

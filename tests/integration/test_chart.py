@@ -181,7 +181,7 @@ async def test_the_operators_rights_suffice_for_all_it_does(
     await gateway.delete_pod(namespace, "bank-0", pod_uid, grace_seconds=0)
     assert await gateway.remove_pod_finalizer(namespace, "bank-0", pod_uid) is Outcome.DONE
     (volume,) = await gateway.list_claims(namespace, "bank")
-    await gateway.annotate_claim(namespace, "bank-ledger-0", volume["metadata"]["uid"], {"a": "b"})
+    await gateway.annotate_claim(namespace, "bank-ledger-0", volume["metadata"]["uid"], None, {"a": "b"})
     assert len(await gateway.list_config_maps(namespace, "bank")) == 2
     await gateway.delete_config_map(namespace, "bank-0")
     assert await gateway.get_pv("none") is None

@@ -190,16 +190,18 @@ async def test_labels_are_set_and_removed_by_uid(gateway: Gateway, namespace: st
     assert await gateway.patch_labels(namespace, "bank-none", uid, change) is Outcome.GONE
 
 
-async def test_a_claim_is_annotated_by_uid(gateway: Gateway, namespace: str) -> None:
+async def test_a_claim_is_annotated_by_uid_and_at_the_version_that_was_seen(gateway: Gateway, namespace: str) -> None:
     await gateway.create(_claim(namespace))
     claim = await gateway.get_claim(namespace, "bank-ledger-0")
     assert claim is not None
-    uid = claim["metadata"]["uid"]
-    assert await gateway.annotate_claim(namespace, "bank-ledger-0", OTHER_UID, {"a": "1"}) is Outcome.REPLACED
-    assert await gateway.annotate_claim(namespace, "bank-ledger-0", uid, {"a": "1"}) is Outcome.DONE
+    uid, version = claim["metadata"]["uid"], claim["metadata"]["resourceVersion"]
+    assert await gateway.annotate_claim(namespace, "bank-ledger-0", OTHER_UID, None, {"a": "1"}) is Outcome.REPLACED
+    assert await gateway.annotate_claim(namespace, "bank-ledger-0", uid, version, {"a": "1"}) is Outcome.DONE
     claim = await gateway.get_claim(namespace, "bank-ledger-0")
     assert claim is not None
     assert claim["metadata"]["annotations"]["a"] == "1"
+    with pytest.raises(Conflict):
+        await gateway.annotate_claim(namespace, "bank-ledger-0", uid, version, {"a": "2"})
 
 
 async def test_lists_hold_what_bears_the_networks_label(gateway: Gateway, namespace: str) -> None:

@@ -75,6 +75,8 @@ class ClaimView:
     annotations: Mapping[str, str]
     deleting: bool = False
     reclaim_policy: str | None = None
+    version: str | None = None
+    """Kubernetes' resourceVersion."""
 
 
 @dataclass(frozen=True)

@@ -314,9 +314,17 @@ class Gateway:
         """Set labels of the pod with this UID; None removes one."""
         return await self._patch_metadata("Pod", namespace, name, uid, {"labels": dict(changes)})
 
-    async def annotate_claim(self, namespace: str, name: str, uid: str, changes: Mapping[str, str | None]) -> Outcome:
-        """Set annotations of the PersistentVolumeClaim with this UID; None removes one."""
-        return await self._patch_metadata("PersistentVolumeClaim", namespace, name, uid, {"annotations": dict(changes)})
+    async def annotate_claim(
+        self, namespace: str, name: str, uid: str, version: str | None, changes: Mapping[str, str | None]
+    ) -> Outcome:
+        """Set annotations of the PersistentVolumeClaim with this UID; None removes one.
+
+        Raises Conflict if it is not at this resourceVersion any more (None: at any).
+        """
+        metadata: Raw = {"annotations": dict(changes)}
+        if version is not None:
+            metadata["resourceVersion"] = version
+        return await self._patch_metadata("PersistentVolumeClaim", namespace, name, uid, metadata)
 
     async def publish_event(
         self,

@@ -115,6 +115,7 @@ def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) 
         annotations=dict(metadata.get("annotations") or {}),
         deleting=metadata.get("deletionTimestamp") is not None,
         reclaim_policy=((volume or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy"),
+        version=metadata.get("resourceVersion"),
     )
 
 

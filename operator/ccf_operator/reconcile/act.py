@@ -153,7 +153,11 @@ class Actor:
                 user = next((r.name for r in reversed(status.nodes) if r.volume == volume), "")
                 return await self._create(claim(observation.spec, network, volume, user))
             case AnnotateVolume(volume, uid, facts):
-                return str(await self.gateway.annotate_claim(namespace, volume, uid, {labels.RECOVERY_FACTS: facts}))
+                claim_seen = observation.claims.get(volume)
+                version = claim_seen.version if claim_seen is not None else None
+                changes = {labels.RECOVERY_FACTS: facts}
+                # At the version that was seen: what another has written since may be of a later service.
+                return str(await self.gateway.annotate_claim(namespace, volume, uid, version, changes))
             case ExploreVolume(volume, claim_uid):
                 image = self.platform.stage_image
                 return await self._create(explorer_pod(observation.spec, network, image, volume, claim_uid))

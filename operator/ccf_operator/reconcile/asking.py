@@ -13,8 +13,9 @@ from ccf_operator.render import names
 ASK_SECONDS = 2.0
 """How long a node may take to answer, and so how old an answer can be."""
 SILENT_SECONDS = 0.2
-"""How long a look waits for a node that has not answered when it was last asked, or that is ending, so that its address
-may lead nowhere. It is given no less time to answer for that: when it does, the next look is at once, and hears it."""
+"""How long a look waits for a node that is asked for the first time, or that is ending, so that its address may lead
+nowhere. One that a look has gone on without is not waited for at all until it answers again. It is given no less time
+to answer for that: when it does, the next look is at once, and hears it."""
 
 
 class Ask(Protocol):
@@ -50,6 +51,7 @@ class Asking:
         self._asked: dict[Addressee, asyncio.Task[NodeAnswers]] = {}
         self._answered_at: dict[Addressee, float] = {}
         self._talkers: set[Addressee] = set()
+        self._silent: set[Addressee] = set()
 
     async def answers(self, nodes: Mapping[str, Addressee]) -> dict[str, NodeAnswers]:
         """What each node says, by the same names; a node that has said nothing yet is not reached."""
@@ -58,9 +60,10 @@ class Asking:
         for node in wanted - self._asked.keys():
             self._asked[node] = asyncio.create_task(self._one(node))
         waited_for = {node for node in wanted if node in self._talkers and not node.ending}
+        hoped_for = wanted - waited_for - self._silent
         await asyncio.gather(
             _all([self._asked[node] for node in waited_for], None),
-            _all([self._asked[node] for node in wanted - waited_for], SILENT_SECONDS),
+            _all([self._asked[node] for node in hoped_for], SILENT_SECONDS),
         )
         said = {node: self._said(node) for node in wanted}
         return {name: said[node] for name, node in nodes.items()}
@@ -73,12 +76,14 @@ class Asking:
     def _said(self, node: Addressee) -> NodeAnswers:
         asked = self._asked[node]
         if not asked.done():
+            self._silent.add(node)
             asked.add_done_callback(self._came_late)
             return NodeAnswers(reached=False, problem="it has been asked, and has not answered yet")
         del self._asked[node]
         answers = asked.result()
         if answers.reached:
             self._talkers.add(node)
+            self._silent.discard(node)
         else:
             self._talkers.discard(node)
         return answers
@@ -90,6 +95,7 @@ class Asking:
     def _forget_all_but(self, nodes: set[Addressee]) -> None:
         """Forget nodes that are asked no more, and answers that have become too old."""
         self._talkers &= nodes
+        self._silent &= nodes
         now = asyncio.get_running_loop().time()
         for node, asked in list(self._asked.items()):
             too_old = asked.done() and now - self._answered_at.get(node, now) > ASK_SECONDS

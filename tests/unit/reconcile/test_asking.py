@@ -71,6 +71,25 @@ async def test_one_that_was_silent_keeps_nobody_waiting_and_is_heard_in_the_next
     assert nodes.asked.count((THERE.host, "bb")) == 1, "the question of the first look was answered in the second"
 
 
+async def test_one_that_looks_went_on_without_is_not_waited_for_again_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nodes, both = Nodes(), {"a": HERE, "b": THERE}
+    asking = asking_of(nodes)
+    nodes.let(HERE)
+    await asking.answers(both)
+    monkeypatch.setattr("ccf_operator.reconcile.asking.SILENT_SECONDS", 60.0)
+    async with asyncio.timeout(1):
+        assert not (await asking.answers(both))["b"].reached
+
+    nodes.let(THERE)
+    await nodes.heard.wait()
+    await asking.answers(both)
+    nodes.speaks[THERE.host].clear()
+    asyncio.get_running_loop().call_later(0.2, nodes.let, THERE)
+    assert (await asking.answers(both))["b"].reached, "it is waited for like any other again"
+
+
 async def test_one_that_refuses_wakes_nobody() -> None:
     nodes = Nodes()
     asking = asking_of(nodes)

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from ccf_operator.api.governance_status import GovernanceStatus, SharesStatus
 from ccf_operator.ccf.action_words import explain_all
 from ccf_operator.cli import business, roster
 from ccf_operator.cli.business import Proposed
@@ -48,11 +49,13 @@ class Ballots:
 
 @dataclass(frozen=True)
 class Governance:
-    """What members see of one another. `problem`: why nothing is known, empty if all is."""
+    """What members see of one another. `shares`: as their plugins have reported to the operator; CCF has no answer to
+    that. `problem`: why nothing is known, empty if all is."""
 
     people: tuple[Person, ...] = ()
     threshold: int | None = None
     ballots: tuple[Ballots, ...] = ()
+    shares: SharesStatus | None = None
     problem: str = ""
 
 
@@ -64,7 +67,9 @@ async def look(kubectl: Kubectl, desk: Desk, *states: str) -> Governance:
     wanted = [one for one in proposals if not states or one.state in states]
     voted = await asyncio.gather(*(roster.voters(desk, one.proposal_id, people) for one in wanted))
     ballots = tuple(Ballots(one, tuple(ids)) for one, ids in zip(wanted, voted, strict=True))
-    return Governance(tuple(people), (info.get("configuration") or {}).get("recoveryThreshold"), ballots)
+    written = desk.network.status.governance
+    shares = written.shares if written is not None and written.service == desk.expected.key else None
+    return Governance(tuple(people), (info.get("configuration") or {}).get("recoveryThreshold"), ballots, shares)
 
 
 async def glance(kubectl: Kubectl, desk: Desk) -> Governance:
@@ -105,9 +110,37 @@ def members_section(governance: Governance) -> RenderableType:
         lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(others)))
     for ballots in governance.ballots:
         one = ballots.proposal
-        what = "; ".join(explain_all(one.actions, {}))
-        voted = roster.named(ballots.voted, people) or "nobody"
-        missing = ", ".join(person.name for person in ballots.missing(people)) or "nobody"
-        lines.append(marked(f"proposal {one.proposal_id[:8]}…", what, "ask"))
-        lines.append(Text.assemble(("  voted: ", "dim"), voted, ("  not yet: ", "dim"), missing))
+        voted = roster.named(ballots.voted, people)
+        missing = ", ".join(person.name for person in ballots.missing(people))
+        lines += _proposal_lines(one.proposal_id, explain_all(one.actions, {}), voted, missing)
+    lines += _shares_lines(governance.shares)
     return titled("Members", *lines)
+
+
+def written_section(written: GovernanceStatus) -> RenderableType:
+    """The same, as the operator has written it into the status."""
+    members = written.members
+    needed = f"; {written.recovery_threshold} recovery shares are needed" if written.recovery_threshold else ""
+    lines: list[RenderableType] = [Text(f"{members.active} of {members.total} are active{needed}")]
+    if members.not_active:
+        lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(members.not_active)))
+    for one in written.proposals:
+        lines += _proposal_lines(one.id, one.actions, ", ".join(one.ballots), ", ".join(one.missing))
+    if more := written.open_proposals - len(written.proposals):
+        lines.append(Text(f"{more} more proposals are open", style="dim"))
+    return titled("Members", *lines, *_shares_lines(written.shares))
+
+
+def _proposal_lines(identity: str, actions: Sequence[str], voted: str, missing: str) -> list[RenderableType]:
+    return [
+        marked(f"proposal {identity[:8]}…", "; ".join(actions), "ask"),
+        Text.assemble(("  voted: ", "dim"), voted or "nobody", ("  not yet: ", "dim"), missing or "nobody"),
+    ]
+
+
+def _shares_lines(shares: SharesStatus | None) -> list[RenderableType]:
+    if shares is None or shares.threshold is None:
+        return []
+    who = f": {', '.join(shares.reported_by)}" if shares.reported_by else ""
+    count = Text.assemble(("recovery shares: ", "ask"), f"{shares.submitted} of {shares.threshold} are in")
+    return [Text.assemble(count, (f", as members' plugins reported{who}", "dim"))]

@@ -66,6 +66,10 @@ class Kubectl:
         """kubectl apply of one object; what it said. Raises KubectlFailed."""
         return await self.run("apply", "--filename", "-", *options, stdin=json.dumps(manifest))
 
+    async def create(self, manifest: Mapping[str, Any]) -> str:
+        """kubectl create of one object; what it said. Raises KubectlFailed."""
+        return await self.run("create", "--filename", "-", stdin=json.dumps(manifest))
+
     async def lines(self, *arguments: str) -> AsyncIterator[str]:
         """Run kubectl and give its output line by line as it comes. Raises KubectlFailed at its end."""
         process = await self._start(*arguments)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -12,6 +11,7 @@ from cryptography.x509.oid import NameOID
 from ccf_operator.ccf.messages import member_id
 from ccf_operator.cli.desk import Desk, ballots_of, gather_members
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed
+from ccf_operator.cli.network import Network
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Person:
 
 async def members(kubectl: Kubectl, desk: Desk) -> list[Person]:
     """The service's members; names come from the network's spec, else from the certificates."""
-    names = await _names_in_spec(kubectl.within(desk.network.namespace), desk.network.spec.get("members") or [])
+    names = await names_in_spec(kubectl, desk.network)
     return sorted(
         (
             Person(
@@ -55,15 +55,16 @@ def named(ids: Sequence[str], people: Sequence[Person]) -> str:
     return ", ".join(known.get(one, one[:8]) for one in ids)
 
 
-async def _names_in_spec(kubectl: Kubectl, specified: Sequence[dict[str, Any]]) -> dict[str, str]:
+async def names_in_spec(kubectl: Kubectl, network: Network) -> dict[str, str]:
+    """Names of the members that the network's spec has, by their ids; of those whose certificates can be read."""
     held: dict[str, dict[str, str]] = {}
     found = {}
-    for member in specified:
+    for member in network.spec.get("members") or []:
         source = member.get("certificate") or {}
         pem = source.get("value")
         if (reference := source.get("configMapKeyRef")) is not None:
             if reference["name"] not in held:
-                held[reference["name"]] = await _config_map(kubectl, reference["name"])
+                held[reference["name"]] = await _config_map(kubectl.within(network.namespace), reference["name"])
             pem = held[reference["name"]].get(reference["key"])
         try:
             found[member_id(pem or "")] = str(member["name"])

@@ -13,7 +13,7 @@ from ccf_operator.api.status import NodeRecord, Phase, Verdict
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.cli.advice import NOBODY, advise
 from ccf_operator.cli.attempt_view import attempt_section, history_section
-from ccf_operator.cli.governance_view import Governance, members_section
+from ccf_operator.cli.governance_view import Governance, members_section, written_section
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
 from ccf_operator.cli.words import lineage, shorten, since
@@ -43,6 +43,8 @@ def screen(
     sections = [_head(network, now), _next(network, flags)]
     if governance is not None:
         sections.append(members_section(governance))
+    elif network.status.governance is not None:
+        sections.append(written_section(network.status.governance))
     sections.append(_quorum(network, now))
     if network.status.attempt is not None:
         sections.append(attempt_section(network, network.status.attempt, now))

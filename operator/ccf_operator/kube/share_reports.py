@@ -17,6 +17,9 @@ REASON = "RecoveryShareSubmitted"
 SERVICE, MEMBER = "ccf.dev/service", "ccf.dev/member"
 SUBMITTED, THRESHOLD = "ccf.dev/shares-submitted", "ccf.dev/shares-threshold"
 
+MOST = 254
+"""Shares that a service can need (CCF facts §6.4). Whoever may create events can write anything into one."""
+
 
 def event(network: Mapping[str, str], report: ShareReport, member: str) -> dict[str, Any]:
     """The Event (`events.k8s.io/v1`) to create. `network`: name, namespace and uid of the CCFNetwork; `member`: name of
@@ -54,6 +57,7 @@ def share_report(raw: Mapping[str, Any], network_uid: str) -> ShareReport | None
         return None
     try:
         submitted, threshold = int(said[SUBMITTED]), int(said[THRESHOLD])
-        return ShareReport(str(said[SERVICE]), str(said[MEMBER]), submitted, threshold, at)
+        found = ShareReport(str(said[SERVICE]), str(said[MEMBER]), submitted, threshold, at)
     except (KeyError, ValueError):
         return None
+    return found if 0 <= submitted <= MOST and 0 <= threshold <= MOST else None

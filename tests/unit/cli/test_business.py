@@ -4,6 +4,7 @@ from typing import cast
 
 import pytest
 
+from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
 from ccf_operator.ccf import governance, messages
 from ccf_operator.ccf.governance import GovernanceClient
 from ccf_operator.ccf.identity import key_fingerprint
@@ -11,7 +12,7 @@ from ccf_operator.cli import business
 from ccf_operator.cli.business import Proposed
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.governance_view import Ballots, Governance, members_section, proposal_section
+from ccf_operator.cli.governance_view import Ballots, Governance, members_section, proposal_section, written_section
 from ccf_operator.cli.roster import Person
 from ccf_operator.cli.service import Check, Expected, Finding
 from ccf_operator.cli.signing import Then, follow_up, outcome
@@ -114,6 +115,42 @@ def test_who_has_acted_and_who_has_not() -> None:
     assert "not active yet: carol" in shown
     assert "voted: alice  not yet: bob" in shown
     assert "carol" not in shown.partition("voted")[2]
+
+
+SHARES = SharesStatus(submitted=1, threshold=2, reported_by=["bob"])
+WRITTEN = GovernanceStatus(
+    service="1" * 64,
+    recovery_threshold=2,
+    members=MembersStatus(active=2, total=3, not_active=["carol"], recovery=["alice", "bob"]),
+    open_proposals=12,
+    proposals=[
+        ProposalStatus(
+            id="ab" * 32, state="Open", actions=["do it"], proposer="bob", ballots=["alice"], missing=["bob"]
+        )
+    ],
+    shares=SHARES,
+)
+
+
+def test_shares_are_shown_as_reported() -> None:
+    shown = " ".join(text(members_section(Governance(tuple(PEOPLE), 2, (), SHARES))).split())
+    assert "1 of 2 are in, as members' plugins reported: bob" in shown
+    none = SharesStatus(threshold=2)
+    assert "0 of 2 are in" in text(members_section(Governance(tuple(PEOPLE), 2, (), none)))
+    assert "shares:" not in text(members_section(Governance(tuple(PEOPLE), 2)))
+
+
+def test_where_no_node_is_asked_the_operators_word_is_shown() -> None:
+    shown = " ".join(text(written_section(WRITTEN)).split())
+    for said in (
+        "2 of 3 are active; 2 recovery shares are needed",
+        "not active yet: carol",
+        "proposal abababab… do it",
+        "voted: alice not yet: bob",
+        "11 more proposals are open",
+        "1 of 2 are in",
+    ):
+        assert said in shown
 
 
 def test_what_is_not_known_is_said_to_be_so() -> None:

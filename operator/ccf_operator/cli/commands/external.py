@@ -26,6 +26,7 @@ from ccf_operator.cli.options import (
 )
 from ccf_operator.cli.prepared import Prepared, load, read_signature
 from ccf_operator.cli.reach import Way
+from ccf_operator.cli.share_report import report_share
 from ccf_operator.cli.signing import follow_up, outcome
 from ccf_operator.cli.terminal import console
 
@@ -171,7 +172,9 @@ async def finish(
         at.insist()
         answer = await asking.deliver(at, prepared.request, message)
         out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)), soft_wrap=True)
-        following = follow_up(prepared.then, prepared.certificate.member_id, answer.body, at.now())
+        member = prepared.certificate.member_id
+        await report_share(out, kubectl, at, prepared.request, answer.body, member)
+        following = follow_up(prepared.then, member, answer.body, at.now())
     if following is not None:
         out.print("\nOne more signature is needed:")
         again = Prepared(name, prepared.node, prepared.certificate, prepared.title, following, prepared.then.NOTHING)

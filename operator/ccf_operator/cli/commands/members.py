@@ -33,6 +33,7 @@ from ccf_operator.cli.options import (
     on_cluster,
 )
 from ccf_operator.cli.output import Rows, say, titled, write
+from ccf_operator.cli.share_report import report_share
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
 
@@ -198,7 +199,8 @@ async def _sign(
             return
         asking.show_business(out, made, member.member_id)
         asking.confirm(assured=signing.yes)
-        await asking.carry_out(out, at, member, made)
+        answer = await asking.carry_out(out, at, member, made)
+        await report_share(out, kubectl, at, made.request, answer.body, member.member_id)
 
 
 def desk_of(kubectl: Kubectl, name: str, service: ServiceOptions) -> AbstractAsyncContextManager[Desk]:

@@ -393,6 +393,11 @@ class Attempt(StatusModel):
     approval: Approval | None = Field(default=None, description="A person's approval, for what was shown then.")
     start: Start | None = Field(default=None, description="The decision by which a person began it.")
     winner: Winner | None = Field(default=None, description="The chosen candidate.")
+    given_up: list[str] = Field(
+        default_factory=list,
+        description="What a person has given up of the service being recovered, where that had come back after the "
+        "members had accepted the recovered one; one sentence each.",
+    )
     network: Configuration | None = Field(
         default=None, description="The consensus configuration of the recovering network, once joiners are part of it."
     )

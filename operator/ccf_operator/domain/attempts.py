@@ -238,10 +238,10 @@ def succeed(draft: Draft, attempt: Attempt, winner: Winner) -> None:
     _replace_service(draft, winner.public_key, winner.service_certificate, winner.recovery_count)
     status.service.previous_certificate = attempt.base_certificate
     status.service.create_tx_id, status.service.status = winner.create_tx_id, "Open"
-    if winner.approved_loss:
+    if lost := [*winner.approved_loss, *(one for one in attempt.given_up if one not in winner.approved_loss)]:
         status.service.approved_loss = (
             f"recovered up to {winner.tx_id}, and a person approved that more may have been committed: views and TxIDs "
-            f"after that one may be used again, with other content ({'; '.join(winner.approved_loss)})"
+            f"after that one may be used again, with other content ({'; '.join(lost)})"
         )
     status.configuration = attempt.network
     status.quorum = QuorumStatus()

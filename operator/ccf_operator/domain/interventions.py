@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused, Start
+from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused, Start, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.choice import best_of
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import may_have_been_accepted
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.tokens import attempt_token, names_attempt, pause_token
+from ccf_operator.domain.two_services import may_choose
 
 EXCLUDED = "Excluded"
 
@@ -20,6 +21,8 @@ class Refused(Exception):
 def approve(draft: Draft, decision: DecisionView) -> str:
     """Note the approval of what the status shows now; the choice is made on the strength of it."""
     attempt = _attempt(draft, decision)
+    if attempt.winner is not None and may_choose(attempt, decision.spec.token):
+        return _give_up_the_old(draft, attempt, attempt.winner, decision)
     _before_the_choice(attempt)
     if attempt.phase is not AttemptPhase.AWAITING_APPROVAL:
         raise Refused(f"attempt {attempt.number} does not wait for approval (it is {attempt.phase.value})")
@@ -28,7 +31,13 @@ def approve(draft: Draft, decision: DecisionView) -> str:
     if decision.spec.token != attempt.token:
         raise Refused(f"what may be missing is no longer what this token stands for; it is now {attempt.token}")
     best = best_of(attempt)
-    attempt.approval = Approval(
+    attempt.approval = _approval(draft, attempt, decision, best)
+    accepted = f", accepting: {'; '.join(attempt.possible_loss)}" if attempt.possible_loss else ""
+    return f"attempt {attempt.number} goes on{accepted}"
+
+
+def _approval(draft: Draft, attempt: Attempt, decision: DecisionView, best: Candidate | Winner | None) -> Approval:
+    return Approval(
         decision=decision.name,
         uid=decision.uid,
         token=attempt.token,
@@ -38,8 +47,12 @@ def approve(draft: Draft, decision: DecisionView) -> str:
         tx_id=best.tx_id if best is not None else None,
         possible_loss=list(attempt.possible_loss),
     )
-    accepted = f", accepting: {'; '.join(attempt.possible_loss)}" if attempt.possible_loss else ""
-    return f"attempt {attempt.number} goes on{accepted}"
+
+
+def _give_up_the_old(draft: Draft, attempt: Attempt, winner: Winner, decision: DecisionView) -> str:
+    attempt.approval = _approval(draft, attempt, decision, winner)
+    attempt.given_up = list(attempt.possible_loss)
+    return f"the recovered service goes on; the other is ended, giving up: {'; '.join(attempt.given_up)}"
 
 
 def exclude(draft: Draft, decision: DecisionView) -> str:
@@ -76,7 +89,7 @@ def abort(draft: Draft, decision: DecisionView) -> str:
         return _call_off(draft, draft.status.start, decision)
     attempt = _attempt(draft, decision)
     why = f"ended by {decision.name}" + (f": {decision.spec.reason}" if decision.spec.reason else "")
-    if attempt.winner is not None:
+    if attempt.winner is not None and not may_choose(attempt, decision.spec.token):
         if may_have_been_accepted(draft, attempt, attempt.winner):
             raise Refused(
                 f"the members may have accepted the service that attempt {attempt.number} has recovered: "

@@ -27,6 +27,7 @@ from ccf_operator.domain.service import (
     view_service,
 )
 from ccf_operator.domain.transitions import move
+from ccf_operator.domain.two_services import ask_which_goes_on
 from ccf_operator.domain.txid import TxID
 
 JOINER_PATIENCE = timedelta(seconds=60)
@@ -50,14 +51,14 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
     attempt.network = keep_configuration(attempt.network, draft, view)
     attempt.leaderless_since = None if view.primary is not None else attempt.leaderless_since or draft.now
     _note_acceptance(draft, attempt, view)
-    if base.primary is not None and attempt.timeline.accepted_at is None:
+    if base.primary is not None and not may_have_been_accepted(draft, attempt, winner):
         attempts.abandon(draft, attempt, f"the quorum came back: {base.primary} leads")
-    elif view.is_open():
+    elif view.is_open() and loss.proven:
         attempts.succeed(draft, attempt, winner)
         keep_service(draft, view)
         keep_high_water_mark(draft, view)
     elif not _give_up(draft, attempt, winner, view):
-        _go_on(draft, attempt, winner, view, loss)
+        _go_on(draft, attempt, winner, view, base, loss)
     return view
 
 
@@ -190,10 +191,11 @@ def _is_in_the_dead_end(draft: Draft, attempt: Attempt, view: ServiceView) -> bo
     return attempt.stuck_since is not None and draft.now - attempt.stuck_since > DEAD_END_PATIENCE
 
 
-def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView, loss: Loss) -> None:
+def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView, base: ServiceView, loss: Loss) -> None:
     """Losers go, joiners come, members are asked; all of it only as long as the loss is proven."""
-    attempt.reason, attempt.message = ("", "") if loss.proven else (DOUBTED, f"nothing more is done while {loss.why}")
+    attempt.reason, attempt.message = "", ""
     if not loss.proven:
+        _doubt(draft, attempt, winner, base, loss)
         return
     for record in losers(draft, attempt, winner):
         record.stop = record.stop or LOSER
@@ -207,6 +209,17 @@ def _go_on(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView, lo
         move(attempt, AttemptPhase.AWAITING_MEMBERS)
         attempt.timeline.joined_at = draft.now
         draft.report("AwaitingMembers", f"attempt {attempt.number}: the members must accept the recovered service")
+
+
+def _doubt(draft: Draft, attempt: Attempt, winner: Winner, base: ServiceView, loss: Loss) -> None:
+    """Nothing is destroyed or offered, but what a person has given up."""
+    if attempt.given_up:
+        _stop_the_old(draft)
+        attempt.reason, attempt.message = DOUBTED, f"what is left of the service before it is being ended: {loss.why}"
+    elif may_have_been_accepted(draft, attempt, winner):
+        ask_which_goes_on(draft, attempt, winner, base, loss)
+    else:
+        attempt.reason, attempt.message = DOUBTED, f"nothing more is done while {loss.why}"
 
 
 def _stop_the_old(draft: Draft) -> None:

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     TRYING_AGAIN = "TryingAgain"
     BEST_IS_SILENT = "BestIsSilent"
     LOSS_DOUBTED = "LossDoubted"
+    TWO_SERVICES = "TwoServices"
     LOSERS_REMAIN = "LosersRemain"
     NO_PRIMARY = "NoPrimary"
     ELECTING = "Electing"
@@ -210,7 +211,16 @@ MEANINGS: tuple[Meaning, ...] = (
         (Phase.RECOVERING,),
         Health.WORKS,
         "What is seen now speaks against the proof of the loss; nothing is destroyed or offered while that is so.",
-        "nothing, unless it stays: the message names what speaks against it",
+        "if it stays so, decide: abort, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.TWO_SERVICES,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "The service being recovered has come back, although machines were said to be gone for good, and the members "
+        "may have accepted the recovered one by then.",
+        "decide which of the two goes on: approve for the recovered one, abort for the other, by the commands in "
+        "`nextStep`",
     ),
     Meaning(
         Reason.LOSERS_REMAIN,

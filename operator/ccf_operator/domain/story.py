@@ -203,11 +203,16 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
             done = sum(c.result is not None for c in attempt.candidates)
             counted = f"{number}: {done} of {len(attempt.candidates)} candidates have a result"
             waits = f"; {attempt.message}" if attempt.message else ""
-            return Story(Phase.RECOVERING, known(attempt.reason, Reason.CANDIDATES), counted + waits)
+            reason = known(attempt.reason, Reason.CANDIDATES)
+            door = _out_of_doubt(draft, attempt) if reason is Reason.LOSS_DOUBTED else ""
+            return Story(Phase.RECOVERING, reason, counted + waits, door)
     assert attempt.winner is not None
     chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
     if attempt.reason == DOUBTED:
-        return Story(Phase.RECOVERING, Reason.LOSS_DOUBTED, f"{chosen}; {attempt.message}")
+        door = _out_of_doubt(draft, attempt)
+        return Story(Phase.RECOVERING, Reason.LOSS_DOUBTED, f"{chosen}; {attempt.message}", door)
+    if attempt.reason == Reason.TWO_SERVICES:
+        return Story(Phase.BLOCKED, Reason.TWO_SERVICES, f"{chosen}; {attempt.message}", _which(draft, attempt))
     if _is_leaderless(draft, attempt):
         return _leaderless(draft, attempt, attempt.winner)
     if attempt.phase is AttemptPhase.JOINING:
@@ -237,6 +242,23 @@ def _door(draft: Draft, attempt: Attempt) -> str:
             return f"{wait}. If that service was never used, or all that it committed may be given up: {approve}"
         case _:
             return f"{wait}. To end this attempt: {decide_by(draft.seen, Action.ABORT, attempt.token)}"
+
+
+def _out_of_doubt(draft: Draft, attempt: Attempt) -> str:
+    if attempt.given_up:
+        return f"if it stays so, {_about_machines('for one that is down for good')}"
+    end = decide_by(draft.seen, Action.ABORT, attempt.token)
+    return f"if it stays so, end this attempt, and start another where the service does not come back: {end}"
+
+
+def _which(draft: Draft, attempt: Attempt) -> str:
+    keep_new = decide_by(draft.seen, Action.APPROVE, attempt.token)
+    keep_old = decide_by(draft.seen, Action.ABORT, attempt.token)
+    return (
+        "find out which of the two clients have used since. To go on with the recovered one, giving up "
+        f"{'; '.join(attempt.possible_loss)}: {keep_new} . To go on with the other, giving up all that the recovered "
+        f"one may have committed: {keep_old}"
+    )
 
 
 def _is_leaderless(draft: Draft, attempt: Attempt) -> bool:

@@ -36,6 +36,11 @@ def choice_token(uid: str, attempt: Attempt, choice: Choice) -> str:
     return f"{attempt_token(uid, attempt)}-{_digest(*what, *choice.possible_loss)}"
 
 
+def two_services_token(uid: str, attempt: Attempt, recovered: str) -> str:
+    """Stands for the choice between the service being recovered, which has come back, and the recovered one."""
+    return f"{attempt_token(uid, attempt)}-{_digest('two services', recovered)}"
+
+
 def pause_token(uid: str, attempt: int) -> str:
     """Stands for the pause that a person has made by ending this attempt."""
     return f"paused-{_digest(uid, attempt)}"

@@ -29,7 +29,10 @@ _APPROVAL, _JOINING, _MEMBERS = AttemptPhase.AWAITING_APPROVAL, AttemptPhase.JOI
 _SUCCEEDED, _ABANDONED, _SUPERSEDED = AttemptResult.SUCCEEDED, AttemptResult.ABANDONED, AttemptResult.SUPERSEDED
 
 _QUORUM_BACK = "the old service has a quorum again, recovery is disabled, or a person aborts"
-_NOT_VOTED = "the members have not voted, and the old service has a quorum again or a person aborts"
+_NOT_VOTED = (
+    "the members have not voted, and the old service has a quorum again or a person aborts, or they have, and a person "
+    "chooses the old service"
+)
 _NEVER_OPENED = (
     "the recovered network that was lost before was never opened, so the last open service counts again, or it was "
     "opened unseen, and is recovered instead"
@@ -37,7 +40,9 @@ _NEVER_OPENED = (
 _LOST_AGAIN = "the recovering network has provably lost its quorum, or is where CCF cannot open it any more"
 
 TRANSITIONS = (
-    Transition(None, _FENCING, "the loss of quorum is proven", "marks a machine that is down for good"),
+    Transition(
+        None, _FENCING, "the loss of quorum is proven", "marks a machine that is down for good, or starts a recovery"
+    ),
     Transition(_FENCING, _RECOVERING, "every volume is fenced or given up"),
     Transition(_RECOVERING, _APPROVAL, "something may be missing, or nothing was recovered, or mode is Manual"),
     Transition(

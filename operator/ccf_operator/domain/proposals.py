@@ -161,7 +161,7 @@ def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | N
     since = gov.since_yesterday(draft.now.timestamp())
     actions = [
         *(gov.remove_node(node) for node in change.remove if rows.get(node) == "Trusted"),
-        *(gov.transition_node_to_trusted(node, since) for node in change.trust if rows.get(node) == "Pending"),
+        *(gov.transition_node_to_trusted(node, since) for node in change.trust),
     ]
     return _Due(view.primary, view.key, tuple(actions))
 
@@ -182,7 +182,7 @@ def _following(view: ServiceView, leader: NodeAnswers) -> frozenset[str]:
 def _is_alive(draft: Draft, record: NodeRecord) -> bool:
     """Whether a joiner has said on this very look, proving its id, that it waits to be trusted."""
     pod, said = draft.pod(record), draft.answers(record)
-    if record.stop is not None or pod is None or pod.deleting or not pod.ccf.running or said is None:
+    if pod is None or pod.deleting or not pod.ccf.running or said is None:
         return False
     return said.node_id == record.node_id and said.state is not None and said.state.state == "Pending"
 

@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ccf_operator.api.status import (
+    AttemptPhase,
+    Command,
+    Configuration,
+    NetworkStatus,
+    NodeRecord,
+    QuorumStatus,
+    Verdict,
+)
+from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.governance import remove_node, set_recovery_threshold, transition_node_to_trusted
+from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
+from ccf_operator.ccf.messages import Action
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
+from ccf_operator.domain.joining import DOUBTED, recovering_view
+from ccf_operator.domain.observation import OperatorMemberView
+from ccf_operator.domain.operator_member import standing
+from ccf_operator.domain.proposals import act_as_member
+from ccf_operator.domain.reasons import MemberReason
+from ccf_operator.domain.topology import Governance, want_nodes
+from unit.domain.given import (
+    NEW,
+    OLD,
+    answers,
+    attempt,
+    config,
+    configuration,
+    crowned,
+    draft,
+    end,
+    node_id,
+    pending,
+    pod,
+    quorum,
+    record,
+    spec,
+    status,
+    view,
+)
+
+MEMBER, OTHER = "0e" * 32, "a1" * 32
+KEY = OperatorMemberView("bank-operator", member_id=MEMBER)
+ABC = [record("a", command=Command.START), record("b"), record("c")]
+DEAD = [*ABC[:2], record("c", ended=end())]
+JOINER = record("j", join_target="a")
+ROWS = {"a": "Trusted", "b": "Trusted", "c": "Trusted", "j": "Pending"}
+TRUSTED = transition_node_to_trusted(node_id("j"), "251231000000Z")
+
+
+def member(**fields: Any) -> MemberAnswer:
+    known: dict[str, Any] = {"member_id": MEMBER, "status": "Active", "certificate": "PEM", "recovers": False}
+    return MemberAnswer(**{**known, **fields})
+
+
+def consortium(*proposals: ProposalAnswer, **fields: Any) -> GovernanceAnswers:
+    alice = MemberAnswer(OTHER, "Active", "PEM", recovers=True)
+    return GovernanceAnswers((alice, member(**fields)), 1, proposals)
+
+
+def is_open(*actions: Action, by: str = MEMBER, votes: Sequence[str] = (), number: int = 1) -> ProposalAnswer:
+    return ProposalAnswer(f"{number:064d}", by, "Open", frozenset(votes), actions)
+
+
+def without_minority(*, joiner: bool = True, members: str = "abc") -> dict[str, NodeAnswers]:
+    said = quorum("a", "b", members=members, rows=ROWS if joiner else {k: v for k, v in ROWS.items() if k != "j"})
+    return {**said, "j": pending("j")} if joiner else said
+
+
+def work_on(
+    nodes: list[NodeRecord],
+    said: dict[str, NodeAnswers],
+    governance: GovernanceAnswers | None = None,
+    *,
+    known: Configuration | None = None,
+    before: NetworkStatus | None = None,
+    verdict: Verdict = Verdict.DEGRADED,
+    wanted: int = 3,
+    **seen: Any,
+) -> Draft:
+    """What a look leads to, where the operator's member is there and active."""
+    of = before or status(
+        *nodes, configuration=known or configuration("a", "b", "c"), quorum=QuorumStatus(verdict=verdict)
+    )
+    looked: dict[str, Any] = {"operator_member": KEY, "governance": governance or consortium(), **seen}
+    work = draft(of, answers=said, spec=spec(nodes=wanted), **looked)
+    asked = want_nodes(work, view(work)) if of.attempt is None else Governance()
+    act_as_member(work, view(work), None, asked)
+    return work
+
+
+def signed(work: Draft) -> list[SignAsMember]:
+    return [effect for effect in work.effects if isinstance(effect, AcknowledgeState | Propose | Withdraw)]
+
+
+def proposed(work: Draft) -> list[tuple[str, str]]:
+    """Names of actions with the nodes they are about."""
+    made = [effect for effect in signed(work) if isinstance(effect, Propose)]
+    assert len(made) <= 1
+    names = {node_id(name): name for name in "abcdefgj"}
+    return [(action["name"], names[action["args"]["node_id"]]) for effect in made for action in effect.actions]
+
+
+REPLACED = [("remove_node", "c"), ("transition_node_to_trusted", "j")]
+
+
+# Nodes
+
+
+def test_a_lost_minority_is_replaced_in_one_proposal() -> None:
+    work = work_on([*DEAD, JOINER], without_minority())
+    assert proposed(work) == REPLACED
+    [message] = signed(work)
+    assert (message.through, message.member_id) == ("a", MEMBER)
+
+
+def test_the_dead_are_removed_at_once_while_nobody_waits_to_be_trusted() -> None:
+    assert proposed(work_on(DEAD, without_minority(joiner=False))) == REPLACED[:1]
+
+
+def test_where_all_is_well_nothing_is_signed() -> None:
+    assert not signed(work_on(ABC, quorum("a", "b", "c", rows={n: "Trusted" for n in "abc"})))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"j": NodeAnswers(reached=False, problem="timed out")},
+        {"j": replace(pending("j"), node_id=node_id("x"))},
+        {"j": answers("j", configs=None)},
+    ],
+    ids=["silent", "another node answers", "not waiting"],
+)
+def test_a_joiner_that_does_not_prove_to_be_there_is_not_trusted(seen: dict[str, NodeAnswers]) -> None:
+    assert proposed(work_on([*DEAD, JOINER], {**without_minority(), **seen})) == REPLACED[:1]
+
+
+def test_a_joiner_that_is_being_ended_is_not_trusted() -> None:
+    pods = {name: pod(name, deleting=name == "j") for name in "abj"}
+    assert proposed(work_on([*DEAD, JOINER], without_minority(), pods=pods)) == REPLACED[:1]
+    stopped = record("j", join_target="a", stop="NotNeeded")
+    assert proposed(work_on([*DEAD, stopped], without_minority())) == REPLACED[:1]
+
+
+def test_a_node_that_the_operator_did_not_make_is_not_trusted() -> None:
+    assert proposed(work_on(DEAD, without_minority())) == REPLACED[:1]
+
+
+def test_what_has_been_applied_and_not_committed_is_not_proposed_again() -> None:
+    rows = {**ROWS, "c": "Retired", "j": "Trusted"}
+    said = {**quorum("a", "b", members="abc", rows=rows), "j": pending("j")}
+    assert not signed(work_on([*DEAD, JOINER], said))
+
+
+def test_surplus_nodes_leave_one_at_a_time() -> None:
+    five = [*ABC, record("d"), record("e")]
+    said = quorum("a", "b", "c", "d", "e", rows={n: "Trusted" for n in "abcde"})
+    known = configuration(*"abcde")
+    assert len(proposed(work_on(five, said, known=known))) == 1
+    assert not signed(work_on(five, said, known=known, wanted=5))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SUSPECTED, Verdict.LOST, Verdict.UNKNOWN])
+def test_in_doubt_nothing_is_signed(verdict: Verdict) -> None:
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), verdict=verdict))
+
+
+def test_while_a_change_is_under_way_no_other_is_proposed() -> None:
+    two = (config("a", "b", "c"), config("a", "b", "j", seqno=20))
+    said = {n: answers(n, configs=two, primary="a", acks={"a": 20, "b": 20}, rows=ROWS) for n in "abj"}
+    assert not signed(work_on([*DEAD, JOINER], said))
+
+
+def test_without_a_primary_or_an_open_service_nothing_is_signed() -> None:
+    alone = {"a": answers("a", configs=[config("a", "b", "c")], rows=ROWS), "j": pending("j")}
+    assert not signed(work_on([*DEAD, JOINER], alone))
+    shut = {name: replace(one, ready_app=False) for name, one in without_minority().items()}
+    assert not signed(work_on([*DEAD, JOINER], shut))
+
+
+def test_a_service_that_was_never_open_is_the_members_to_open() -> None:
+    of = status(*ABC, configuration=configuration("a", "b", "c"), quorum=QuorumStatus(verdict=Verdict.HEALTHY))
+    of.service.opened_at = None
+    assert not signed(work_on(ABC, quorum("a", "b", "c", status="Opening"), before=of))
+
+
+# What is open already
+
+
+@pytest.mark.parametrize("by", [MEMBER, OTHER])
+def test_what_is_open_is_not_proposed_again(by: str) -> None:
+    open_one = is_open(TRUSTED, remove_node(node_id("c")), by=by)
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), consortium(open_one)))
+
+
+def test_another_proposal_of_a_member_is_no_reason_to_wait() -> None:
+    other = is_open(remove_node(node_id("b")), by=OTHER)
+    assert proposed(work_on([*DEAD, JOINER], without_minority(), consortium(other))) == REPLACED
+
+
+def test_what_is_not_right_any_more_is_withdrawn_first() -> None:
+    outdated = is_open(remove_node(node_id("c")), transition_node_to_trusted(node_id("x"), ""), votes=[OTHER])
+    [message] = signed(work_on([*DEAD, JOINER], without_minority(), consortium(outdated)))
+    assert isinstance(message, Withdraw)
+    assert message.proposal_id == outdated.proposal_id
+
+
+def test_what_nobody_has_voted_for_makes_way_for_what_says_more() -> None:
+    less = is_open(remove_node(node_id("c")))
+    assert isinstance(signed(work_on([*DEAD, JOINER], without_minority(), consortium(less)))[0], Withdraw)
+    voted = is_open(remove_node(node_id("c")), votes=[OTHER])
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), consortium(voted)))
+
+
+def test_what_the_operator_would_never_propose_is_left_to_whoever_did() -> None:
+    theirs = is_open(set_recovery_threshold(2))
+    assert proposed(work_on([*DEAD, JOINER], without_minority(), consortium(theirs))) == REPLACED
+    others = is_open(remove_node(node_id("b")), by=OTHER)
+    assert not signed(work_on(ABC, quorum("a", "b", "c", rows={n: "Trusted" for n in "abc"}), consortium(others)))
+
+
+def test_what_is_not_known_to_be_absent_is_not_proposed() -> None:
+    partly = replace(consortium(), problem="no answer from /gov/members/proposals")
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), partly))
+
+
+# How often
+
+
+def after_a_crash(work: Draft, seconds: float, governance: GovernanceAnswers | None = None, **key: Any) -> Draft:
+    """A look of another operator, which has nothing but the status that was written."""
+    kept = NetworkStatus.model_validate_json(work.status.model_dump_json(by_alias=True))
+    seen: dict[str, Any] = {"after": seconds, "operator_member": replace(KEY, **key)}
+    return work_on([], without_minority(), governance, before=kept, **seen)
+
+
+def test_a_message_that_may_have_been_sent_is_signed_again_only_after_a_while() -> None:
+    first = work_on([*DEAD, JOINER], without_minority())
+    assert not signed(after_a_crash(first, 4))
+    again = after_a_crash(first, 5)
+    assert signed(again) == signed(first)
+    assert not signed(after_a_crash(again, 14))
+    assert signed(after_a_crash(again, 15))
+
+
+def test_a_message_that_arrived_is_not_signed_again() -> None:
+    first = work_on([*DEAD, JOINER], without_minority())
+    [sent] = signed(first)
+    assert isinstance(sent, Propose)
+    assert not signed(after_a_crash(first, 3600, consortium(is_open(*sent.actions))))
+
+
+def test_one_message_is_followed_by_another_only_after_a_breath() -> None:
+    first = work_on(DEAD, without_minority(joiner=False))
+    known = {key: getattr(first.status, key) for key in ("configuration", "quorum", "operator_member")}
+    kept = status(*DEAD, JOINER, **known)
+    assert not signed(work_on([], without_minority(), before=kept, after=0.5))
+    assert proposed(work_on([], without_minority(), before=kept, after=1)) == REPLACED
+
+
+def test_what_ccf_refuses_is_told_in_its_words_and_left_to_the_members_until_it_is_taken() -> None:
+    first = work_on([*DEAD, JOINER], without_minority())
+    [sent] = signed(first)
+    refused = after_a_crash(first, 6, refused={sent.token: "400 ProposalFailedToValidate: unknown action remove_node"})
+    how = standing(refused)
+    assert how is not None
+    assert how.reason is MemberReason.REFUSED
+    assert "unknown action remove_node" in how.message
+    assert not usable(refused)
+    assert signed(refused) == [sent]
+
+    later = after_a_crash(refused, 7)
+    assert not usable(later), "it is known to the next operator, too"
+    taken = after_a_crash(later, 20, consortium(is_open(*sent.actions)))  # type: ignore[union-attr]
+    assert not signed(taken)
+    assert usable(after_a_crash(taken, 21, consortium(is_open(*sent.actions))))  # type: ignore[union-attr]
+
+
+def usable(work: Draft) -> bool:
+    return work.status.operator_member is not None and work.status.operator_member.usable
+
+
+# Who signs
+
+
+def test_a_member_that_has_not_acknowledged_the_state_does_so_first() -> None:
+    work = work_on([*DEAD, JOINER], without_minority(), consortium(status="Accepted"))
+    [message] = signed(work)
+    assert isinstance(message, AcknowledgeState)
+    assert not usable(work)
+
+
+def test_it_acknowledges_a_service_that_is_yet_to_be_opened() -> None:
+    of = status(*ABC, configuration=configuration("a", "b", "c"), quorum=QuorumStatus(verdict=Verdict.HEALTHY))
+    of.service.opened_at = None
+    work = work_on(ABC, quorum("a", "b", "c", status="Opening"), consortium(status="Accepted"), before=of)
+    assert isinstance(signed(work)[0], AcknowledgeState)
+
+
+FORBIDDEN = OperatorMemberView("bank-operator", problem=MemberReason.SECRET_FORBIDDEN, detail="may not")
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        ({"operator_member": FORBIDDEN}, MemberReason.SECRET_FORBIDDEN),
+        ({"governance": GovernanceAnswers(problem="no answer")}, MemberReason.NOT_ASKED),
+        ({"governance": GovernanceAnswers((MemberAnswer(OTHER, "Active", "PEM", True),))}, MemberReason.NOT_A_MEMBER),
+        ({"governance": consortium(recovers=True)}, MemberReason.RECOVERY_MEMBER),
+        ({"governance": consortium(status="Accepted")}, MemberReason.NOT_ACTIVE),
+        ({}, MemberReason.USABLE),
+    ],
+)
+def test_how_the_member_stands(seen: dict[str, Any], reason: MemberReason) -> None:
+    work = work_on([*DEAD, JOINER], without_minority(), **seen)
+    how = standing(work)
+    assert how is not None
+    assert how.reason is reason
+    assert how.message
+    assert usable(work) is (reason is MemberReason.USABLE)
+    assert any(isinstance(effect, Propose) for effect in work.effects) is (reason is MemberReason.USABLE)
+
+
+def test_without_a_member_nothing_is_signed_or_said() -> None:
+    work = work_on([*DEAD, JOINER], without_minority(), operator_member=None)
+    assert not signed(work)
+    assert work.status.operator_member is None
+    assert standing(work) is None
+
+
+def test_a_look_that_could_not_ask_leaves_what_was_known() -> None:
+    voting = consortium(is_open(remove_node(node_id("c")), TRUSTED, votes=[OTHER]))
+    first = work_on([*DEAD, JOINER], without_minority(), voting)
+    assert first.status.operator_member is not None
+    known = first.status.operator_member.proposal
+    assert known is not None
+    assert known.ballots == 1
+    second = work_on([], without_minority(), GovernanceAnswers(problem="no answer"), before=first.status)
+    assert second.status.operator_member == first.status.operator_member
+    another = replace(KEY, member_id="ff" * 32)
+    third = work_on(
+        [], without_minority(), GovernanceAnswers(problem="no answer"), before=first.status, operator_member=another
+    )
+    assert not usable(third)
+
+
+# The opening after a recovery
+
+
+def recovering(
+    governance: GovernanceAnswers | None = None, *, previous: str = OLD, state: str = "Recovering", **fields: Any
+) -> Draft:
+    """A recovered network that waits for its members; `fields` are of the attempt."""
+    known: dict[str, Any] = {"winner": crowned("a"), "phase": AttemptPhase.AWAITING_MEMBERS, **fields}
+    nodes = [record("a", command=Command.RECOVER, attempt=1), record("b", attempt=1)]
+    said = quorum("a", "b", key=NEW, status=state, state="PartOfPublicNetwork", previous=previous, ready_app=False)
+    of = status(*nodes, attempt=attempt(**known))
+    work = draft(of, answers=said, operator_member=KEY, governance=governance or consortium())
+    assert work.status.attempt is not None
+    assert work.status.attempt.winner is not None
+    offered = recovering_view(work, work.status.attempt, work.status.attempt.winner)
+    act_as_member(work, view(work), offered, Governance())
+    return work
+
+
+def test_the_opening_of_the_winner_is_proposed_with_both_identities() -> None:
+    [message] = signed(recovering())
+    assert isinstance(message, Propose)
+    [action] = message.actions
+    assert action["name"] == "transition_service_to_open"
+    assert action["args"] == {"next_service_identity": f"PEM {NEW}", "previous_service_identity": f"PEM {OLD}"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"phase": AttemptPhase.JOINING},
+        {"reason": DOUBTED},
+        {"previous": NEW},
+        {"state": "WaitingForRecoveryShares"},
+        {"winner": crowned("a", public_key="2" * 64)},
+    ],
+    ids=["losers may live", "doubted", "goes on from another service", "accepted already", "not the winner's"],
+)
+def test_it_is_proposed_only_where_members_may_be_asked_for_it(fields: dict[str, Any]) -> None:
+    assert not signed(recovering(**fields))
+
+
+def test_what_was_left_open_by_the_lost_service_is_withdrawn() -> None:
+    old = is_open(TRUSTED)
+    [message] = signed(recovering(consortium(old)))
+    assert isinstance(message, Withdraw)
+
+
+def test_an_opening_with_a_certificate_that_was_renewed_since_is_replaced() -> None:
+    [sent] = signed(recovering())
+    assert isinstance(sent, Propose)
+    assert not signed(recovering(consortium(is_open(*sent.actions))))
+    renewed = {"name": sent.actions[0]["name"], "args": {**sent.actions[0]["args"], "next_service_identity": "before"}}
+    [message] = signed(recovering(consortium(is_open(renewed))))
+    assert isinstance(message, Withdraw)

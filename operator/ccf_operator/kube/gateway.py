@@ -170,7 +170,7 @@ class Gateway:
 
     async def list_events(self, namespace: str, network: str) -> list[Raw]:
         """The events (`events.k8s.io/v1`) that bear the label of a network: none of the operator's own."""
-        return await self._list("events.k8s.io/v1", "Event", namespace, labels.selector_of(network))
+        return await self._list("events.k8s.io/v1", "Event", namespace, labels.to_selector({labels.NETWORK: network}))
 
     async def answer_decision(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> Outcome:
         """Write the status of the CCFRecoveryDecision with this UID."""

@@ -18,6 +18,8 @@ from ccf_operator.domain.shares import keep_shares
 
 ACTIVE = "Active"
 NON_PARTICIPANT = "NonParticipant"
+THE_OPERATOR = "the operator"
+"""How the member is called whose key the operator has; nobody waits for it, for it never votes."""
 SHOWN = 10
 """Open proposals that the status names: any member may make as many as it likes."""
 LONGEST = 300
@@ -78,16 +80,18 @@ def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | N
 
 
 def _as_status(draft: Draft, said: GovernanceAnswers, service: str) -> GovernanceStatus:
-    names = names_of(draft.seen.inputs.members)
-    active = [member for member in said.members if member.status == ACTIVE]
+    own = draft.seen.operator_member.member_id if draft.seen.operator_member is not None else None
+    names = {**names_of(draft.seen.inputs.members), **({own: THE_OPERATOR} if own is not None else {})}
+    people = [member for member in said.members if member.member_id != own]
+    active = [member for member in people if member.status == ACTIVE]
     proposals = [_proposal(draft, one, active, names, service) for one in said.proposals]
     return GovernanceStatus(
         service=service,
         recovery_threshold=said.recovery_threshold,
         members=MembersStatus(
             active=len(active),
-            total=len(said.members),
-            not_active=named((m.member_id for m in said.members if m.status != ACTIVE), names),
+            total=len(people),
+            not_active=named((m.member_id for m in people if m.status != ACTIVE), names),
             recovery=named((m.member_id for m in active if _has_share(m)), names),
         ),
         open_proposals=len(proposals),

@@ -144,7 +144,7 @@ MEANINGS: tuple[Meaning, ...] = (
         Health.WORKS,
         "Nodes have provably ended; the quorum holds and the service goes on. Others are started in their place.",
         "the members trust the new nodes and remove the ended ones in one proposal, once `nextStep` lists them "
-        "(`kubectl ccf trust`)",
+        "(`kubectl ccf trust`); with an operator's member (how-to/governance.md) nobody has to",
     ),
     Meaning(
         Reason.NODES_SILENT,

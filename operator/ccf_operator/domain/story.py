@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ccf_operator.api.decision import Action
+from ccf_operator.api.operator_member_status import AwaitedProposal
 from ccf_operator.api.spec import RecoveryMode, seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Start, Verdict, Winner
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
@@ -440,8 +441,22 @@ def _ended_members(draft: Draft) -> list[str]:
     ]
 
 
+def _about_vote(draft: Draft, proposal: AwaitedProposal) -> str:
+    vote = _plugin(draft).does("vote", proposal.id[:8], "yes")
+    return (
+        f"members: vote for proposal {proposal.id} ({vote}), {proposal.ballots} ballot(s) in, to "
+        f"{'; '.join(proposal.what)}"
+    )
+
+
 def ask(draft: Draft, governance: Governance) -> str:
-    """What members should propose about nodes, in a sentence; empty if nothing."""
+    """What members should propose about nodes, in a sentence; empty if nothing, or if the operator does it.
+
+    Where the constitution leaves what the operator has proposed to them, they vote.
+    """
+    own = draft.status.operator_member
+    if own is not None and own.usable:
+        return _about_vote(draft, own.proposal) if own.proposal is not None else ""
     actions = [
         *(f"transition_node_to_trusted {r.node_id} ({r.name})" for r in governance.trust),
         *(f"remove_node {node} ({draft.title(node)})" for node in governance.remove),

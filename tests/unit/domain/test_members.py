@@ -13,7 +13,7 @@ from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.ccf.messages import member_id
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.members import SHOWN, keep_governance, whom_to_ask
-from ccf_operator.domain.observation import MemberInput, Observation, ShareReport
+from ccf_operator.domain.observation import MemberInput, Observation, OperatorMemberView, ShareReport
 from ccf_operator.domain.service import view_service
 from members import generate_operator_member
 from unit.domain.given import (
@@ -152,6 +152,16 @@ def test_a_member_the_spec_does_not_have_is_told_by_its_id() -> None:
     found = kept(unopened(), governance=replace(ALL, members=(stranger,)))
     assert found is not None
     assert found.members.not_active == ["dddddddd…"]
+
+
+def test_the_operators_own_member_is_waited_for_by_nobody() -> None:
+    opening = governance.transition_service_to_open(SERVICE, BEFORE)
+    of_the_operator = replace(proposal(opening), proposer_id=IDS["carol"])
+    said = GovernanceAnswers((member("alice"), member("carol", "Accepted", recovers=False)), 1, (of_the_operator,))
+    found = kept(recovering(), governance=said, operator_member=OperatorMemberView("s", member_id=IDS["carol"]))
+    assert found is not None
+    assert (found.members.active, found.members.total, found.members.not_active) == (1, 1, [])
+    assert (found.proposals[0].proposer, found.proposals[0].missing) == ("the operator", ["alice"])
 
 
 def test_who_has_no_share_is_not_asked_for_one() -> None:

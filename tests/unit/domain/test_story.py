@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ccf_operator.api.operator_member_status import AwaitedProposal, OperatorMemberStatus
 from ccf_operator.api.status import (
     Attempt,
     AttemptPhase,
@@ -179,7 +180,7 @@ def test_ended_silent_and_whole() -> None:
     abc = configuration("a", "b", "c")
     nodes = [record("a"), record("b"), record("c", ended=end())]
     dead = told(
-        status(*nodes, configuration=abc, quorum=verdict(Verdict.DEGRADED)), governance=Governance(remove=("x",))
+        status(*nodes, configuration=abc, quorum=verdict(Verdict.DEGRADED)), governance=Governance(ended=("x",))
     )
     assert (dead.phase, dead.reason) == (Phase.DEGRADED, "NodesEnded")
     assert "remove_node x" in dead.next_step
@@ -190,10 +191,32 @@ def test_ended_silent_and_whole() -> None:
 
 
 def test_actions_that_belong_together_are_asked_for_in_one_proposal() -> None:
-    asked = Governance(trust=(record("n"),), remove=(node_id("c"),))
+    asked = Governance(trust=(record("n"),), ended=(node_id("c"),))
     story = told(status(record("a"), record("c"), quorum=verdict(Verdict.HEALTHY)), governance=asked)
     assert story.next_step.startswith("members: propose and vote in one proposal: transition_node_to_trusted ")
     assert f"remove_node {node_id('c')} (c)" in story.next_step
+
+
+def with_operator_member(**fields: Any) -> str:
+    """The next step where a node has ended and another waits, and the operator has a member."""
+    of = status(FIRST, record("b"), record("c", ended=end()), configuration=configuration("a", "b", "c"))
+    of.operator_member = OperatorMemberStatus(member_id="0e", **fields)
+    of.quorum = QuorumStatus(verdict=Verdict.DEGRADED)
+    asked = Governance(trust=(record("j"),), ended=(node_id("c"),))
+    return told(of, governance=asked, answers=quorum("a", "b", members="abc")).next_step
+
+
+def test_members_are_not_asked_for_what_the_operator_does() -> None:
+    assert with_operator_member(usable=True) == ""
+    assert with_operator_member(usable=False).startswith("members: propose and vote in one proposal")
+
+
+def test_where_the_constitution_wants_votes_for_it_members_are_asked_for_those() -> None:
+    waits = AwaitedProposal(id="12345678" * 8, what=["remove node c"], ballots=1)
+    said = with_operator_member(usable=True, proposal=waits)
+    assert said.startswith("members: vote for proposal 12345678")
+    assert "kubectl ccf vote bank 12345678 yes -n default" in said
+    assert "1 ballot(s) in, to remove node c" in said
 
 
 # Recovering

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -12,10 +13,11 @@ import structlog
 def configure(level: str, form: Literal["json", "console"]) -> None:
     """Send everything that is logged to standard error, as JSON lines or as text for people.
 
-    Lines of a network's loop carry `namespace`, `network`, `attempt` and `node` (null where there is none).
+    Every line carries `namespace`, `network`, `attempt` and `node` (null where it is about none).
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _subject,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -45,6 +47,10 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
     # Every request and every watch event is theirs to tell; what they warn of is heard.
     for noisy in ("httpx", "httpcore", "asyncio", "aiohttp.access", "kopf.objects", "kopf.activities"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def _subject(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**dict.fromkeys(("namespace", "network", "attempt", "node")), **event}
 
 
 def get(name: str) -> Any:

@@ -44,6 +44,20 @@ def test_ours_and_a_librarys_lines_are_alike() -> None:
     assert "timestamp" in theirs
 
 
+def test_every_line_says_what_it_is_about_or_that_it_is_about_nothing() -> None:
+    ours, theirs = lines(
+        "import logging, structlog\n"
+        "structlog.contextvars.bind_contextvars(namespace='prod', network='bank', attempt=3)\n"
+        "logs.get('ours').info('said', node='n')\n"
+        "structlog.contextvars.clear_contextvars()\n"
+        "logging.getLogger('theirs').warning('heard')"
+    )
+
+    subject = ("namespace", "network", "attempt", "node")
+    assert [ours[key] for key in subject] == ["prod", "bank", 3, "n"]
+    assert [theirs[key] for key in subject] == [None] * 4
+
+
 def test_a_traceback_stays_on_its_line() -> None:
     [line] = lines("try:\n    1/0\nexcept ZeroDivisionError:\n    logs.get('ours').exception('failed')")
 

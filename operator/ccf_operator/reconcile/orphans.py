@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from ccf_operator import logs
 from ccf_operator.domain.deletion import may_go
@@ -71,16 +72,17 @@ class Orphans:
 
     async def _see_to(self, raw: Raw) -> None:
         metadata = raw["metadata"]
-        log = _log.bind(namespace=metadata["namespace"], node=metadata["name"])
+        network = (metadata.get("labels") or {}).get(labels.NETWORK)
+        log = _log.bind(namespace=metadata["namespace"], network=network, node=metadata["name"])
         while True:
             try:
-                if await self._let_go(raw):
+                if await self._let_go(raw, log):
                     return
             except KubeError as error:
                 log.warning("an orphaned pod could not be let go", error=str(error))
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _let_go(self, seen: Raw) -> bool:
+    async def _let_go(self, seen: Raw, log: Any) -> bool:
         """Whether there is nothing more to do for a pod."""
         metadata = seen["metadata"]
         namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
@@ -99,7 +101,7 @@ class Orphans:
         if not may_go(pod, machines, datetime.now(UTC)):
             return False
         await self.gateway.remove_pod_finalizer(namespace, name, uid)
-        _log.info("let an orphaned pod go", namespace=namespace, node=name)
+        log.info("let an orphaned pod go")
         return True
 
     async def _owned(self, raw: Raw) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -99,7 +99,7 @@ class Api:
             else:
                 return
 
-    async def watch(self, path: str) -> AsyncIterator[Change]:
+    async def watch(self, path: str) -> AsyncGenerator[Change, None]:
         """All changes of a collection, for ever: after a broken watch all is listed anew."""
         while True:
             try:

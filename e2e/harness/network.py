@@ -116,15 +116,6 @@ class Network:
         """The machine that a node runs on."""
         return str(self.kubectl.get("pod", node)["spec"]["nodeName"])
 
-    def wait_for_machine(self, machine: str, ready: str, within: float = 60) -> None:
-        """Wait until the cluster says of a machine that it is ready (`True`) or that nobody knows (`Unknown`)."""
-
-        def said() -> bool:
-            conditions = self.kubectl.get("node", machine)["status"]["conditions"]
-            return any(c["type"] == "Ready" and c["status"] == ready for c in conditions)
-
-        eventually(f"{machine}: Ready is {ready}", said, within=within)
-
     def uids(self) -> set[str]:
         """UIDs of the network's pods."""
         return {pod["metadata"]["uid"] for pod in self.pods()}

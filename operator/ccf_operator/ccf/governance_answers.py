@@ -48,11 +48,13 @@ class ProposalAnswer:
 class GovernanceAnswers:
     """What one node said of its service's governance in one look.
 
-    `proposals` are the open ones only. `problem` says why something is missing, empty if nothing is: whatever rests on
-    something being absent must look at it first.
+    `proposals` are the open ones only. `service_status`, in CCF's words, is what it was after all else had been read,
+    so that this belongs to no later state of the service. `problem` says why something is missing, empty if nothing
+    is: whatever rests on something being absent must look at it first.
     """
 
     members: tuple[MemberAnswer, ...] = ()
     recovery_threshold: int | None = None
     proposals: tuple[ProposalAnswer, ...] = ()
     problem: str = ""
+    service_status: str | None = None

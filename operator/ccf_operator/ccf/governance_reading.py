@@ -38,9 +38,9 @@ async def read_members(records: Records) -> tuple[MemberAnswer, ...]:
     return parsing.parse_members(await records.get("/gov/service/members"))
 
 
-async def read_recovery_threshold(records: Records) -> int | None:
-    """How many recovery shares are needed. Raises Unreadable, and what `records` raises."""
-    return parsing.parse_recovery_threshold(await records.get("/gov/service/info"))
+async def read_service_info(records: Records) -> tuple[str, int | None]:
+    """Status of the service, and how many recovery shares it needs. Raises Unreadable, and what `records` raises."""
+    return parsing.parse_service_info(await records.get("/gov/service/info"))
 
 
 async def read_proposals(records: Records) -> tuple[ProposalRow, ...]:
@@ -95,9 +95,7 @@ async def ask_governance(
 
 async def _all_of(records: Records) -> AsyncIterator[GovernanceAnswers]:
     """All that is asked, ever more of it."""
-    said = GovernanceAnswers(recovery_threshold=await read_recovery_threshold(records))
-    yield said
-    said = replace(said, members=await read_members(records))
+    said = GovernanceAnswers(members=await read_members(records))
     yield said
     members = [member.member_id for member in said.members]
     for row in await read_proposals(records):
@@ -105,6 +103,8 @@ async def _all_of(records: Records) -> AsyncIterator[GovernanceAnswers]:
             found = await read_proposal(records, row, members)
             said = replace(said, proposals=(*said.proposals, found))
             yield said
+    status, threshold = await read_service_info(records)
+    yield replace(said, service_status=status, recovery_threshold=threshold)
 
 
 @dataclass(frozen=True)

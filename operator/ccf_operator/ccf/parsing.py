@@ -99,9 +99,11 @@ def parse_members(body: object) -> tuple[MemberAnswer, ...]:
     return tuple(_member(_mapping(row)) for row in _need(_mapping(body), "value", list))
 
 
-def parse_recovery_threshold(body: object) -> int | None:
-    """`GET /gov/service/info`; None for a service that has none set."""
-    return _may(_need(_mapping(body), "configuration", dict), "recoveryThreshold", int)
+def parse_service_info(body: object) -> tuple[str, int | None]:
+    """`GET /gov/service/info`: status of the service, and how many recovery shares it needs, where that is set."""
+    answer = _mapping(body)
+    threshold = _may(_need(answer, "configuration", dict), "recoveryThreshold", int)
+    return _need(answer, "status", str), threshold
 
 
 def parse_proposals(body: object) -> tuple[ProposalRow, ...]:

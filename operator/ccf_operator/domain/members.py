@@ -70,13 +70,20 @@ def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | N
     if known is not None and known.service != service.key:
         known = None
     said = draft.seen.governance
-    current = known if said is None or said.problem else _as_status(draft, said, service.key)
+    current = _as_status(draft, said, service.key) if said is not None and _fits(said, service) else known
     if current is not None and awaits is Awaited.RECOVERY_SHARES:
         reports = [report for report in draft.seen.share_reports if report.service == service.key]
         before = known.shares if known is not None else None
         names = names_of(draft.seen.inputs.members)
         current.shares = keep_shares(before, reports, current.recovery_threshold, names)
     draft.status.governance = current
+
+
+def _fits(said: GovernanceAnswers, service: ServiceView) -> bool:
+    """Whether all was read, and of the service as it is in this look: a proposal that has just been accepted is not
+    open any more, and it must not be said then that nobody has made one."""
+    network = service.leader.network if service.leader is not None else None
+    return not said.problem and network is not None and said.service_status == network.service_status
 
 
 def _as_status(draft: Draft, said: GovernanceAnswers, service: str) -> GovernanceStatus:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def proposal(identity: str, state: str, ballots: int) -> dict[str, Any]:
 
 def table(proposals: list[dict[str, Any]], **others: Any) -> dict[str, Answer | None]:
     answers = {
-        "/gov/service/info": {"configuration": {"recoveryThreshold": 2}},
+        "/gov/service/info": {"status": "Opening", "configuration": {"recoveryThreshold": 2}},
         "/gov/service/members": {"value": [member(one) for one in (ALICE, BOB, CAROL)]},
         "/gov/members/proposals": {"value": proposals},
         **others,
@@ -42,7 +43,7 @@ async def test_a_recorded_service_is_understood(tmp_path: Path) -> None:
     async with serve(tmp_path, from_table(recorded)) as served:
         said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=20)
     assert said.problem == ""
-    assert said.recovery_threshold == 1
+    assert (said.service_status, said.recovery_threshold) == ("Open", 1)
     assert [(m.status, m.recovers, m.recovery_role) for m in said.members] == [("Active", True, "Participant")] * 3
     assert all(m.certificate.startswith("-----BEGIN CERTIFICATE") for m in said.members)
     assert said.proposals == (), "the one that was recorded had been accepted"
@@ -57,7 +58,7 @@ async def test_open_proposals_come_with_their_actions_and_with_who_has_voted(tmp
     answers[f"/gov/members/proposals/{'2' * 64}/ballots/{BOB}{VERSION}"] = (200, b"export function vote () {}")
     async with serve(tmp_path, from_table(answers)) as served:
         said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=20)
-    assert said.problem == ""
+    assert (said.problem, said.service_status) == ("", "Opening")
     assert said.proposals == (ProposalAnswer("2" * 64, ALICE, "Open", frozenset({BOB}), (OPENING,)),)
     assert CAROL.encode() not in served.received, "all ballots were found before"
 
@@ -68,6 +69,14 @@ async def test_a_member_without_an_encryption_key_takes_no_part_in_recoveries(tm
     async with serve(tmp_path, from_table(table([], **{"/gov/service/members": listed}))) as served:
         said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=20)
     assert said.members == (MemberAnswer(ALICE, "Accepted", "PEM", False, "NonParticipant", data),)
+
+
+async def test_the_status_is_that_of_after_all_else_was_read(tmp_path: Path) -> None:
+    answers = table([proposal("2" * 64, "Open", 0)], **{f"/gov/members/proposals/{'2' * 64}/actions": {"actions": []}})
+    async with serve(tmp_path, from_table(answers)) as served:
+        await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=20)
+    asked = re.findall(rb"GET (\S+)\?", bytes(served.received))
+    assert asked[-1] == b"/gov/service/info"
 
 
 async def test_what_was_read_before_a_hang_is_kept(tmp_path: Path) -> None:

@@ -69,12 +69,20 @@ def look(of: NetworkStatus, **seen: Any) -> Observation:
 
 
 def kept(of: NetworkStatus, **seen: Any) -> GovernanceStatus | None:
-    draft = Draft.of(look(of, **seen))
+    """What is kept, where governance was read of the service as the nodes' answers in this look show it."""
+    draft = Draft.of(_of_this_look(look(of, **seen)))
     view = view_service(draft, draft.status.service.public_key, draft.status.nodes)
     winner = draft.status.attempt.winner if draft.status.attempt is not None else None
     again = view_service(draft, winner.public_key, draft.status.nodes) if winner is not None else None
     keep_governance(draft, view, again)
     return draft.status.governance
+
+
+def _of_this_look(seen: Observation) -> Observation:
+    said, network = seen.governance, seen.answers["a"].network
+    if said is None or said.service_status is not None or network is None:
+        return seen
+    return replace(seen, governance=replace(said, service_status=network.service_status))
 
 
 def member(name: str, status: str = "Active", role: str = "Participant", *, recovers: bool = True) -> MemberAnswer:
@@ -216,6 +224,12 @@ def test_what_was_known_stays_while_nobody_can_be_asked() -> None:
     assert kept(of) == before
     assert kept(of, governance=GovernanceAnswers(problem="no complete answer")) == before
     assert kept(recovering().model_copy(update={"governance": before.model_copy(update={"service": OLD})})) is None
+
+
+def test_a_proposal_that_is_accepted_between_two_questions_is_not_said_to_be_missing() -> None:
+    before = kept(recovering(), governance=replace(ALL, proposals=(proposal(ACCEPTING, voted=("alice",)),)))
+    of = recovering().model_copy(update={"governance": before})
+    assert kept(of, governance=replace(ALL, service_status="WaitingForRecoveryShares")) == before
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from ccf_operator.api.status import Phase, Verdict
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import sentence
 from ccf_operator.kube.views import OUT_OF_SERVICE_TAINT
+from ccf_operator.render import labels
 
 NOBODY = "nobody"
 MEMBERS = "the members"
@@ -64,7 +65,7 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
                 (command("submit-share", name), "then recovery members"),
             ),
         )
-    if phase is Phase.BLOCKED and (status.attempt or status.paused or status.found):
+    if (phase is Phase.BLOCKED or status.attempt is not None) and labels.DECISION_KIND in status.next_step:
         return Advice(
             ON_CALL,
             "The operator needs a decision: see what it would do, what may be missing, and what can be decided.",
@@ -84,12 +85,12 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             sentence(status.next_step.removeprefix("members: ")),
             ((command("proposals", name), "what has been proposed"),),
         )
-    if (machines := _silent_machines(network)) and OUT_OF_SERVICE_TAINT in status.next_step:
+    if (machines := about_silent_machines(network, flags)) and OUT_OF_SERVICE_TAINT in status.next_step:
         return Advice(
             ON_CALL,
             "Find out whether the silent nodes' machines still run. Silence proves nothing: say it of a machine that "
             "is off for good, and never of one that may still run.",
-            tuple((_taint(machine, flags), f"only if {machine} is off for good") for machine in machines),
+            (*machines, (command("recovery", "start", name), "ends all nodes, and recovers what they leave")),
         )
     if status.next_step:
         return Advice(ON_CALL, sentence(status.next_step))
@@ -105,13 +106,14 @@ def _nodes_to_replace(network: Network) -> bool:
     return gone or waiting
 
 
-def _silent_machines(network: Network) -> list[str]:
-    """The machines of nodes that nothing is known of while the loss of quorum is suspected."""
+def about_silent_machines(network: Network, flags: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What can be said of silent nodes' machines while the loss of quorum is suspected: a command for each."""
     quorum = network.status.quorum
     if quorum.verdict is not Verdict.SUSPECTED:
-        return []
+        return ()
     silent = {one.node for one in quorum.evidence if one.seen == "no answer"}
-    return [r.machine.name for r in network.status.nodes if r.name in silent and r.machine is not None]
+    machines = [r.machine.name for r in network.status.nodes if r.name in silent and r.machine is not None]
+    return tuple((_taint(machine, flags), f"only if {machine} is off for good") for machine in machines)
 
 
 def _taint(machine: str, flags: Sequence[str]) -> str:

@@ -9,12 +9,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ccf_operator.api.status import (
+    Approval,
     Attempt,
     AttemptPhase,
     AttemptResult,
     AttemptSummary,
     Candidate,
     CandidateResult,
+    Start,
     Timeline,
 )
 from ccf_operator.cli.network import Network
@@ -45,6 +47,8 @@ def attempt_section(network: Network, attempt: Attempt, now: datetime) -> Render
     parts: list[RenderableType] = [where]
     if attempt.message and attempt.message not in status.message:
         parts.append(Text(shorten(attempt.message)))
+    if attempt.start is not None:
+        parts.append(Text(f"started by {by_whom(attempt.start)}"))
     parts.append(_candidates(network.name, attempt, now))
     parts.append(timeline_line(attempt.timeline))
     if attempt.base_high_water_mark:
@@ -52,6 +56,11 @@ def attempt_section(network: Network, attempt: Attempt, now: datetime) -> Render
     parts += [marked("may be missing:", shorten(line), "bad") for line in attempt.possible_loss]
     parts += [marked("fork:", shorten(line), "bad") for line in attempt.forks]
     return titled(f"Recovery attempt {attempt.number}", *parts)
+
+
+def by_whom(decided: Approval | Start) -> str:
+    """Name of a decision, with its reason."""
+    return f"{decided.decision}: {decided.reason}" if decided.reason else decided.decision
 
 
 def _candidates(network: str, attempt: Attempt, now: datetime) -> RenderableType:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.status import AttemptPhase, NetworkStatus
+from ccf_operator.api.status import Attempt, AttemptPhase, NetworkStatus
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.network import Network
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.render import labels
 
 
@@ -43,13 +44,17 @@ def manifest(network: Network, decision: Decision) -> dict[str, Any]:
 def approval(network: Network, reason: str | None) -> Decision:
     """Recover what is best in spite of what may be missing. Raises Failure (NOT_NOW)."""
     attempt = network.status.attempt
-    if attempt is None or attempt.phase is not AttemptPhase.AWAITING_APPROVAL:
+    if attempt is None or not _waits_for_approval(attempt):
         raise Failure(
             Exit.NOT_NOW,
             f"nothing waits for approval: the network is {network.status.phase.value}",
             f"kubectl ccf recovery plan {network.name} says what the operator does now",
         )
     return Decision(Action.APPROVE, attempt.token, reason=reason)
+
+
+def _waits_for_approval(attempt: Attempt) -> bool:
+    return attempt.phase is AttemptPhase.AWAITING_APPROVAL or attempt.reason == Reason.TWO_SERVICES
 
 
 def about_volume(network: Network, action: Action, volume: str, reason: str | None) -> Decision:
@@ -68,7 +73,15 @@ def about_volume(network: Network, action: Action, volume: str, reason: str | No
 
 
 def abortion(network: Network, reason: str | None) -> Decision:
-    """End the attempt. Raises Failure (NOT_NOW)."""
+    """End the attempt, or call off one that has not begun. Raises Failure (NOT_NOW)."""
+    if (start := network.status.start) is not None:
+        if start.ending_since is not None:
+            raise Failure(
+                Exit.NOT_NOW,
+                f"the nodes are being ended, as {start.decision} says, which Kubernetes cannot take back",
+                f"abort attempt {start.attempt} when it has begun: kubectl ccf status {network.name} --watch shows it",
+            )
+        return Decision(Action.ABORT, start.token, reason=reason)
     return Decision(Action.ABORT, _attempt_token(network.status, network.name), reason=reason)
 
 
@@ -81,6 +94,20 @@ def resumption(network: Network, reason: str | None) -> Decision:
             f"kubectl ccf recovery plan {network.name} says what the operator does now",
         )
     return Decision(Action.RESUME, network.status.paused.token, reason=reason)
+
+
+def starting(network: Network, reason: str | None) -> Decision:
+    """Recover the service now, whatever becomes of its nodes. Raises Failure (NOT_NOW)."""
+    status = network.status
+    if status.recovery_token is not None:
+        return Decision(Action.START, status.recovery_token, reason=reason)
+    if status.attempt is not None:
+        why = f"recovery attempt {status.attempt.number} is in progress"
+    elif status.start is not None:
+        why = f"{status.start.decision} has started recovery attempt {status.start.attempt} already"
+    else:
+        why = "the service has never been open: there is nothing to recover"
+    raise Failure(Exit.NOT_NOW, why, f"kubectl ccf recovery plan {network.name} says what the operator does now")
 
 
 def adoption(network: Network, volume: str | None, reason: str | None) -> Decision:

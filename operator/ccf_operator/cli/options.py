@@ -151,6 +151,7 @@ class DecidingOptions:
     reason: Why = None
     yes: Yes = False
     dry_run: DryRun = False
+    output: Output = Format.TEXT
 
 
 CLUSTER_FLAGS = ("--namespace", "-n", "--context", "--kubeconfig")

@@ -10,13 +10,15 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ccf_operator.api.status import Attempt, AttemptPhase, Verdict
+from ccf_operator.api.status import Attempt, AttemptPhase, Start, Verdict
+from ccf_operator.cli.advice import about_silent_machines
 from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
-from ccf_operator.cli.words import sentence, shorten, since
+from ccf_operator.cli.words import shorten, since
 from ccf_operator.domain.choice import recovered
 from ccf_operator.domain.quorum import deciding_minority
+from ccf_operator.domain.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,23 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
                 (command("disown"), "leaves them alone for ever and starts a new service"),
             ),
         )
+    if status.start is not None:
+        return _started(network, status.start, command("abort"))
     if status.attempt is None:
-        return _without_attempt(network)
+        return _without_attempt(network, command("start"), flags)
     attempt = status.attempt
     abort = (command("abort"), "ends the attempt; ledgers stay")
+    if attempt.winner is not None and attempt.reason == Reason.TWO_SERVICES:
+        return RecoveryPlan(
+            f"The operator waits: {shorten(attempt.message)}. Only one can go on, and what the other has committed is "
+            "given up. Find out which of them clients have used since.",
+            _reasons(attempt),
+            tuple(attempt.possible_loss),
+            (
+                (command("approve"), f"goes on with the recovered one ({attempt.winner.tx_id}), and ends the other"),
+                (command("abort"), "goes on with the other, and removes the recovered one"),
+            ),
+        )
     if attempt.winner is not None:
         return RecoveryPlan(
             f"The network goes on from {attempt.winner.volume} with {attempt.winner.tx_id}; "
@@ -124,21 +139,58 @@ def _reasons(attempt: Attempt) -> tuple[str, ...]:
     return tuple([*reasons, *(f"fork: {fork}" for fork in attempt.forks)])
 
 
-def _without_attempt(network: Network) -> RecoveryPlan:
+def _started(network: Network, start: Start, abort: str) -> RecoveryPlan:
+    reason = f" ({start.reason})" if start.reason else ""
+    why = (f"{start.decision} has started it{reason}",)
+    if start.ending_since is None:
+        now = f"The service gets no new clients; then its nodes are ended, and attempt {start.attempt} begins."
+        return RecoveryPlan(now, why, (), ((abort, "calls it off; nothing has been ended yet"),))
+    left = ", ".join(record.name for record in network.status.nodes if record.ended is None)
+    return RecoveryPlan(
+        f"The nodes are being ended. Attempt {start.attempt} begins once so many have provably ended that no quorum "
+        f"can form again; then it can be aborted. Not ended yet: {left or 'none'}.",
+        why,
+    )
+
+
+def _without_attempt(network: Network, start: str, flags: Sequence[str]) -> RecoveryPlan:
     status = network.status
     evidence = tuple(f"{one.node}: {one.seen}" for one in status.quorum.evidence)
     mode = str((network.spec.get("recovery") or {}).get("mode", "Automatic"))
     if status.service.opened_at is None:
         return RecoveryPlan("Nothing: the service has never been open, so there is nothing to recover.", evidence)
     if status.quorum.verdict is Verdict.LOST and mode == "Disabled":
-        return RecoveryPlan(f"Nothing: spec.recovery.mode is Disabled. {sentence(status.next_step)}", evidence)
+        return RecoveryPlan(
+            "Nothing: spec.recovery.mode is Disabled, so that no recovery begins by itself.",
+            evidence,
+            (),
+            ((start, "recovers the service once; the mode stays"),),
+        )
     if status.quorum.verdict is Verdict.LOST:
         then = "then waits for approval" if mode == "Manual" else "then chooses the best by itself, if that is safe"
         return RecoveryPlan(f"The operator begins a recovery of every surviving volume, {then}.", evidence)
     if status.quorum.verdict is Verdict.SUSPECTED:
         now = "The operator waits for the quorum to come back, or for proof that it cannot: silence proves nothing."
-        return RecoveryPlan(f"{now} {sentence(status.next_step)}".strip(), evidence)
+        ends = (start, "ends all nodes, and recovers the service once that is proven")
+        return RecoveryPlan(now, evidence, (), (*about_silent_machines(network, flags), ends))
     return RecoveryPlan("Nothing: the quorum holds.", evidence)
+
+
+def what_a_start_does(network: Network) -> RenderableType:
+    """What follows if a person starts a recovery now, for people."""
+    status = network.status
+    lost = status.quorum.verdict is Verdict.LOST
+    running = [record.name for record in status.nodes if record.ended is None]
+    count = len(status.configuration.nodes) if status.configuration is not None else len(running)
+    ends = f"ends {', '.join(running)}: the service stops for everybody" if running and not lost else ""
+    lines = (
+        ends,
+        f"recovers the service from its volumes; nothing committed is missing if {deciding_minority(count)} of the "
+        f"{count} nodes' ledgers are whole, else you are asked",
+        "the members must then accept the recovered service and submit recovery shares: without them it stays closed",
+        "clients need the new service certificate",
+    )
+    return titled("What starting a recovery does", *(marked("-", line) for line in lines if line))
 
 
 def render(network: Network, made: RecoveryPlan, now: datetime) -> RenderableType:

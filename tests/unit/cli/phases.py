@@ -103,6 +103,15 @@ def paused() -> World:
     return world
 
 
+def ending() -> World:
+    """A person has started a recovery of a service that runs."""
+    world = running()
+    assert world.status.recovery_token is not None
+    world.decide(Action.START, world.status.recovery_token, reason="drill of March")
+    world.step()
+    return world
+
+
 def volumes_found() -> World:
     world = running()
     world.delete()
@@ -130,5 +139,6 @@ SCENES: dict[str, Callable[[], World]] = {
     "awaiting approval": awaiting_approval,
     "recovered": recovered,
     "paused": paused,
+    "ending": ending,
     "volumes found": volumes_found,
 }

@@ -167,6 +167,17 @@ def test_decisions_are_printed_and_not_written(kubectl: Stub, capsys: pytest.Cap
     assert not [call for call in kubectl.calls() if "create" in call]
 
 
+def test_a_start_is_printed_in_the_form_that_is_asked_for(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    world = phases.running()
+    kubectl.put("ccfnetworks", network(world))
+    assert run(["recovery", "start", "bank", "--dry-run", "-o", "json"]) == Exit.DONE
+    made = json.loads(capsys.readouterr().out)
+    assert made["spec"] == {"network": "bank", "token": world.status.recovery_token, "action": "Start"}
+    assert run(["recovery", "start", "bank"]) == Exit.DECLINED
+    assert "ends " in capsys.readouterr().out
+    assert not [call for call in kubectl.calls() if "create" in call]
+
+
 def test_history(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     kubectl.put("ccfnetworks", network(phases.recovered()))
     assert run(["recovery", "history", "bank"]) == Exit.DONE

@@ -5,7 +5,7 @@ import pytest
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.cli import decisions
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.recovery_plan import RecoveryPlan, plan, render
+from ccf_operator.cli.recovery_plan import RecoveryPlan, plan, render, what_a_start_does
 from ccf_operator.cli.terminal import plain
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.render import labels
@@ -65,6 +65,48 @@ def test_after_an_abort_one_can_resume_and_where_volumes_were_found_adopt_or_dis
         "kubectl ccf recovery adopt bank",
         "kubectl ccf recovery disown bank",
     ]
+
+
+def test_a_recovery_that_was_started_can_be_called_off_until_nodes_are_ended() -> None:
+    world = phases.ending()
+    made = plan(scene(world).network)
+    assert "drill of March" in made.why[0]
+    assert commands(made) == ["kubectl ccf recovery abort bank"]
+    assert applied(world, decisions.abortion(scene(world).network, None)) == "Applied"
+    assert world.deleted_running == []
+    late = phases.ending()
+    late.step()
+    assert late.deleted_running
+    assert plan(scene(late).network).choices == ()
+    with pytest.raises(Failure) as raised:
+        decisions.abortion(scene(late).network, None)
+    assert raised.value.code is Exit.NOT_NOW
+
+
+def test_a_recovery_can_be_started_of_a_service_that_runs_hangs_or_is_lost_in_mode_disabled() -> None:
+    disabled = World(recovery={"mode": "Disabled"}).running()
+    disabled.kill(*disabled.living())
+    disabled.settle()
+    for world in (phases.running(), phases.suspected(), disabled):
+        assert applied(world, decisions.starting(scene(world).network, "drill")) == "Applied"
+    assert "kubectl ccf recovery start bank" in commands(plan(scene(phases.suspected()).network))
+
+
+@pytest.mark.parametrize("name", ["awaiting open", "recovering", "awaiting members", "ending"])
+def test_no_recovery_is_started_beside_another_nor_of_what_was_never_open(name: str) -> None:
+    with pytest.raises(Failure) as raised:
+        decisions.starting(scene(SCENES[name]()).network, None)
+    assert raised.value.code is Exit.NOT_NOW
+
+
+def test_what_a_start_does_is_shown_and_fits() -> None:
+    seen = scene(phases.running())
+    out = plain(80)
+    with out.capture() as captured:
+        out.print(what_a_start_does(seen.network))
+    shown = captured.get()
+    assert all(name in shown for name in seen.network.pods)
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def applied(world: World, decision: decisions.Decision) -> str:

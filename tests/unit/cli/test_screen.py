@@ -110,6 +110,7 @@ def test_the_scenes_are_what_they_are_called() -> None:
         "awaiting approval": Phase.BLOCKED,
         "recovered": Phase.RUNNING,
         "paused": Phase.BLOCKED,
+        "ending": Phase.RECOVERING,
         "volumes found": Phase.BLOCKED,
     }
 

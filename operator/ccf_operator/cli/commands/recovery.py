@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from rich.text import Text
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptSummary
 from ccf_operator.cli import decisions, offering, recovery_plan
-from ccf_operator.cli.attempt_view import history_section, timeline_line
+from ccf_operator.cli.attempt_view import by_whom, history_section, timeline_line
 from ccf_operator.cli.decisions import Decision
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
@@ -81,10 +81,21 @@ async def exclude(kubectl: Kubectl, name: NetworkName, volume: Volume, deciding:
     await _decide(kubectl, name, lambda n: decisions.about_volume(n, Action.EXCLUDE, volume, deciding.reason), deciding)
 
 
+@recovery.command("start")
+@on_cluster
+async def start(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
+    """Recover the service now, once, in any mode: as a drill, or where no recovery begins by itself.
+
+    Where the quorum is not lost for good, all nodes are ended first, and the recovery begins once that is proven."""
+    await _decide(kubectl, name, lambda network: decisions.starting(network, deciding.reason), deciding)
+
+
 @recovery.command("abort")
 @on_cluster
 async def abort(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
-    """End the attempt; no other begins before 'resume'. Survivors' ledgers stay as they are."""
+    """End the attempt; no other begins before 'resume'. Survivors' ledgers stay as they are.
+
+    A recovery that was started, and whose nodes are not being ended yet, is called off."""
     await _decide(kubectl, name, lambda network: decisions.abortion(network, deciding.reason), deciding)
 
 
@@ -133,9 +144,10 @@ async def history(kubectl: Kubectl, name: NetworkName, number: Number = None, ou
 def _told(past: AttemptSummary) -> Any:
     lines: list[Any] = [Text(f"{past.result.value}: {shorten(past.message)}"), timeline_line(past.timeline)]
     lines += [marked("-", f"{volume}: {result}") for volume, result in sorted(past.candidates.items())]
+    if past.start is not None:
+        lines.append(Text(f"started by {by_whom(past.start)}"))
     if past.approval is not None:
-        why = f": {past.approval.reason}" if past.approval.reason else ""
-        lines.append(Text.assemble(("approved by ", "warn"), f"{past.approval.decision}{why}"))
+        lines.append(Text.assemble(("approved by ", "warn"), by_whom(past.approval)))
         lines += [marked("may be missing:", shorten(line), "bad") for line in past.approval.possible_loss]
     return titled(f"Attempt {past.number}", *lines)
 
@@ -144,15 +156,22 @@ async def _decide(kubectl: Kubectl, name: str, make: Callable[[Network], Decisio
     network = await load(kubectl, name)
     decision = make(network)
     manifest = decisions.manifest(network, decision)
-    text = yaml.safe_dump(manifest, sort_keys=False)
     if deciding.dry_run:
-        print(text, end="")
+        write(manifest, Format.YAML if deciding.output is Format.TEXT else deciding.output)
         return
-    out = console()
-    out.print(recovery_plan.render(network, recovery_plan.plan(network, kubectl.flags), datetime.now(UTC)), crop=False)
-    say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
+    if deciding.output is Format.TEXT:
+        _show(network, decision, manifest, kubectl.flags)
     _confirm(deciding.yes)
-    await _write(kubectl.within(network.namespace), manifest)
+    await _carry_out(kubectl.within(network.namespace), manifest, deciding.output)
+
+
+def _show(network: Network, decision: Decision, manifest: dict[str, Any], flags: Sequence[str]) -> None:
+    out = console()
+    out.print(recovery_plan.render(network, recovery_plan.plan(network, flags), datetime.now(UTC)), crop=False)
+    if decision.action is Action.START:
+        out.print(recovery_plan.what_a_start_does(network))
+    text = yaml.safe_dump(manifest, sort_keys=False)
+    say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
 
 
 def _confirm(assured: bool) -> None:
@@ -162,11 +181,13 @@ def _confirm(assured: bool) -> None:
         raise Failure(
             Exit.DECLINED, "nobody can be asked: the standard input is not a terminal", "look, then say it with --yes"
         )
-    if not typer.confirm("Decide this?", default=False):
+    if not typer.confirm("Decide this?", default=False, err=True):
         raise Failure(Exit.DECLINED, "nothing was decided", "give the command again when you have made up your mind")
 
 
-async def _write(kubectl: Kubectl, manifest: dict[str, Any]) -> None:
+async def _carry_out(kubectl: Kubectl, manifest: dict[str, Any], output: Format) -> None:
+    """Write the decision, and say what the operator makes of it."""
+    out = console()
     try:
         made = json.loads(
             await kubectl.run(
@@ -175,14 +196,17 @@ async def _write(kubectl: Kubectl, manifest: dict[str, Any]) -> None:
             )
         )
         name = made["metadata"]["name"]
-        out = console()
-        out.print(f"written: {labels.DECISION_KIND} {name}")
+        if output is Format.TEXT:
+            out.print(f"written: {labels.DECISION_KIND} {name}")
         state, message = await _answer(kubectl, name)
     except KubectlFailed as error:
         raise cluster_failure(error) from error
+    if output is not Format.TEXT:
+        write({"decision": name, **manifest["spec"], "state": state, "message": message}, output)
     if state != "Applied":
         raise Failure(Exit.REFUSED, f"{state}: {message}", "look again with kubectl ccf recovery plan, and decide anew")
-    out.print(Text.assemble(("✓ ", "good"), f"applied: {message}"))
+    if output is Format.TEXT:
+        out.print(Text.assemble(("✓ ", "good"), f"applied: {message}"))
 
 
 async def _answer(kubectl: Kubectl, name: str) -> tuple[str, str]:

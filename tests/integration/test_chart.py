@@ -226,6 +226,42 @@ def test_the_operator_has_no_right_it_does_not_need(
     assert done.stdout.strip() == "no"
 
 
+async def test_the_operator_reads_the_secrets_of_its_members_and_no_other(
+    operator_gateway: Gateway, namespaced_rights: str, control_plane: ControlPlane, helm: Helm
+) -> None:
+    for name in ("bank-operator", "other"):
+        done = control_plane.kubectl(
+            "create", "secret", "generic", name, "--from-literal=a=b", "--namespace", namespaced_rights
+        )
+        assert done.returncode == 0, done.stderr
+    with pytest.raises(Forbidden):
+        await operator_gateway.get_secret(namespaced_rights, "bank-operator")
+
+    members = json.dumps([{"namespace": namespaced_rights, "secret": "bank-operator"}])
+    namespaces = f"watchNamespaces={{{namespaced_rights}}}"
+    _grant(control_plane, _render(helm, "--set", namespaces, "--set-json", f"operatorMembers={members}"))
+
+    assert await operator_gateway.get_secret(namespaced_rights, "bank-operator") is not None
+    with pytest.raises(Forbidden):
+        await operator_gateway.get_secret(namespaced_rights, "other")
+    for verb in ("list", "watch", "create", "update", "patch", "delete"):
+        asked = ("auth", "can-i", verb, "secrets", "--namespace", namespaced_rights)
+        said = control_plane.kubectl(*asked, f"--as={control_plane.operator_user}")
+        assert said.stdout.strip() == "no", verb
+
+
+def test_a_member_without_a_name_is_refused(binaries: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(binaries / "helm"), "template", "x", str(CHART), "--set-json", 'operatorMembers=[{"namespace": "a"}]'],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )
+    assert done.returncode != 0
+    assert "secret" in done.stderr
+
+
 async def test_rights_end_at_the_watched_namespaces(
     operator_gateway: Gateway, namespaced_rights: str, control_plane: ControlPlane
 ) -> None:

@@ -1,0 +1,65 @@
+"""The commands of docs/how-to/approve-a-loss.md, given by a person on call, on a network that really runs."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from integration.conftest import REPOSITORY
+from integration.world.world import World
+from pages import Reading
+from terminal import Terminal
+
+
+@pytest.fixture
+def terminal(personal_environment: dict[str, str]) -> Iterator[Terminal]:
+    with Terminal(REPOSITORY, personal_environment) as opened:
+        yield opened
+
+
+async def test_the_page(world: World, terminal: Terminal) -> None:
+    page = Reading("how-to/approve-a-loss.md", __file__)
+
+    async def follow(section: str) -> str:
+        printed = [await asyncio.to_thread(terminal.run, block.text) for block in page.section(section)]
+        return "".join(printed)
+
+    async def asked(again: str) -> None:
+        await world.story.until(again, lambda s: s.attempt.get("phase") == "AwaitingApproval")
+
+    await world.operator()
+    await world.open()
+    await world.write()
+    survivor, *gone = [one["name"] for one in world.story.nodes(fit=True)]
+    right, worthless = (world.kubelet.runs[pod].volume for pod in (survivor, gone[0]))
+    for pod in gone:
+        shutil.rmtree(world.kubelet.runs[pod].volume / "gen-0" / "ledger")
+    world.kubelet.kill(*gone)
+    await asked("a person is asked")
+
+    seen = await follow("See what may be missing")
+    assert str(world.story.attempt["possibleLoss"][0]) in seen
+    [best] = [one for one in world.story.attempt["candidates"] if one["volume"] == right.name]
+    assert f"{right.name} Recovered {best['txID']}" in seen
+
+    abort, resume = page.section("Stop, and think")
+    await asyncio.to_thread(terminal.run, abort.text)
+    await world.story.until("nothing is tried", lambda s: s.status.get("reason") == "RecoveryPaused")
+    await asyncio.to_thread(terminal.run, resume.text)
+    await asked("a person is asked again")
+
+    terminal.run(f"export WORTHLESS={worthless.name} RIGHT={right.name}")
+    await follow("Leave out a volume, or insist on one")
+    await asked("a person is asked about the one that is insisted on")
+    assert "kind: CCFRecoveryDecision" in await follow("Approve")
+    await world.members_asked()
+    assert world.story.attempt["winner"]["volume"] == right.name
+    await world.recovered()
+
+    told = await follow("Afterwards")
+    assert "the auditors know" in told
+    assert str(world.story.status["service"]["approvedLoss"]) in told
+    page.finish()

@@ -25,6 +25,7 @@ from ccf_operator.ccf.client import ask
 from ccf_operator.cli.app import run
 from ccf_operator.cli.exits import Exit
 from integration.control_plane import ControlPlane
+from integration.world.story import Story
 from integration.world.world import World, living
 from members import GeneratedMember, generate_member
 
@@ -181,6 +182,13 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
     await at.as_member("alice", "open")
     [proposal] = await proposals(at)
     assert (len(proposal["voted"]), len(proposal["missing"])) == (1, 2)
+    [told] = await at.world.story.until(
+        "the operator has seen the vote",
+        lambda s: [one for one in members_of(s).get("proposals", ()) if one["ballots"]],
+    )
+    assert (told["id"], told["state"], told["proposer"]) == (proposal["proposalId"], "Open", "alice")
+    assert (told["ballots"], told["missing"]) == (["alice"], ["bob", "carol"])
+    assert f"kubectl ccf vote bank {proposal['proposalId'][:8]} yes" in at.world.story.status["nextStep"]
     shown = " ".join((await at.done("status", "bank")).split())
     assert "3 of 3 are active; 2 recovery shares are needed" in shown
     assert "voted: alice not yet: bob, carol" in shown
@@ -204,8 +212,15 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
     assert "your own file" in shown
     await at.elsewhere("carol", "open", "--known-service", str(known))
     await at.as_member("carol", "submit-share", "--enc-key", at.file("carol_enc_privk.pem"))
+    await at.world.story.until(
+        "the operator has been told of the share", lambda s: "at" in members_of(s).get("shares", {})
+    )
+    shares = members_of(at.world.story)["shares"]
+    assert (shares["submitted"], shares["threshold"], shares["reportedBy"]) == (1, 2, ["carol"])
+    assert "1 of 2 are in, as members' plugins reported: carol" in " ".join((await at.done("status", "bank")).split())
     await at.elsewhere("alice", "submit-share", "--enc-key", at.file("alice_enc_privk.pem"))
     await at.world.running()
+    assert "governance" not in at.world.story.status, "nothing is awaited of members any more"
     document = json.loads(await at.done("status", "bank", "-o", "json"))
     assert document["status"]["history"][0]["result"] == "Succeeded"
     assert len(document["nodes"]) == 3
@@ -355,6 +370,11 @@ async def offer_a_fork(world: World) -> None:
 async def offers(host: str) -> bool:
     answers = await ask(host, 8443, expected_node_id=None)
     return answers.network is not None and answers.network.service_status == "Recovering"
+
+
+def members_of(story: Story) -> dict[str, Any]:
+    """What the status says of the members; empty if nothing."""
+    return story.status.get("governance") or {}
 
 
 async def proposals(at: Desk) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,23 +34,26 @@ class Consortium:
     """Talks to one node at a time, over TLS that proves the service."""
 
     members: Sequence[GeneratedMember]
+    operator: GeneratedMember | None = None
+    """A member that has no share, in whose name the operator may act; it is not one of `members`."""
+    constitution: Mapping[str, str] = field(default_factory=lambda: _constitution())
     committed: list[Written] = field(default_factory=list)
 
     def config_maps(self, network: str) -> list[dict[str, Any]]:
         """What the manifest of a network refers to."""
-        held = {f"{member.name}_cert.pem": member.certificate_pem for member in self.members}
+        everybody = [*self.members, *([self.operator] if self.operator is not None else [])]
+        held = {f"{member.name}_cert.pem": member.certificate_pem for member in everybody}
         keys = {f"{member.name}_enc_pubk.pem": member.encryption_public_key_pem for member in self.members}
-        scripts = {name: (FIXTURES / "constitution" / name).read_text() for name in FILES}
         return [
             {"metadata": {"name": f"{network}-members"}, "data": {**held, **keys}},
-            {"metadata": {"name": f"{network}-constitution"}, "data": scripts},
+            {"metadata": {"name": f"{network}-constitution"}, "data": dict(self.constitution)},
         ]
 
     async def open(self, node: SimulatedNode, certificate: str) -> None:
         """Open a new service and install the journal."""
         bundle = json.loads((FIXTURES / "app/bundle.json").read_text())
         modules = {one["name"]: (FIXTURES / "app" / one["file"]).read_text() for one in bundle["modules"]}
-        async with self._client(node, certificate) as client:
+        async with self.client(node, certificate) as client:
             for member in self.members:
                 await client.activate(member)
             actions = [
@@ -61,7 +64,7 @@ class Consortium:
 
     async def accept_recovery(self, node: SimulatedNode, certificate: str) -> None:
         """Accept a recovered service and submit shares."""
-        async with self._client(node, certificate) as client:
+        async with self.client(node, certificate) as client:
             previous = (await client.get("/node/service/previous_identity"))["previous_service_identity"]
             opening = governance.transition_service_to_open(certificate, previous)
             await client.pass_proposal(self.members, [opening])
@@ -75,7 +78,7 @@ class Consortium:
         answer = await self._ask(node, certificate, "POST", "/app/journal", {"key": key, "value": f"of {key}"})
         assert answer.status_code == 200, answer.text
         written = Written(key, f"of {key}", answer.headers["x-ms-ccf-transaction-id"])
-        async with self._client(node, certificate) as client:
+        async with self.client(node, certificate) as client:
             await client.wait_for_commit(written.tx_id)
         self.committed.append(written)
         return written
@@ -90,7 +93,7 @@ class Consortium:
                 lost.append(entry)
         return lost
 
-    def _client(self, node: SimulatedNode, certificate: str) -> GovernanceClient:
+    def client(self, node: SimulatedNode, certificate: str) -> GovernanceClient:
         return GovernanceClient(node.address("client"), certificate, server_name=_name(node), poll_interval=0.02)
 
     async def _ask(
@@ -100,6 +103,10 @@ class Consortium:
         async with httpx.AsyncClient(verify=tls, trust_env=False, timeout=10) as http:
             url = f"https://{node.address('client')}{path}"
             return await http.request(method, url, json=body, extensions={"sni_hostname": _name(node)})
+
+
+def _constitution() -> dict[str, str]:
+    return {name: (FIXTURES / "constitution" / name).read_text() for name in FILES}
 
 
 def _name(node: SimulatedNode) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.control_plane import ControlPlane
-from integration.manifests import member, minimal
+from integration.manifests import member, minimal, without_share
 from integration.world.api import Api
 from integration.world.audit import audit, unlicensed
 from integration.world.cluster_dns import ClusterDns
@@ -90,7 +90,7 @@ class World:
         manifest = minimal(
             NETWORK,
             nodes=nodes,
-            members=[member(one.name) for one in self.consortium.members],
+            members=self._members(),
             constitution={
                 "configMapRef": {"name": f"{NETWORK}-constitution"},
                 "files": ["validate.js", "apply.js", "resolve.js", "actions.js"],
@@ -100,6 +100,12 @@ class World:
             **{"recovery": {"quorumLossWindow": "1s"}, **spec},
         )
         await self.api.ask("POST", self.path.rpartition("/")[0], manifest)
+
+    def _members(self) -> list[dict[str, Any]]:
+        operator = self.consortium.operator
+        data = {"is_operator": True}
+        listed = [member(one.name) for one in self.consortium.members]
+        return [*listed, *([without_share(operator.name, data=data)] if operator is not None else [])]
 
     async def open(self, nodes: int = 3, **spec: Any) -> None:
         """Create the network and let its members open it; done when all of its nodes serve clients."""

@@ -166,6 +166,8 @@ def test_from_nothing_to_open_through_a_loss_that_needs_approval_to_open_again(
     assert status["attempt"]["winner"]["txID"] in shown
     at.elsewhere("bob", "open", "--known-service", str(known))
     at.elsewhere("bob", "submit-share", "--enc-key", at.file("bob", "enc_privk"))
+    told = bank.wait_for("all are told of bob's share", lambda s: "at" in _shares(s))
+    assert _shares(told)["reportedBy"] == ["bob"]
     at.member("carol", "submit-share", "--enc-key", at.file("carol", "enc_privk"), "--reach", "forward")
     bank.wait_for_recovered()
     assert "both disks are gone" in at.ccf("recovery", "history", "bank", "1")
@@ -173,6 +175,10 @@ def test_from_nothing_to_open_through_a_loss_that_needs_approval_to_open_again(
     assert "Succeeded" in at.ccf("status", "bank", "--reach", "forward")
     at.ccf("report", "bank", "--out", str(tmp_path / "report.tar.gz"))
     _photograph(at, "recovered")
+
+
+def _shares(status: dict[str, Any]) -> dict[str, Any]:
+    return (status.get("governance") or {}).get("shares") or {}
 
 
 def _offer_a_fork(bank: Network, winner: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from e2e.harness.waiting import eventually, throughout
 NewNetwork = Callable[..., Network]
 
 IMPATIENT = {"recovery": {"quorumLossWindow": "3s"}}
+SILENT = "trap 'exit 0' TERM; sleep 86400 & wait"
+"""Answers nobody, and ends as soon as it is told to."""
 
 
 @pytest.mark.extended
@@ -41,7 +43,7 @@ def test_the_spec_edited_in_the_middle_of_a_recovery(network: NewNetwork) -> Non
 def test_recovery_switched_off_and_on_in_the_middle(network: NewNetwork) -> None:
     """Candidates that never answer hold the recovery where it is."""
     bank = network().busy()
-    bank.kubectl.apply(bank.manifest(command=["/bin/sh", "-c", "exec sleep 86400"]))
+    bank.kubectl.apply(bank.manifest(command=["/bin/sh", "-c", SILENT]))
     bank.kill(*bank.trusted()[:2])
     bank.wait_for("candidates are read", lambda s: (s.get("attempt") or {}).get("phase") == "Recovering")
     bank.kubectl.apply(bank.manifest(recovery={"mode": "Disabled"}))

@@ -39,6 +39,17 @@ def fence(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> None
         _stop_bystanders(draft, attempt)
 
 
+def do_without_the_silent(draft: Draft, attempt: Attempt) -> None:
+    """Give up volumes whose nodes have not answered and so were not told to stop: no longer wait can be of use.
+
+    To be called when the other candidates show that nothing is missing without them.
+    """
+    for candidate in attempt.candidates:
+        running = [record for record in draft.on_volume(candidate.volume) if record.ended is None]
+        if candidate.result is None and running and all(record.stop is None for record in running):
+            _give_up(draft, candidate, f"{running[0].name} is silent, and the others hold all that was committed")
+
+
 def _waits(draft: Draft, candidate: Candidate) -> bool:
     """Whether another try is not due yet, or none is left."""
     if candidate.retry_at is not None:

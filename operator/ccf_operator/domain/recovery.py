@@ -13,7 +13,7 @@ from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
 from ccf_operator.domain.choice import Choice, choose
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import TRIES, fence
+from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
@@ -79,6 +79,8 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
 
 
 def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
+    if loss.proven and _the_others_suffice(draft, attempt):
+        do_without_the_silent(draft, attempt)
     if any(c.node is None and c.result is None for c in attempt.candidates):
         _say(attempt, AttemptPhase.FENCING)
         return
@@ -95,6 +97,19 @@ def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
         _choose(draft, attempt)
     else:
         _say(attempt, AttemptPhase.RECOVERING, DOUBTED, f"nothing more is done while {loss.why}")
+
+
+def _the_others_suffice(draft: Draft, attempt: Attempt) -> bool:
+    """Whether volumes that are not fenced are all that is waited for, and nothing committed can be missing without."""
+    waiting = [c for c in attempt.candidates if c.result is None]
+    if not waiting or any(c.node is not None or c.volume == attempt.pinned for c in waiting):
+        return False
+    choice = _judge_choice(draft, attempt)
+    return choice.best is not None and not choice.possible_loss
+
+
+def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
+    return choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
 
 
 def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:
@@ -166,7 +181,7 @@ def disk_is_proof(draft: Draft, node_id: str) -> bool:
 
 
 def _choose(draft: Draft, attempt: Attempt) -> None:
-    choice = choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
+    choice = _judge_choice(draft, attempt)
     attempt.possible_loss = list(choice.possible_loss)
     if list(choice.forks) != attempt.forks:
         attempt.forks = list(choice.forks)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccf_operator.api.status import AttemptResult, CandidateResult, Phase, Verdict
+from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase, Verdict
 from ccf_operator.domain.txid import TxID
 from unit.domain.world import World
 
@@ -167,6 +167,33 @@ def test_a_silent_survivor_blocks_nobody_and_goes_only_once_the_winner_is_chosen
     record = world.status.node(silent)
     assert record is not None
     assert results[record.volume] is CandidateResult.UNREACHABLE
+
+
+def test_a_silent_survivor_is_not_waited_for_where_nothing_can_be_missing_without_it() -> None:
+    world = World(recovery={"quorumLossWindow": "1h"}).running()
+    world.write(5)
+    silent, *others = world.living()
+    world.silence(silent)
+    world.kill(*others)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.phase is AttemptPhase.AWAITING_MEMBERS
+    assert attempt.approval is None
+
+
+def test_it_is_waited_for_where_something_may_be() -> None:
+    world = World(recovery={"quorumLossWindow": "1h"}).running()
+    world.write(5)
+    silent, *others = world.living()
+    for name, machine in world.machines.items():
+        world.machines[name] = replace(machine, boot_id=f"{machine.boot_id} again")
+    world.silence(silent)
+    world.kill(*others)
+    world.settle()
+    attempt = world.status.attempt
+    assert attempt is not None
+    assert attempt.phase is AttemptPhase.FENCING
 
 
 def test_one_volume_of_three_needs_a_person() -> None:

@@ -50,7 +50,7 @@ def test_a_candidate_that_crashes_holds_nobody_up(network: NewNetwork) -> None:
 @pytest.mark.skipif("CCF_IMAGE" in os.environ, reason="a real CCF cannot be slowed down from outside")
 def test_a_slow_candidate_that_makes_progress_is_waited_for(network: NewNetwork) -> None:
     bank = network().busy()
-    bank.write(150)
+    bank.write(80)
     volume = _lose_all_with_a_bent_candidate(bank, SLOW)
     attempt = bank.wait_for_winner()
     slow = next(c for c in attempt["candidates"] if c["volume"] == volume)

@@ -98,12 +98,24 @@ class Process:
     frozen: bool = False
     mute: bool = False
     slow: bool = False
+    gets: int = 10**6
+    """So many entries at most arrive."""
     side: int = 0
     commit: int = 0
     view: int = 0
     leads: bool = False
     primary: str | None = None
     registered: bool = False
+    certificate: str | None = None
+    """Of a joiner: of the service it was told to join."""
+    partial: bool = False
+    """Of a candidate: some of the ledger it was given could not be read."""
+    lie: int = 0
+    """Of a candidate: what it says wrongly (`Ccf.answers`)."""
+    reading: int = 0
+    """So many ticks until it has read its private ledger, once that has begun."""
+    rotten: bool = False
+    """It will not come to the end of that."""
     decrypted: bool = False
 
     @property
@@ -147,6 +159,8 @@ class Ccf:
         self.processes: dict[str, Process] = {}
         self.written = 0
         self.rows_gone: set[str] = set()
+        self.next_joiners_get: list[int] = []
+        """How many entries at most each of the next joiners is sent."""
 
     # Starting
 
@@ -163,8 +177,10 @@ class Ccf:
         process.append(Entry(process.view, self._new("create"), key, RECOVERING, nodes))
         return self._lead(process)
 
-    def join(self, pod: str, target: str, disk: Generation) -> Process:
-        process = Process(pod, [], disk, target=target)
+    def join(self, pod: str, target: str, certificate: str | None, disk: Generation) -> Process:
+        process = Process(pod, [], disk, target=target, certificate=certificate)
+        if self.next_joiners_get:
+            process.gets = self.next_joiners_get.pop(0)
         self.processes[pod] = process
         return process
 
@@ -213,6 +229,11 @@ class Ccf:
             if process.runs and not process.log:
                 self._ask_to_join(process)
         for process in list(self.processes.values()):
+            if process.reading and process.runs:
+                process.reading -= 1
+                if not process.reading:
+                    self.end_of_reading(process)
+        for process in list(self.processes.values()):
             if process.leads and process.runs:
                 self.spread(process)
 
@@ -238,7 +259,7 @@ class Ccf:
             known = follower is not leader and follower.node_id in self._known(leader)
             if not known or follower.slow or follower.view > leader.view:
                 continue
-            follower.take(leader.log)
+            follower.take(leader.log[: follower.gets])
             follower.view, follower.primary, follower.leads = leader.view, leader.node_id, False
         self._commit(leader)
         for follower in self.group(leader):
@@ -265,6 +286,9 @@ class Ccf:
         leader = self.leader(service_of(target.log))
         if leader is None or leader.side != joiner.side:
             return
+        if joiner.certificate != f"PEM {service_of(leader.log)}":
+            joiner.alive = False  # it cannot verify whom it asks (CCF facts §7.1)
+            return
         joiner.registered = True
         if status_of(leader.log) in (OPENING, RECOVERING) and joiner.node_id not in leader.nodes():
             self.change_nodes(leader, leader.nodes() | {joiner.node_id})
@@ -277,6 +301,22 @@ class Ccf:
 
     def change_status(self, leader: Process, status: str) -> None:
         leader.append(Entry(leader.view, self._new(status), status=status))
+
+    def begin_reading(self, leader: Process, ticks: int) -> None:
+        """The last share is there: all that know of it read their private ledgers."""
+        for process in self.group(leader):
+            if process.log:
+                process.reading = ticks
+
+    def end_of_reading(self, process: Process) -> None:
+        """Only who is primary at the end of its own reading opens the service (CCF facts §8.8)."""
+        process.reading = 0
+        if process.rotten:
+            process.alive = process.leads = False
+            return
+        process.decrypted = True
+        if process.leads and status_of(process.log) == WAITING:
+            self.change_status(process, OPEN)
 
     def write(self, leader: Process, to: Iterable[Process] | None = None) -> tuple[int, Entry]:
         """A client's transaction, replicated to all or only to some."""
@@ -299,14 +339,13 @@ class Ccf:
         assert key is not None
         assert status is not None
         public = recoveries_in(log) > 0 and not process.decrypted
+        where = "ReadingPrivateLedger" if process.reading else "PartOfPublicNetwork" if public else "PartOfNetwork"
         committed = log[: process.commit]
         previous = previous_service(log)
-        return NodeAnswers(
+        told = NodeAnswers(
             reached=True,
             node_id=process.node_id,
-            state=StateAnswer(
-                process.node_id, "PartOfPublicNetwork" if public else "PartOfNetwork", len(log), 0, False
-            ),
+            state=StateAnswer(process.node_id, where, len(log), 0, False),
             network=NetworkAnswer(status, f"PEM {key}", key, process.view, process.primary, recoveries_in(log), made),
             nodes=tuple(self._rows(process)),
             consensus=ConsensusAnswer(
@@ -324,6 +363,7 @@ class Ccf:
             previous_identity=f"PEM {previous}" if previous else None,
             previous_identity_key=previous,
         )
+        return _lying(told, process.lie) if status == RECOVERING and len(process.nodes()) == 1 else told
 
     def _rows(self, process: Process) -> Iterator[NodeRow]:
         trusted = process.nodes()
@@ -340,6 +380,23 @@ class Ccf:
             return frozenset()
         found = [nodes for seqno, nodes in configurations(committed) if seqno >= made.seqno]
         return frozenset[str]().union(*found) - found[-1] - self.rows_gone
+
+
+def _lying(told: NodeAnswers, how: int) -> NodeAnswers:
+    """What a candidate says instead: another count of recoveries, another service before it, more than it has."""
+    network = told.network
+    assert network is not None
+    assert network.create_tx_id is not None
+    match how:
+        case 1:
+            return replace(told, network=replace(network, recovery_count=network.recovery_count + 1))
+        case 2:
+            return replace(told, previous_identity_key=digest("another service"))
+        case 3:
+            beyond = TxID(network.create_tx_id.view, network.create_tx_id.seqno + 7)
+            return replace(told, network=replace(network, create_tx_id=beyond))
+        case _:
+            return told
 
 
 def read_lineage(generations: Iterable[Generation]) -> Log | None:

@@ -61,9 +61,38 @@ def _mute(_: History, pod: Pod, how: int) -> None:
         pod.process.mute = how % 2 == 0
 
 
+def _impostor(_: History, pod: Pod, how: int) -> None:
+    pod.impostor = how % 2 == 0
+
+
 def _slow(_: History, pod: Pod, how: int) -> None:
     if pod.process is not None:
         pod.process.slow = how % 2 == 0
+
+
+def _rot(_: History, pod: Pod, how: int) -> None:
+    if pod.process is not None:
+        pod.process.rotten = True
+
+
+def _lie(history: History, pod: Pod, how: int) -> None:
+    """A candidate of which nothing is known yet will not tell the truth."""
+    attempt = history.status.attempt
+    unknown = {c.node for c in attempt.candidates if c.result is None} if attempt is not None else set()
+    if pod.process is not None and pod.name in unknown:
+        pod.process.lie = 1 + how % 3
+
+
+def _torn_look(history: History, pick: int, how: int) -> None:
+    """Something happens while the operator looks: what it saw of the cluster is older than what nodes say."""
+    meanwhile: tuple[Callable[[], None], ...] = (
+        lambda: _on_pod(lambda history, pod, how: history.kill(pod.name))(history, pick, how),
+        lambda: _on_pod(lambda history, pod, how: history.delete_by_hand(pod.name))(history, pick, how),
+        lambda: _power(history, pick, how),
+        lambda: history.pass_time(3),
+        lambda: history.submit_shares(),
+    )
+    history.look(between=meanwhile[how % len(meanwhile)])
 
 
 def _partition(history: History, pick: int, how: int) -> None:
@@ -85,7 +114,7 @@ def _power(history: History, pick: int, how: int) -> None:
     if machine.on:
         history.cluster.power_off(machine.name)
     elif how % 3 == 0:
-        history.cluster.power_on(machine.name)
+        history.cluster.power_on(machine.name, says="Error" if pick % 2 else "Unknown")
     elif how % 3 == 1:
         machine.tainted = True
     else:
@@ -103,7 +132,7 @@ def _cut(history: History, pick: int, how: int) -> None:
 
 
 def _shares(history: History, pick: int, how: int) -> None:
-    history.submit_shares(commit=pick % 2 == 0)
+    history.submit_shares(reading=pick % 4, commit=pick % 8 != 4)
     if how % 4 == 3 and (leader := history.recovering_leader()) is not None:
         history.kill(leader.pod)
 
@@ -139,13 +168,17 @@ def _decide_late(history: History, pick: int, how: int) -> None:
 
 HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "look": _look,
+    "torn look": _torn_look,
     "looks": _looks,
     "write": _write,
     "kill": _on_pod(lambda history, pod, how: history.kill(pod.name)),
     "delete": _on_pod(lambda history, pod, how: history.delete_by_hand(pod.name)),
     "freeze": _on_pod(_freeze),
     "mute": _on_pod(_mute),
+    "impostor": _on_pod(_impostor),
     "slow": _on_pod(_slow),
+    "rot": _on_pod(_rot),
+    "lie": _on_pod(_lie),
     "partition": _partition,
     "power": _power,
     "power cut": _power_cut,
@@ -163,7 +196,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
 }
 
 PEOPLE = frozenset({"decide", "decide late"})
-LOSSY = frozenset({"power cut", "lose claim", "damage"})
+LOSSY = frozenset({"power cut", "lose claim", "damage", "lie"})
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)

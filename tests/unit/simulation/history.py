@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import Attempt, AttemptPhase, Command, NetworkStatus, Phase, Winner
+from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase
+from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
 from ccf_operator.domain.plan import Plan
-from ccf_operator.domain.txid import TxID
 from unit.domain.world import assert_told
 from unit.simulation.ccf_model import (
     OPEN,
@@ -24,11 +25,9 @@ from unit.simulation.ccf_model import (
     Entry,
     Process,
     digest,
-    majority_of,
-    recoveries_in,
-    service_of,
     status_of,
 )
+from unit.simulation.invariants import Invariants
 from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
 
 INPUTS = Inputs(constitution=(("actions.js", "//"),), members=(MemberInput("alice", "PEM", "PEM", None, None),))
@@ -70,16 +69,17 @@ class History:
         """Those that were."""
         self.asked = 0
         """Plans that were made."""
-        self._winners: dict[int, Winner] = {}
-        self._opened: dict[str, int] = {}
-        """How many recoveries led to each service that was ever open."""
-        self._committed_ids: dict[str | None, set[TxID]] = {}
-        """What each service committed while it was open, by its key."""
-        self._seen_commit: dict[str, int] = {}
+        self.lost_claims: set[tuple[str, str]] = set()
+        """Claims that people have deleted, with their UIDs."""
+        self.must = Invariants()
 
     # The operator
 
-    def observe(self) -> Observation:
+    def observe(self, between: Callable[[], object] = lambda: None) -> Observation:
+        """What a look shows; `between` happens after the cluster was asked, and before its nodes are."""
+        pods, claims, machines = self.cluster.pod_views(), self.cluster.claim_views(), self.cluster.machine_views()
+        running = [pod for pod in self.cluster.pods.values() if pod.seen.running]
+        between()
         return Observation(
             now=self.now,
             namespace="default",
@@ -90,29 +90,45 @@ class History:
             spec=self.spec,
             status=self.status,
             inputs=INPUTS,
-            pods=self.cluster.pod_views(),
-            claims=self.cluster.claim_views(),
+            pods=pods,
+            claims=claims,
             config_maps=frozenset(self.cluster.config_maps),
-            machines=self.cluster.machine_views(),
+            machines=machines,
             decisions=tuple(self.decisions),
             published=frozenset(self.published),
             answers={
-                pod.name: self.ccf.answers(pod.process)
-                for pod in self.cluster.pods.values()
-                if pod.process is not None and pod.process.alive and pod.seen.running and self._reachable(pod)
+                pod.name: self._answers(pod, pod.process)
+                for pod in running
+                if pod.process is not None and pod.process.alive and self._reachable(pod)
             },
         )
+
+    def _answers(self, pod: Pod, process: Process) -> NodeAnswers:
+        record = self.status.node(pod.name)
+        if pod.impostor and record is not None and record.node_id is not None:
+            return NodeAnswers(impostor=True, problem=f"expected node {record.node_id[:8]}, found node 12345678")
+        return self.ccf.answers(process)
 
     def _reachable(self, pod: Pod) -> bool:
         return pod.machine is not None and self.cluster.machines[pod.machine].on
 
-    def look(self, *, stop_after: int | None = None, lost_update: bool = False) -> Plan:
-        """One look of the operator; it may die after some effects, or find that another has written the status."""
-        plan = decide(self.observe())
+    def look(
+        self,
+        *,
+        stop_after: int | None = None,
+        lost_update: bool = False,
+        between: Callable[[], object] = lambda: None,
+    ) -> Plan:
+        """One look of the operator; it may die after some effects, or find that another has written the status.
+
+        `between` happens while it looks.
+        """
+        plan = decide(self.observe(between))
         assert_told(plan.status)
         self.asked += 1
         if not lost_update:
             self.status = _as_persisted(plan.status) if self.asked % 8 == 0 else plan.status
+            self.must.check_written(self)
             self.decided |= {effect for effect in plan.effects if isinstance(effect, fx.Report)}
             for number, effect in enumerate(plan.effects):
                 if stop_after is not None and number >= stop_after:
@@ -138,10 +154,10 @@ class History:
             case fx.CreateNode(node):
                 self.cluster.create_node(node, status, self.now)
             case fx.DeletePod(name, uid, _):
-                self._check_harm(name, uid)
+                self.must.rule_2_nothing_needed_is_ended(self, name, uid)
                 self.cluster.delete_pod(name, uid)
             case fx.ReleasePod(name, uid):
-                self._check_release(name, uid)
+                self.must.rule_2_nothing_is_released_that_runs(self, name, uid)
                 self.cluster.release_pod(name, uid)
             case fx.DeleteConfigMap(name):
                 self.cluster.config_maps.discard(name)
@@ -236,15 +252,20 @@ class History:
             self.ccf.change_status(leader, WAITING)
             self.ccf.spread(leader)
 
-    def submit_shares(self, *, commit: bool = True) -> None:
-        """The members submit their shares; the opening may be caught before it commits (CCF facts §8.8)."""
+    def submit_shares(self, *, reading: int = 0, commit: bool = True) -> None:
+        """The members submit their shares; the ledger is read for so many ticks.
+
+        The opening may be caught before it commits (CCF facts §8.8).
+        """
         leader = self.recovering_leader()
-        if leader is None or status_of(leader.log) != WAITING or leader.decrypted:
+        if leader is None or status_of(leader.log) != WAITING or leader.decrypted or leader.reading:
             return
-        for process in self.ccf.group(leader):
-            process.decrypted = True
-        self.ccf.change_status(leader, OPEN)
-        if commit:
+        self.ccf.begin_reading(leader, reading)
+        if reading:
+            return
+        for process in sorted(self.ccf.group(leader), key=lambda p: p.leads):
+            self.ccf.end_of_reading(process)
+        if commit and leader.alive:
             self.ccf.spread(leader)
 
     def trust_and_remove(self) -> None:
@@ -302,7 +323,7 @@ class History:
         old, self.cluster.network_uid = self.cluster.network_uid, f"{len(self.tokens):05}{self.cluster.network_uid[5:]}"
         self.cluster.collect(old)
         self.status, self.deleting, self.gone = NetworkStatus(), False, False
-        self._winners.clear()
+        self.must.forget_status()
         self.decided.clear()
 
     # Fate
@@ -316,13 +337,15 @@ class History:
     def lose_claim(self, name: str) -> None:
         """A person deletes a claim that no running pod uses."""
         if not any(p.volume == name and p.process and p.process.alive for p in self.cluster.pods.values()):
-            self.cluster.claims.pop(name, None)
+            self.lost_claims.add((name, self.cluster.claims.pop(name).uid))
 
     def heal(self) -> None:
         """Everything that can come back comes back."""
         for machine in self.cluster.machines.values():
             machine.cut = False
             self.cluster.power_on(machine.name)
+        for pod in self.cluster.pods.values():
+            pod.impostor = False
         for process in self.ccf.processes.values():
             process.frozen = process.mute = process.slow = False
             process.side = 0
@@ -358,94 +381,11 @@ class History:
         fit = sum(record.fit for record in self.status.nodes)
         return self.status.phase is Phase.RUNNING and fit == self.spec.nodes and not self.status.next_step
 
-    # What must hold at every moment
+    # What must hold
 
     def check(self) -> None:
-        self._check_winner()
-        self._check_one_service()
-        self._check_mark()
-        self._check_one_offer()
-
-    def _check_winner(self) -> None:
-        attempt = self.status.attempt
-        if attempt is None:
-            return
-        known = self._winners.get(attempt.number)
-        if known is not None and attempt.winner != known:
-            raise Violation(f"the winner of attempt {attempt.number} was {known.node}, now {attempt.winner}")
-        if attempt.winner is not None and known is None:
-            self._winners[attempt.number] = attempt.winner
-            self._check_what_is_lost(attempt, attempt.winner)
-
-    def _check_what_is_lost(self, attempt: Attempt, winner: Winner) -> None:
-        """A winner holds all that clients saw committed, except where a person was told that it may not."""
-        log = self.ccf.processes[winner.node].log
-        lost = [n for n, entry in self.committed.items() if len(log) < n or log[n - 1] != entry]
-        if lost and (attempt.approval is None or not attempt.approval.possible_loss):
-            raise Violation(f"{winner.node} is chosen without {self.committed[lost[0]].what} at {lost[0]}")
-        for seqno in lost:
-            del self.committed[seqno]
-
-    def _check_one_service(self) -> None:
-        """Of the services recovered from one, no two are ever opened."""
-        for process in self.ccf.processes.values():
-            committed = process.log[: process.commit]
-            key = service_of(committed)
-            if key is None or status_of(committed) != OPEN or key in self._opened:
-                continue
-            if recoveries_in(committed) in self._opened.values():
-                raise Violation(f"{key[:8]} is the second service that was opened after so many recoveries")
-            self._opened[key] = recoveries_in(committed)
-
-    def _check_mark(self) -> None:
-        for process in self.ccf.processes.values():
-            seen = self._seen_commit.get(process.pod, 0)
-            if process.alive and process.commit > seen:
-                log = process.log[: process.commit]
-                if status_of(log) == OPEN:
-                    known = self._committed_ids.setdefault(service_of(log), set())
-                    known |= {TxID(e.view, n) for n, e in enumerate(log, 1) if n > seen}
-                    self._seen_commit[process.pod] = process.commit
-        mark = self.status.high_water_mark
-        if mark is not None and TxID.parse(mark.tx_id) not in self._committed_ids.get(mark.service, set()):
-            raise Violation(f"the service never committed its high-water mark {mark.tx_id}")
-
-    def _check_one_offer(self) -> None:
-        """While members are asked, no candidate runs but the winner: two forks are never both offered."""
-        attempt = self.status.attempt
-        if attempt is None or attempt.winner is None or attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
-            return
-        for pod in self.processes():
-            of_it = pod.record.attempt == attempt.number and pod.record.command is Command.RECOVER
-            if of_it and pod.name != attempt.winner.node:
-                raise Violation(f"members are asked while {pod.name} runs beside the winner")
-
-    def _check_harm(self, name: str, uid: str) -> None:
-        """Nobody ends a node that a service with clients could still need."""
-        pod = self.cluster.pods.get(name)
-        process = pod.process if pod is not None and pod.uid == uid else None
-        if process is None or not process.alive or not process.log or self.deleting:
-            return
-        key = service_of(process.log)
-        log = process.log[: process.commit]
-        if status_of(log) != OPEN or service_of(log) != key:
-            return
-        alive = {p.node_id for p in self.ccf.processes.values() if p.alive and service_of(p.log) == key}
-        fellows = [p for p in self.ccf.processes.values() if p.alive and service_of(p.log) == key]
-        newest = max(fellows, key=lambda p: (len(p.log), p.view))
-        needed = newest.active()
-        if any(process.node_id in nodes for _, nodes in needed) and all(
-            majority_of(nodes, alive) for _, nodes in needed
-        ):
-            raise Violation(f"{name} is ended although its service could go on")
-
-    def _check_release(self, name: str, uid: str) -> None:
-        """No finalizer is taken off while a process may run on a machine that works, or its end is not on record."""
-        pod = self.cluster.pods.get(name)
-        if pod is None or pod.uid != uid or self.deleting:
-            return
-        if pod.process is not None and pod.process.alive:
-            raise Violation(f"{name} is released while it runs")
+        """At every moment."""
+        self.must.check(self)
 
     def check_nothing_is_lost(self) -> None:
         """All that clients saw committed is in the service that runs now."""

@@ -65,6 +65,8 @@ class Pod:
     process: Process | None = None
     stage_code: int | None = None
     stage_message: str = ""
+    impostor: bool = False
+    """Somebody else answers at its address."""
     seen: ContainerView = field(default_factory=ContainerView)
     """What the kubelet has reported of the container `ccf`."""
 
@@ -94,6 +96,8 @@ class Claim:
     annotations: dict[str, str] = field(default_factory=dict)
     damage: int | None = None
     """A survey finds that only so many entries are whole."""
+    foreign: bool = False
+    """Another hand has put something there."""
 
 
 class Kubernetes:
@@ -219,8 +223,7 @@ class Kubernetes:
         """What `stage` does, and what CCF does after it."""
         claim, generation = self.claims[pod.volume], pod.record.generation
         if generation in claim.claimed:
-            pod.stage_code = 3
-            return
+            raise Violation(f"{pod.name} is to write generation {generation} of {pod.volume}, which is taken")
         claim.claimed[generation], claim.lineages[generation] = pod.name, pod.lineage
         running = [p for p in self.pods.values() if p.volume == pod.volume and p.process and p.process.alive]
         disk = claim.generations.setdefault(generation, Generation(0))
@@ -233,7 +236,7 @@ class Kubernetes:
             pod.process = (
                 self.ccf.start(pod.name, disk)
                 if pod.record.command is Command.START
-                else self.ccf.join(pod.name, pod.record.join_target or "", disk)
+                else self.ccf.join(pod.name, pod.record.join_target or "", pod.record.service_certificate, disk)
             )
 
     def _recover(self, pod: Pod, claim: Claim, disk: Generation) -> None:
@@ -253,6 +256,7 @@ class Kubernetes:
             return
         disk.base = len(whole)
         pod.process = self.ccf.recover(pod.name, whole, disk)
+        pod.process.partial = len(whole) < len(log)
 
     def _end(self, process: Process) -> None:
         process.alive = process.leads = False
@@ -281,7 +285,8 @@ class Kubernetes:
                 entries = pod.process.disk.entries
                 del entries[max(len(entries) - unsynced, 1) :]
 
-    def power_on(self, name: str) -> None:
+    def power_on(self, name: str, *, says: str = "Unknown") -> None:
+        """A machine is back; its kubelet gives this reason for the end of what had run there."""
         machine = self.machines[name]
         if machine.on:
             return
@@ -290,7 +295,7 @@ class Kubernetes:
             machine.exists, machine.uid = True, self._uid()
         for pod in self.pods.values():
             if pod.machine == name and pod.process is not None and pod.seen.terminated is None:
-                pod.seen = ContainerView(terminated=Terminated(255, "Unknown"))
+                pod.seen = ContainerView(terminated=Terminated(255, says))
 
     # What a look shows
 

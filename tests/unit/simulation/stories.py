@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable
 from functools import cache
 
-from ccf_operator.api.status import AttemptPhase, AttemptResult, Phase
+from ccf_operator.api.decision import Action
+from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase
 from unit.simulation.ccf_model import Entry, Generation
 from unit.simulation.history import History
 
@@ -150,6 +151,7 @@ def a_volume_is_of_an_earlier_service() -> None:
     volume = next(v for v in history.status.volumes if v.lineage == max(v.lineage for v in history.status.volumes))
     claim = history.cluster.claims[volume.name]
     old = [Entry(2, "of an earlier service", "0" * 64, "Open", frozenset({"x"}))]
+    claim.foreign = True
     claim.generations[volume.lineage[-1]] = Generation(0, [*old, *(Entry(99, f"old {n}") for n in range(99))])
     kill(history)
     ends_whole(history)
@@ -182,6 +184,67 @@ def a_primary_appends_in_vain() -> None:
     history.settle()
     kill(history)
     ends_whole(history)
+    assert "Fork" in {event.reason for event in history.published}
+
+
+def a_survivor_cannot_be_fenced() -> None:
+    """It hangs, on a machine whose kubelet is cut off: its ledger is done without."""
+    history = opened()
+    first, second, third = names(history)
+    history.process(third).mute = True
+    history.cluster.machines[history.cluster.pods[third].machine or ""].cut = True
+    kill(history, first, second)
+    for _ in range(40):
+        history.look()
+        history.pass_time(20)
+    assert chosen(history), history.status.message
+    ends_whole(history)
+
+
+def a_candidate_lies(how: int, result: CandidateResult) -> None:
+    """What it says does not fit what its ledger was found to be."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: len(history.processes()) == 3)
+    liar = history.processes()[0]
+    assert liar.process is not None
+    liar.process.lie = how
+    look_until(history, lambda: chosen(history))
+    attempt = history.status.attempt
+    assert attempt is not None
+    assert {c.node: c.result for c in attempt.candidates}[liar.name] is result
+    ends_whole(history)
+
+
+def it_counts_another_recovery() -> None:
+    a_candidate_lies(1, CandidateResult.WRONG_SERVICE)
+
+
+def it_names_another_service_before_it() -> None:
+    a_candidate_lies(2, CandidateResult.WRONG_SERVICE)
+
+
+def it_claims_more_than_its_ledger_holds() -> None:
+    a_candidate_lies(3, CandidateResult.DAMAGED)
+
+
+def the_configuration_grew_unseen() -> None:
+    """Two joiners were trusted, and went on without the first, while the operator was away."""
+    history = opened(1)
+    history.spec = history.spec.model_copy(update={"nodes": 3})
+    history.generation += 1
+    history.settle()
+    leader = history.leader()
+    assert leader is not None
+    history.trust_and_remove()
+    history.pass_time(1)
+    history.kill(leader.pod)
+    history.pass_time(1)
+    before = len(history.committed)
+    history.write()
+    assert len(history.committed) > before
+    kill(history)
+    ends_with_a_person(history)
 
 
 def only_the_one_that_lags_is_left() -> None:
@@ -217,6 +280,128 @@ def the_ends_of_all_disks_are_lost_unseen() -> None:
     for machine in history.cluster.machines:
         history.cluster.power_off(machine, unsynced=3)
     ends_with_a_person(history)
+
+
+def the_ends_of_all_disks_are_lost_and_nobody_says_so() -> None:
+    """After the machines are back, only that they have booted tells it."""
+    history = opened()
+    history.settle()
+    for _ in range(3):
+        history.write()
+    for machine in history.cluster.machines:
+        history.cluster.power_off(machine, unsynced=3)
+    for machine in history.cluster.machines:
+        history.cluster.power_on(machine, says="Error")
+    ends_with_a_person(history)
+
+
+def an_approval_is_of_what_was_shown() -> None:
+    history = opened()
+    history.settle()
+    for machine in history.cluster.machines:
+        history.cluster.power_off(machine, unsynced=1)
+    history.heal()
+    look_until(history, lambda: history.status.reason == "ApprovalRequired")
+    attempt = history.status.attempt
+    assert attempt is not None
+    shown = attempt.token
+    history.decide(Action.EXCLUDE, volume=attempt.candidates[0].volume)
+    history.look()
+    history.decide(Action.APPROVE, token=shown)
+    ends_with_a_person(history)
+    history.see_to_the_end(decides=True)
+    assert history.is_whole(), history.status.message
+
+
+def a_joiner_lags_behind() -> None:
+    """It is trusted, and knows its service, but not all that was committed since (CCF facts §8.8)."""
+    history = opened()
+    kill(history)
+    recovered = len(next(iter(history.ccf.processes.values())).log)
+    history.ccf.next_joiners_get = [10**6, recovered + 1]
+    history.settle()
+    late = [process for process in history.ccf.processes.values() if process.gets == recovered + 1]
+    record = history.status.node(late[0].pod)
+    assert record is not None
+    assert record.joined_at is None
+    late[0].gets = 10**6
+    ends_whole(history)
+
+
+def all_have_joined_when_members_are_asked() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    assert sum(record.joined_at is not None for record in history.status.nodes if record.attempt) == 3
+    ends_whole(history)
+
+
+def a_joiner_dies_while_the_ledger_is_read() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.submit_shares(reading=30)
+    history.kill(next(p.pod for p in history.ccf.processes.values() if p.alive and p.target))
+    for _ in range(10):
+        history.look()
+    ends_whole(history)
+
+
+def the_winner_cannot_read_its_private_ledger() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    leader = history.recovering_leader()
+    assert leader is not None
+    leader.rotten = True
+    history.accept()
+    history.submit_shares(reading=3)
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def nobody_can_read_the_private_ledger() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    for pod in history.processes():
+        pod.process.rotten = True  # type: ignore[union-attr]
+    history.accept()
+    history.submit_shares(reading=3)
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def members_open_it_unasked_and_it_is_lost() -> None:
+    """Nobody looked between the choice and the loss: that the service was open is on the winner's volume alone."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: chosen(history))
+    history.accept()
+    history.submit_shares()
+    before = len(history.committed)
+    history.write()
+    assert len(history.committed) > before
+    kill(history)
+    history.see_to_the_end(decides=True)
+    ends_whole(history)
+
+
+def an_impostor_answers() -> None:
+    """Another process has the address of a pod whose machine is cut off."""
+    history = opened()
+    history.settle()
+    pod = history.processes()[0]
+    pod.impostor = True
+    for _ in range(10):
+        history.pass_time(20)
+        history.look()
+    record = history.status.node(pod.name)
+    assert record is not None
+    assert "not the node" in (record.note or "")
+    assert history.status.attempt is None
+    ends_whole(history)
 
 
 def members_are_slow() -> None:
@@ -329,9 +514,23 @@ ALL: tuple[Story, ...] = (
     a_volume_is_of_an_earlier_service,
     damage_hides_what_was_committed,
     a_primary_appends_in_vain,
+    a_survivor_cannot_be_fenced,
+    it_counts_another_recovery,
+    it_names_another_service_before_it,
+    it_claims_more_than_its_ledger_holds,
+    the_configuration_grew_unseen,
     only_the_one_that_lags_is_left,
     the_ends_of_all_disks_are_lost,
     the_ends_of_all_disks_are_lost_unseen,
+    the_ends_of_all_disks_are_lost_and_nobody_says_so,
+    an_approval_is_of_what_was_shown,
+    a_joiner_lags_behind,
+    all_have_joined_when_members_are_asked,
+    a_joiner_dies_while_the_ledger_is_read,
+    the_winner_cannot_read_its_private_ledger,
+    nobody_can_read_the_private_ledger,
+    members_open_it_unasked_and_it_is_lost,
+    an_impostor_answers,
     members_are_slow,
     an_opening_is_seen_before_it_commits,
     the_winner_dies_among_its_joiners,

@@ -1,38 +1,73 @@
-"""The checks bite: an engine that breaks a rule is caught, rule by rule (DESIGN §3)."""
+"""The checks bite: an engine that breaks a rule is caught, rule by rule (DESIGN §3).
+
+Most rules are the decisions', and a story of the simulation shows the breach. What is held by how objects are rendered,
+by `stage` and by the connections to nodes is shown by the tests of these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from inspect import iscoroutine, signature
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, get_args
 
 import pytest
 
-from ccf_operator.api.status import CandidateResult, Ended, EndEvidence, HighWaterMark
-from ccf_operator.domain import attempts, choice, effects, ends, joining, quorum
+from ccf_operator.api.status import CandidateResult, Command, Ended, EndEvidence, HighWaterMark
+from ccf_operator.ccf.identity import node_id
+from ccf_operator.ccf.proven_connection import PeerIdentity
+from ccf_operator.domain import attempts, candidates, choice, effects, ends, fencing, joiners, joining, quorum, tokens
 from ccf_operator.domain.candidates import Judgement
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
+from ccf_operator.render import ccf_config, pod, volume_objects
+from unit.ccf import test_client, test_proven_connection
+from unit.domain import test_certificates, test_joining, test_nodes
+from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
-from unit.simulation.stories import Story
+from unit.simulation.invariants import rules_checked
+from unit.stage import test_staging
 
-DOMAIN = "ccf_operator.domain"
+PACKAGE = "ccf_operator"
+NOT_RAISED = pytest.fail.Exception
+"""What a test fails with that expects an exception."""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """An engine with `target` replaced breaks `rule`; `story` shows it."""
+    """An operator with `target` (below its package) replaced breaks `rule`, in the way `how` says; `shown_by` fails."""
 
-    rule: str
+    rule: int
+    how: str
     target: str
     by: Any
-    story: Story
+    shown_by: Callable[..., Any]
 
     def __str__(self) -> str:
-        return f"rule {self.rule}: {self.target} in {self.story.__name__}"
+        return f"rule {self.rule}: {self.how}"
+
+    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Replace the target, also where the test has imported it by name."""
+        function = self.shown_by.func if isinstance(self.shown_by, partial) else self.shown_by
+        original = resolve_name(f"{PACKAGE}.{self.target}")
+        monkeypatch.setattr(f"{PACKAGE}.{self.target}", self.by)
+        for name, value in list(function.__globals__.items()):
+            if value is original:
+                monkeypatch.setitem(function.__globals__, name, self.by)
+
+    async def show(self, tmp_path: Path) -> None:
+        """Tell the story, or run the test."""
+        arguments = {"tmp_path": tmp_path} if "tmp_path" in signature(self.shown_by).parameters else {}
+        done = self.shown_by(**arguments)
+        if iscoroutine(done):
+            await done
 
 
 def _unready_has_ended(machine: Any, pod: Any, machines: Any, now: Any) -> Ended | None:
@@ -132,58 +167,393 @@ def _yes(*_args: Any, **_kwargs: Any) -> bool:
     return True
 
 
+def _one_after_the_other(draft: Draft, attempt: Any, view: Any, loss: Any) -> None:
+    waiting = [c for c in attempt.candidates if c.result is None]
+    others, attempt.candidates = attempt.candidates, waiting[:1] if waiting else attempt.candidates
+    _fence(draft, attempt, view, loss)
+    attempt.candidates = others
+
+
+_fence = fencing.fence
+
+
+def _judging(**believed: Any) -> Any:
+    """A judge of candidates that takes some of what a node says for what it should be."""
+
+    def judge(attempt: Any, answers: Any, report: Any) -> Judgement | None:
+        network = answers.network
+        if "count" in believed:
+            network = replace(network, recovery_count=attempt.base_recovery_count + 1)
+        key = attempt.base_service if "previous" in believed else answers.previous_identity_key
+        return _judge_recovered(attempt, replace(answers, network=network, previous_identity_key=key), report)
+
+    return judge
+
+
+_judge_recovered = candidates._judge_recovered
+
+
+def _without_need(draft: Draft, attempt: Any, winner: Any, view: Any, loss: Any) -> None:
+    _go_on(draft, attempt, winner, view, Loss(True, ""))
+
+
+_go_on = joining._go_on
+
+
+def _old_certificate(draft: Draft, count: int, target: Any, certificate: str, attempt: int | None) -> None:
+    _plan_joiners(draft, count, target, draft.status.service.certificate or "", attempt)
+
+
+_plan_joiners = joiners.plan_joiners
+
+
+def _feeds_the_next(draft: Draft, attempt: Any, why: str) -> None:
+    for candidate in attempt.candidates:
+        volume = draft.status.volume(candidate.volume)
+        if volume is not None and candidate.generation is not None:
+            volume.lineage = [*candidate.lineage, candidate.generation]
+    _supersede(draft, attempt, why)
+
+
+_supersede = attempts.supersede
+
+
+def _always_anew(draft: Draft, loss: Loss) -> bool:
+    return loss.proven and draft.status.service.opened_at is not None and draft.status.paused is None
+
+
+def _one_token(uid: str, attempt: Any, choice: Any) -> str:
+    return f"{tokens.attempt_token(uid, attempt)}-any"
+
+
+def _every_joiner_is_new(draft: Draft, record: Any) -> None:
+    answers = draft.seen.answers.get(record.name)
+    if answers is not None and answers.node_id is not None:
+        record.node_id = answers.node_id
+
+
+def _writable(order: Any) -> dict[str, Any]:
+    container = _ccf(order)
+    for mount in container["volumeMounts"]:
+        mount["readOnly"] = False
+    return container
+
+
+_ccf = pod._ccf
+
+
+def _linked(source: Path, target: Path) -> None:
+    source.rename(target)
+
+
+def _unclaimed(volume: Path, plan: Any) -> Path:
+    directory = volume / f"gen-{plan.generation}"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+def _owned(*args: Any) -> dict[str, Any]:
+    manifest = _claim(*args)
+    manifest["metadata"]["ownerReferences"] = [{"kind": "CCFNetwork"}]
+    return manifest
+
+
+_claim = volume_objects.claim
+
+
+def _with_snapshots(order: Any) -> str:
+    config = json.loads(_config_json(order))
+    config["command"].get("join", {})["fetch_recent_snapshot"] = True
+    return json.dumps(config)
+
+
+_config_json = ccf_config.config_json
+
+
+def _admits_anybody(self: PeerIdentity, certificate: bytes | None) -> None:
+    self.proven = node_id(certificate or b"")
+
+
+def _is_never_admitted_twice(self: PeerIdentity, expected: str | None) -> None:
+    _trusts_first(self, None)
+
+
+_trusts_first = PeerIdentity.__init__
+
+
+RULES = range(1, 19)
+
 MUTATIONS = (
+    Mutation(1, "attempts begin anew", "domain.recovery.may_begin", _always_anew, stories.a_candidate_hangs),
     Mutation(
-        "1, 10: the winner is written once",
-        "recovery.conduct_joining",
+        1,
+        "a choice is made twice",
+        "domain.recovery.conduct_joining",
         _winner_is_chosen_again,
         stories.a_majority_is_killed,
     ),
+    Mutation(2, "NotReady is proof", "domain.nodes.proof_of_end", _unready_has_ended, stories.kubelets_are_cut_off),
+    Mutation(2, "silence is proof", "domain.verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
     Mutation(
-        "1: what is decided is told",
-        "decide.still_pending",
-        lambda *_: [],
-        stories.every_other_operator_dies_of_its_first_effect,
+        2,
+        "a loss is not proven again",
+        "domain.joining._go_on",
+        _without_need,
+        test_joining.test_nothing_goes_on_while_the_loss_is_doubted,
     ),
-    Mutation("2: NotReady proves nothing", "nodes.proof_of_end", _unready_has_ended, stories.kubelets_are_cut_off),
-    Mutation("2: silence proves nothing", "verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
-    Mutation("3: fencing", "draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
+    Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
     Mutation(
-        "4: generations are written once", "draft.Draft.plan_node", _same_generation, stories.one_is_recovered_twice
+        3,
+        "who cannot be fenced is waited for",
+        "domain.fencing._is_hopeless",
+        _no,
+        stories.a_survivor_cannot_be_fenced,
     ),
-    Mutation("5: a candidate that hangs", "candidates._judge_time", _never, stories.a_candidate_hangs),
-    Mutation("6: another service", "candidates._judge_recovered", _believe, stories.a_volume_is_of_an_earlier_service),
-    Mutation("6: damage", "candidates._judge_recovered", _believe, stories.damage_hides_what_was_committed),
-    Mutation("7: view first", "choice.recovered", _by_seqno, stories.a_primary_appends_in_vain),
-    Mutation("8: coverage", "choice._shortage", _nothing, stories.only_the_one_that_lags_is_left),
-    Mutation("8: the mark", "choice._below_the_mark", _nothing, stories.the_ends_of_all_disks_are_lost),
-    Mutation("8: disks", "recovery.disk_is_proof", _yes, stories.the_ends_of_all_disks_are_lost_unseen),
     Mutation(
-        "9: the mark is of the open service",
-        "decide.keep_high_water_mark",
+        4,
+        "a generation is given twice",
+        "domain.draft.Draft.plan_node",
+        _same_generation,
+        stories.one_is_recovered_twice,
+    ),
+    Mutation(
+        4,
+        "CCF may write to old generations",
+        "render.pod._ccf",
+        _writable,
+        partial(test_pod.test_old_generations_cannot_be_written_by_ccf, Command.RECOVER),
+    ),
+    Mutation(
+        4,
+        "stage moves what it should copy",
+        "stage.generations.copy_file",
+        _linked,
+        partial(
+            test_staging.test_a_candidate_gets_the_tail_and_the_old_generation_stays_as_it_was, fixture="damaged/intact"
+        ),
+    ),
+    Mutation(
+        5, "a candidate that hangs is waited for", "domain.candidates._judge_time", _never, stories.a_candidate_hangs
+    ),
+    Mutation(
+        5,
+        "candidates start one after the other",
+        "domain.recovery.fence",
+        _one_after_the_other,
+        stories.a_majority_is_killed,
+    ),
+    Mutation(
+        6,
+        "whatever answers has recovered",
+        "domain.candidates._judge_recovered",
+        _believe,
+        stories.a_volume_is_of_an_earlier_service,
+    ),
+    Mutation(
+        6,
+        "any count of recoveries is good",
+        "domain.candidates._judge_recovered",
+        _judging(count=True),
+        stories.it_counts_another_recovery,
+    ),
+    Mutation(
+        6,
+        "any service may have been before",
+        "domain.candidates._judge_recovered",
+        _judging(previous=True),
+        stories.it_names_another_service_before_it,
+    ),
+    Mutation(
+        6,
+        "the survey does not count",
+        "domain.candidates._shortfall",
+        _never,
+        stories.it_claims_more_than_its_ledger_holds,
+    ),
+    Mutation(
+        6, "damage does not count", "domain.candidates._shortfall", _never, stories.damage_hides_what_was_committed
+    ),
+    Mutation(7, "by seqno alone", "domain.choice.recovered", _by_seqno, stories.a_primary_appends_in_vain),
+    Mutation(8, "any one will do", "domain.choice._shortage", _nothing, stories.only_the_one_that_lags_is_left),
+    Mutation(
+        8,
+        "later configurations do not count",
+        "domain.choice._sound_surveys",
+        _nothing,
+        stories.the_configuration_grew_unseen,
+    ),
+    Mutation(
+        8, "the mark does not count", "domain.choice._below_the_mark", _nothing, stories.the_ends_of_all_disks_are_lost
+    ),
+    Mutation(
+        8,
+        "every disk keeps what it was given",
+        "domain.recovery.disk_is_proof",
+        _yes,
+        stories.the_ends_of_all_disks_are_lost_unseen,
+    ),
+    Mutation(
+        8,
+        "a boot in between is not noticed",
+        "domain.ends._same_boot",
+        _yes,
+        stories.the_ends_of_all_disks_are_lost_and_nobody_says_so,
+    ),
+    Mutation(8, "forks are not told", "domain.choice._forks", _nothing, stories.a_primary_appends_in_vain),
+    Mutation(
+        8,
+        "an approval is good for more than was shown",
+        "domain.recovery.choice_token",
+        _one_token,
+        stories.an_approval_is_of_what_was_shown,
+    ),
+    Mutation(
+        9,
+        "anybody's commit is a mark",
+        "domain.decide.keep_high_water_mark",
         _anybodys_mark,
         stories.a_majority_is_killed,
     ),
-    Mutation("10: one offer", "joining.losers", lambda *_: [], stories.a_majority_is_killed),
     Mutation(
-        "12: open on a quorum", "service.ServiceView.is_open", _says_open, stories.an_opening_is_seen_before_it_commits
+        10,
+        "the choice is made again",
+        "domain.recovery.conduct_joining",
+        _winner_is_chosen_again,
+        stories.a_majority_is_killed,
+    ),
+    Mutation(10, "losers stay", "domain.joining.losers", lambda *_: [], stories.a_majority_is_killed),
+    Mutation(
+        11,
+        "a joiner writes where somebody has written",
+        "domain.draft.Draft.plan_node",
+        _same_generation,
+        stories.a_majority_is_killed,
     ),
     Mutation(
-        "13: a network of its own",
-        "joining.judge_recovering_loss",
+        11,
+        "stage takes any directory",
+        "stage.generations.claim",
+        _unclaimed,
+        test_staging.test_a_generation_with_content_and_no_manifest_is_refused,
+    ),
+    Mutation(
+        11,
+        "joiners get the certificate of the lost service",
+        "domain.joining.plan_joiners",
+        _old_certificate,
+        stories.all_have_joined_when_members_are_asked,
+    ),
+    Mutation(11, "who lags has joined", "domain.joiners.has_caught_up", _yes, stories.a_joiner_lags_behind),
+    Mutation(
+        11,
+        "joiners come while the private ledger is read",
+        "domain.joining.service_status",
+        lambda _view: "Recovering",
+        stories.a_joiner_dies_while_the_ledger_is_read,
+    ),
+    Mutation(
+        12,
+        "who says it is open is believed",
+        "domain.service.ServiceView.is_open",
+        _says_open,
+        stories.an_opening_is_seen_before_it_commits,
+    ),
+    Mutation(
+        13,
+        "the winner is all of the network",
+        "domain.joining.judge_recovering_loss",
         _winner_is_all,
         stories.the_winner_dies_among_its_joiners,
     ),
-    Mutation("13: the dead end", "joining._is_in_the_dead_end", _no, stories.an_opening_is_seen_before_it_commits),
     Mutation(
-        "14: an opened one feeds the next",
-        "attempts.leave_unsettled",
+        13,
+        "the dead end is waited in",
+        "domain.joining._is_in_the_dead_end",
+        _no,
+        stories.an_opening_is_seen_before_it_commits,
+    ),
+    Mutation(
+        14,
+        "an opened service is forgotten",
+        "domain.attempts.leave_unsettled",
         _never,
         stories.opened_and_lost_while_nobody_looked,
     ),
-    Mutation("15: members are waited for", "joining._give_up", _patient_for_a_day, stories.members_are_slow),
-    Mutation("17: lineage", "attempts.succeed", _only_its_own, stories.one_is_recovered_twice),
+    Mutation(
+        14,
+        "one that was opened unasked is not looked for",
+        "domain.attempts.leave_doubtful",
+        _never,
+        stories.members_open_it_unasked_and_it_is_lost,
+    ),
+    Mutation(
+        14,
+        "a failed attempt feeds the next",
+        "domain.attempts.supersede",
+        _feeds_the_next,
+        stories.the_winner_dies_before_anybody_was_asked,
+    ),
+    Mutation(15, "members are given a day", "domain.joining._give_up", _patient_for_a_day, stories.members_are_slow),
+    Mutation(
+        15,
+        "certificates run out unseen",
+        "domain.conditions.expiring",
+        lambda _draft: (),
+        partial(test_certificates.test_the_condition, 1, "True", "RunOutSoon"),
+    ),
+    Mutation(
+        16,
+        "claims go with the network",
+        "render.volume_objects.claim",
+        _owned,
+        test_volume_objects.test_nothing_takes_the_ledger_with_it,
+    ),
+    Mutation(17, "a lineage is its end", "domain.attempts.succeed", _only_its_own, stories.one_is_recovered_twice),
+    Mutation(
+        17,
+        "joiners take snapshots",
+        "render.ccf_config.config_json",
+        _with_snapshots,
+        test_ccf_config.test_a_joiner_takes_no_snapshot_and_is_noticed_before_the_primary_misses_it,
+    ),
+    Mutation(
+        18,
+        "whoever answers is the node",
+        "ccf.proven_connection.PeerIdentity.admit",
+        _admits_anybody,
+        test_client.test_an_impostor_is_sent_nothing,
+    ),
+    Mutation(
+        18,
+        "every contact is the first",
+        "ccf.proven_connection.PeerIdentity.__init__",
+        _is_never_admitted_twice,
+        test_client.test_an_impostor_is_sent_nothing,
+    ),
+    Mutation(
+        18,
+        "a node may become another",
+        "domain.nodes._note_identity",
+        _every_joiner_is_new,
+        test_nodes.test_the_node_id_is_that_of_the_first_contact,
+    ),
+    Mutation(
+        18,
+        "any service may endorse a node",
+        "ccf.proven_connection.endorsed_by",
+        _yes,
+        test_proven_connection.test_the_right_node_endorsed_by_another_service_of_the_same_name_is_not,
+    ),
 )
+
+
+def test_every_rule_is_broken_at_least_once_and_checked() -> None:
+    assert {mutation.rule for mutation in MUTATIONS} == set(RULES)
+
+
+def test_every_rule_of_decisions_is_checked_in_every_history() -> None:
+    """Rule 3 is checked by the model of Kubernetes, when a candidate starts."""
+    assert rules_checked() | {3} == set(RULES)
 
 
 def test_there_is_no_way_to_delete_a_volume() -> None:
@@ -193,8 +563,10 @@ def test_there_is_no_way_to_delete_a_volume() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
-def test_a_broken_rule_is_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    mutation.story()  # the engine as it is
-    monkeypatch.setattr(f"{DOMAIN}.{mutation.target}", mutation.by)
-    with pytest.raises(AssertionError):
-        mutation.story()
+async def test_a_broken_rule_is_caught(mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "as it is").mkdir()
+    (tmp_path / "broken").mkdir()
+    await mutation.show(tmp_path / "as it is")
+    mutation.apply(monkeypatch)
+    with pytest.raises((AssertionError, NOT_RAISED)):
+        await mutation.show(tmp_path / "broken")

@@ -17,6 +17,9 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 PLACING = timedelta(seconds=15)
 """How long a joiner on a used volume may take to get its machine before others no longer wait for that."""
 
+PLACELESS = timedelta(seconds=30)
+"""How long the scheduler may find no machine for one on a used volume, where there is another place for it."""
+
 
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
     """Volumes a joiner can write on: every node that ever used them has ended, on a machine that works.
@@ -63,36 +66,35 @@ def _works(draft: Draft, machine: str) -> bool:
 
 
 def plan_joiners(draft: Draft, count: int, target: NodeRecord, certificate: str, attempt: int | None) -> None:
-    """So many joiners, on used volumes first.
+    """So many joiners of the service with this certificate, on used volumes first, each in an empty generation.
 
-    A new volume goes wherever there is room, so one is made only when the joiners that must follow a used volume have
-    their machines: it could take the one place that such a joiner can go to.
+    None while the last that failed is too recent. A new volume goes wherever there is room, so one is made only when
+    the joiners that must follow a used volume have their machines: it could take the one place that such a joiner can
+    go to.
     """
+    if not may_plan(draft):
+        return
     for _ in range(count):
-        if next(free_volumes(draft), None) is None and any(_is_being_placed(draft, r) for r in draft.alive()):
-            return
-        plan_joiner(draft, target, certificate, attempt)
+        volume = next(free_volumes(draft), None)
+        if volume is None:
+            if any(_is_being_placed(draft, record) for record in draft.alive()):
+                return
+            volume = draft.plan_volume()
+        draft.plan_node(
+            volume,
+            Command.JOIN,
+            attempt=attempt,
+            join_target=target.name,
+            join_address=names.address(
+                target.name, draft.seen.name, draft.seen.namespace, draft.seen.cluster_domain, names.CLIENT_PORT
+            ),
+            service_certificate=certificate,
+        )
 
 
 def _is_being_placed(draft: Draft, record: NodeRecord) -> bool:
     follows = record.command is Command.JOIN and record.generation > 0 and record.stop is None
     return follows and record.machine is None and draft.now - record.planned_at < PLACING
-
-
-def plan_joiner(draft: Draft, target: NodeRecord, certificate: str, attempt: int | None) -> NodeRecord:
-    """A joiner of the service with this certificate, on a volume that is free or a new one, in an empty generation."""
-    volume = next(free_volumes(draft), None) or draft.plan_volume()
-    address = names.address(
-        target.name, draft.seen.name, draft.seen.namespace, draft.seen.cluster_domain, names.CLIENT_PORT
-    )
-    return draft.plan_node(
-        volume,
-        Command.JOIN,
-        attempt=attempt,
-        join_target=target.name,
-        join_address=address,
-        service_certificate=certificate,
-    )
 
 
 def may_plan(draft: Draft) -> bool:
@@ -158,8 +160,27 @@ def has_target(draft: Draft, record: NodeRecord) -> bool:
 
 
 def _cannot_start_there(draft: Draft, record: NodeRecord) -> bool:
-    """Whether a volume that was used before keeps a joiner from starting: it may be bound to a machine that is full."""
+    """Whether a volume that was used before keeps a joiner from starting: its machine may be full, or gone.
+
+    Where the scheduler finds no place for it and there is another one, it is not waited for long: it has no machine, so
+    it never ran, and once its pod is deleted it never will.
+    """
     pod = draft.pod(record)
-    started = pod is None or pod.ccf.running or pod.ccf.started_at is not None
-    limit = timedelta(seconds=seconds(draft.seen.spec.recovery.start_deadline))
-    return not started and record.generation > 0 and draft.now - record.planned_at > limit
+    if pod is None or pod.ccf.running or pod.ccf.started_at is not None or record.generation == 0:
+        return False
+    waited = draft.now - record.planned_at
+    if pod.machine is None and pod.unschedulable is not None and _is_elsewhere_room(draft, record):
+        return waited > PLACELESS
+    return waited > timedelta(seconds=seconds(draft.seen.spec.recovery.start_deadline))
+
+
+def _is_elsewhere_room(draft: Draft, record: NodeRecord) -> bool:
+    """Whether another used volume is free, or a machine on which a new one could be made."""
+    if next(free_volumes(draft), None) is not None:
+        return True
+    others = [other for other in draft.alive() if other is not record and other.stop is None]
+    held = {other.machine.name for other in others if other.machine is not None}
+    unplaced = sum(other.machine is None for other in others)
+    bound = draft.status.volume(record.volume)
+    working = {name for name in draft.seen.machines or {} if _works(draft, name)}
+    return len(working - held - {bound.machine if bound is not None else None}) > unplaced

@@ -15,7 +15,7 @@ from ccf_operator.domain import attempts
 from ccf_operator.domain.awaiting import SERVICE_RECOVERING, Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import FENCED
-from ccf_operator.domain.joiners import may_plan, note_joined, plan_joiners, stop_failed
+from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
 from ccf_operator.domain.quorum import Loss, cannot_form_again, judge_loss, possible_configurations
 from ccf_operator.domain.service import (
     ServiceView,
@@ -246,8 +246,7 @@ def _want_joiners(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceV
     stop_failed(draft, joiners(draft, attempt), _named(attempt))
     there = sum(r.ended is None and r.stop is None for r in _network(draft, attempt, winner))
     missing = draft.seen.spec.nodes - there
-    if may_plan(draft):
-        plan_joiners(draft, missing, target, leader.network.service_certificate, attempt.number)
+    plan_joiners(draft, missing, target, leader.network.service_certificate, attempt.number)
 
 
 def _joiners_settled(draft: Draft, attempt: Attempt, winner: Winner) -> bool:

@@ -14,7 +14,7 @@ from ccf_operator.api.status import Command, NodeRecord, Verdict
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
-from ccf_operator.domain.joiners import may_plan, note_joined, plan_joiners, stop_failed
+from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
 from ccf_operator.domain.service import ServiceView
 
 
@@ -102,7 +102,7 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
     living = [node for node in trusted if (r := draft.by_node_id(node)) is None or r.ended is None]
     joiners = [r for r in _joining(draft, leader, trusted) if r.ended is None and r.stop is None]
     missing = draft.seen.spec.nodes - len(living) - len(joiners)
-    if missing > 0 and may_plan(draft):
+    if missing > 0:
         plan_joiners(draft, missing, target, draft.status.service.certificate, None)
     elif missing < 0:
         for record in sorted(joiners, key=lambda r: r.planned_at, reverse=True)[:-missing]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,7 @@ from ccf_operator.domain.joiners import (
     PLACING,
     free_volumes,
     has_caught_up,
-    may_plan,
     note_joined,
-    plan_joiner,
     plan_joiners,
     stop_failed,
 )
@@ -30,6 +29,7 @@ from unit.domain.given import (
     end,
     machine,
     node_id,
+    on,
     pod,
     quorum,
     record,
@@ -99,7 +99,10 @@ def test_nor_one_on_a_machine_that_another_node_holds_or_one_set_aside() -> None
 
 def test_a_joiner_writes_to_a_new_generation_of_a_free_volume_or_to_a_new_volume() -> None:
     work = draft(status(A, record("b", ended=end()), volumes=[volume("v-a"), volume("v-b")]))
-    first, second = plan_joiner(work, A, "PEM", None), plan_joiner(work, A, "PEM", None)
+    plan_joiners(work, 1, A, "PEM", None)
+    work.status.nodes[2].machine = on("m2")
+    plan_joiners(work, 1, A, "PEM", None)
+    first, second = work.status.nodes[2:]
     assert (first.volume, first.generation) == ("v-b", 1)
     assert second.volume not in ("v-a", "v-b")
     assert second.generation == 0
@@ -132,9 +135,15 @@ def test_whoever_makes_way_for_the_winner_holds_neither_volume_nor_machine() -> 
 @pytest.mark.parametrize(("failed", "wait"), [(1, 5), (2, 10), (3, 20), (7, 300), (10**6, 300)])
 def test_the_next_joiner_waits_longer_with_each_that_fails(failed: int, wait: int) -> None:
     failures = JoinFailures(count=failed, last_at=at(0))
-    assert not may_plan(draft(status(A, join_failures=failures), after=wait - 0.1))
-    assert may_plan(draft(status(A, join_failures=failures), after=wait))
-    assert may_plan(draft(status(A)))
+
+    def plans(after: float, failures: JoinFailures | None) -> bool:
+        work = draft(status(A, join_failures=failures), after=after)
+        plan_joiners(work, 1, A, "PEM", None)
+        return len(work.status.nodes) > 1
+
+    assert not plans(wait - 0.1, failures)
+    assert plans(wait, failures)
+    assert plans(0, None)
 
 
 def stopped(joiner: NodeRecord, *others: NodeRecord, trusted: str = "", **seen: Any) -> Draft:
@@ -183,6 +192,34 @@ def test_one_that_cannot_start_on_a_used_volume_gets_another_and_on_a_new_one_is
     assert used is not None
     assert used.set_aside is not None
     assert stopped(joiner(generation=0), pods=stuck, after=10**6).status.nodes[1].stop is None
+
+
+@pytest.mark.parametrize(
+    ("another", "machines", "elsewhere"),
+    [
+        (None, {"m1", "m2"}, True),
+        (None, {"m1"}, False),
+        (None, set[str](), False),
+        ("v-x", {"m1"}, True),
+    ],
+)
+def test_one_without_a_machine_is_not_waited_for_where_there_is_another_place(
+    another: str | None, machines: set[str], elsewhere: bool
+) -> None:
+    waiting = pod("j", machine=None, unschedulable="no room", ccf=ContainerView(), stage=ContainerView())
+
+    def stop_of(after: float, **fields: Any) -> str | None:
+        known = [volume("v-a"), volume("v-j", machine="m3"), *([volume(another)] if another else [])]
+        of = status(A, joiner(generation=2, machine=None), volumes=known)
+        seen = {name: machine(name) for name in (*machines, "m3")}
+        work = draft(of, pods={"a": pod("a"), "j": replace(waiting, **fields)}, machines=seen, after=after)
+        stop_failed(work, work.status.nodes[1:], set())
+        return work.status.nodes[1].stop
+
+    assert stop_of(29) is None
+    assert stop_of(31) == ("NotStarted" if elsewhere else None)
+    assert stop_of(31, machine="m3") is None
+    assert stop_of(601) == "NotStarted"
 
 
 def test_a_joiner_that_joins_clears_the_count() -> None:

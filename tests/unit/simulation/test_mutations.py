@@ -193,8 +193,8 @@ def _judging(**believed: Any) -> Any:
 _judge_recovered = candidates._judge_recovered
 
 
-def _without_need(draft: Draft, attempt: Any, winner: Any, view: Any, loss: Any) -> None:
-    _go_on(draft, attempt, winner, view, Loss(True, ""))
+def _without_need(draft: Draft, attempt: Any, winner: Any, view: Any, base: Any, loss: Any) -> Any:
+    return _go_on(draft, attempt, winner, view, base, Loss(True, ""))
 
 
 _go_on = joining._go_on

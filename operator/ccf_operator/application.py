@@ -73,7 +73,7 @@ class Operator:
     def _build(self, namespace: str, name: str, uid: str) -> NetworkLoop:
         assert self._gateway is not None, "a network is seen before the operator has started"
         domain, wake = self.settings.cluster_domain, asyncio.Event()
-        member = SigningMember(self._gateway)
+        member = SigningMember(self._gateway.get_secret)
         return NetworkLoop(
             gateway=self._gateway,
             observer=Observer(self._gateway, member=member, cluster_domain=domain, heard=wake.set),

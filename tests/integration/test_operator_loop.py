@@ -32,7 +32,7 @@ VOLUME = "bank-ledger-x-0"
 
 def loop_of(gateway: Gateway, network: Raw, decide: Decide) -> NetworkLoop:
     metadata = network["metadata"]
-    member = SigningMember(gateway)
+    member = SigningMember(gateway.get_secret)
     return NetworkLoop(
         gateway=gateway,
         observer=Observer(gateway, member=member),
@@ -197,7 +197,7 @@ async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
     written = await gateway.replace_status(
         namespace, "bank", network["metadata"]["resourceVersion"], status.model_dump(mode="json", by_alias=True), uid
     )
-    observation = await Observer(gateway, member=SigningMember(gateway), ask=ask).look(written)
+    observation = await Observer(gateway, member=SigningMember(gateway.get_secret), ask=ask).look(written)
 
     assert asked == [("192.0.2.7", names.OPERATOR_PORT, running * 2)]
     assert set(observation.answers) == {running}
@@ -218,8 +218,8 @@ async def test_what_may_not_be_read_is_unknown_not_absent(
     await gateway.create(pod)
 
     async with await Gateway.connect(str(control_plane.operator_kubeconfig)) as restricted:
-        observation = await Observer(restricted, member=SigningMember(restricted)).look(network)
-    everything = await Observer(gateway, member=SigningMember(gateway)).look(network)
+        observation = await Observer(restricted, member=SigningMember(restricted.get_secret)).look(network)
+    everything = await Observer(gateway, member=SigningMember(gateway.get_secret)).look(network)
 
     assert observation.machines is None
     assert everything.machines == {}

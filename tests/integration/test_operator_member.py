@@ -100,6 +100,11 @@ def asked_of_members(story: Story, since: int) -> set[str]:
     return {status.get("nextStep", "") for status in story.statuses()[since:]} - {""}
 
 
+def has(nodes: int) -> Callable[[Story], bool]:
+    """Whether so many nodes are on record."""
+    return lambda story: len(story.nodes()) == nodes
+
+
 async def lose_one(world: World) -> tuple[str, int]:
     """A node that dies, and the version of the status before that."""
     await world.story.until("the operator's member is active", usable)
@@ -142,7 +147,7 @@ async def test_the_number_of_nodes_follows_the_spec_without_a_person(governed: W
     for number in (2, 4):
         await world.api.patch(world.path, {"spec": {"nodes": number}})
         await world.running(number)
-        await world.story.until("no others are left", lambda s, wanted=number: len(s.nodes()) == wanted)
+        await world.story.until("no others are left", has(number))
 
     assert asked_of_members(world.story, version) == set()
 

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +27,14 @@ from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember,
 from ccf_operator.domain.observation import OperatorMemberView
 from ccf_operator.domain.reasons import MemberReason
 from ccf_operator.kube.errors import Forbidden, KubeError
-from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.gateway import Raw
 from ccf_operator.render import names
 
 SIGN_SECONDS = 5.0
 """How long a message to a node may take, with its answer."""
+
+ReadSecret = Callable[[str, str], Awaitable[Raw | None]]
+"""The Secret of this namespace and name (`Gateway.get_secret`). Raises KubeError."""
 
 CERTIFICATE, KEY = "tls.crt", "tls.key"
 """Keys of a Secret of type kubernetes.io/tls."""
@@ -62,7 +65,7 @@ class Recipient:
 class SigningMember:
     """Signs for one network."""
 
-    gateway: Gateway
+    read: ReadSecret
     clock: Callable[[], float] = time.time
     _refused: dict[str, str] = field(default_factory=dict)
 
@@ -120,7 +123,7 @@ class SigningMember:
 
     async def _member(self, namespace: str, secret: str) -> Member:
         try:
-            raw = await self.gateway.get_secret(namespace, secret)
+            raw = await self.read(namespace, secret)
         except Forbidden as error:
             raise _Unusable(
                 MemberReason.SECRET_FORBIDDEN,

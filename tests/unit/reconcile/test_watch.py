@@ -28,7 +28,7 @@ class Built:
 
     def __call__(self, namespace: str, name: str, uid: str) -> NetworkLoop:
         gateway = Gateway(None)
-        member = SigningMember(gateway)
+        member = SigningMember(gateway.get_secret)
         observer, actor = Observer(gateway, member=member), Actor(gateway, Platform("operator"), member)
         self.loops.append(NetworkLoop(gateway, observer, actor, unreachable, namespace, name, uid))
         return self.loops[-1]

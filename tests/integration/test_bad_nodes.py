@@ -31,6 +31,8 @@ async def test_a_survivor_that_cannot_be_asked_is_done_without(world: World, bad
     [volume] = [one["volume"] for one in world.story.nodes(name=survivor)]
 
     async with bad(world.node(survivor)):
+        await world.look_again()
+        await world.story.until("that it does not serve", lambda s: not s.nodes(name=survivor, fit=True))
         world.kubelet.kill(*lost)
         await world.recovered()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,10 @@ class World:
     async def delete(self) -> None:
         """Ask for the end of the network."""
         await self.api.ask("DELETE", self.path)
+
+    async def look_again(self) -> None:
+        """Let something happen to the network object that wakes the operator and means nothing."""
+        await self.api.patch(self.path, {"metadata": {"annotations": {"looked": uuid.uuid4().hex}}})
 
     def machine(self, pod: str) -> str:
         """The machine that a pod is on."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from debian import installed
 from unit.domain.judged import CASES, Case, object_of
 
 RULE = Path(__file__).resolve().parents[2] / "charts/ccf-operator/argocd-health.lua"
@@ -41,17 +40,8 @@ class Health:
 
 @pytest.fixture(scope="session")
 def lua() -> str:
-    """The interpreter, installed where it is not and can be."""
-    if (found := shutil.which(PACKAGE)) is not None:
-        return found
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        pytest.fail(f"install {PACKAGE} first (Debian: apt-get install {PACKAGE})")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=True)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", PACKAGE], env=quiet, check=True)
-    found = shutil.which(PACKAGE)
-    assert found is not None
-    return found
+    """The interpreter."""
+    return installed(PACKAGE, PACKAGE)
 
 
 def judge(lua: str, of: dict[str, Any]) -> Health:

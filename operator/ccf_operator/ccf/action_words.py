@@ -36,9 +36,13 @@ def explain(action: Action, names: Mapping[str, str]) -> str:
     return words or f"{name} {_in_short(args)}"
 
 
+_LONG = 300
+
+
 def _in_short(args: object) -> str:
     try:
-        return shorten(json.dumps(args))[:300]
+        text = shorten(json.dumps(args))
+        return text if len(text) <= _LONG else f"{text[:_LONG]}… and {len(text) - _LONG} characters more"
     except _UNREADABLE:
         return "with arguments that cannot be shown"
 

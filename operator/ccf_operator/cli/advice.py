@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ccf_operator.api.governance_status import GovernanceStatus
 from ccf_operator.api.status import Phase, Verdict
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import sentence
+from ccf_operator.domain.members_words import opening, yet_to_submit
 from ccf_operator.kube.views import OUT_OF_SERVICE_TAINT
 from ccf_operator.render import labels
 
@@ -41,19 +43,29 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
 
     name, status = network.name, network.status
     phase, reason = status.phase, status.reason
+    governance = status.governance
     if phase is Phase.AWAITING_OPEN:
+        late = governance.members.not_active if governance is not None else ["every member"]
         return Advice(
             MEMBERS,
             "Each member acknowledges the state once; then one after the other accepts the opening, until a "
             "majority has.",
-            ((command("ack", name), "every member, once"), (command("open", name), "members, until it is open")),
+            (
+                *([(command("ack", name), f"{', '.join(late)}, once")] if late else []),
+                (command("open", name), _voters(governance) or "members, until it is open"),
+            ),
         )
     if phase is Phase.AWAITING_MEMBERS and reason == "RecoveryShares":
         return Advice(
             MEMBERS,
             "The recovered service is accepted. Recovery members submit their shares, so that its ledger can be "
             "decrypted.",
-            ((command("submit-share", name), "recovery members, up to the threshold"),),
+            (
+                (
+                    command("submit-share", name),
+                    ", ".join(yet_to_submit(governance)) or "recovery members, up to the threshold",
+                ),
+            ),
         )
     if phase is Phase.AWAITING_MEMBERS and reason == "AcceptService":
         return Advice(
@@ -61,7 +73,7 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "One member after the other accepts the recovered service, until a majority has; then recovery members "
             "submit their shares.",
             (
-                (command("open", name), "members: shows, checks and asks"),
+                (command("open", name), _voters(governance) or "members: shows, checks and asks"),
                 (command("submit-share", name), "then recovery members"),
             ),
         )
@@ -95,6 +107,12 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
     if status.next_step:
         return Advice(ON_CALL, sentence(status.next_step))
     return Advice(NOBODY, "Nothing needs to be done.")
+
+
+def _voters(governance: GovernanceStatus | None) -> str:
+    """Whose votes for the opening are missing; empty where nobody has proposed it, or nothing is known."""
+    one = opening(governance) if governance is not None else None
+    return f"{', '.join(one.missing)}: a vote for proposal {one.id[:8]}…" if one is not None and one.missing else ""
 
 
 def _nodes_to_replace(network: Network) -> bool:

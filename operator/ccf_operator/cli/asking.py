@@ -48,8 +48,11 @@ def _recovered_up_to(answers: NodeAnswers) -> str:
 
 
 def show_in_short(out: Console, desk: Desk) -> None:
-    """One line where all is well. Raises Failure (UNSAFE), having shown what was checked, where it is not."""
-    if desk.bad or any(one.finding is Finding.DOUBT for one in desk.checks):
+    """One line where all is well with a service that is open. Raises Failure (UNSAFE), having shown what was checked,
+    where it is not."""
+    status = desk.network.status
+    waits = status.attempt is not None or status.service.opened_at is None
+    if waits or desk.bad or any(one.finding is Finding.DOUBT for one in desk.checks):
         show_service(out, desk)
     else:
         out.print(Text.assemble(("✓ ", "good"), f"{desk.node} belongs to the service that the operator offers"))

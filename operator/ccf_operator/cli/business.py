@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ccf_operator.ccf import governance, messages
 from ccf_operator.ccf.action_words import explain_all
-from ccf_operator.ccf.messages import Action
+from ccf_operator.ccf.messages import Action, Request
 from ccf_operator.ccf.same_actions import same
 from ccf_operator.cli.desk import Desk, gather_members
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.explain import opening_problem
+from ccf_operator.cli.explain import opening_problem, proposal_problem
 from ccf_operator.cli.signing import Business, Then
 
 
@@ -155,9 +156,11 @@ async def _opening(desk: Desk) -> Action:
 
 
 def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:
-    """A proposal, and one's own vote for it. Raises Failure if it would open a fork."""
-    if problem := opening_problem(actions, desk.expected):
-        raise Failure(Exit.UNSAFE, problem, f"to open the right one: kubectl ccf open {desk.network.name}")
+    """A proposal, and one's own vote for it. Raises Failure if it would open a fork, or let a stranger in."""
+    if problem := proposal_problem(actions, desk.expected, names(desk)):
+        network = desk.network.name
+        right = f"kubectl ccf open {network} and kubectl ccf trust {network} propose what the operator offers"
+        raise Failure(Exit.UNSAFE, problem, right)
     return Business(
         "You would sign",
         (
@@ -174,19 +177,27 @@ def _vote_for(desk: Desk, one: Proposed, member: str) -> Business:
 
 
 def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Business:
-    """A ballot. Raises Failure if it is a yes to the opening of a fork, or the proposal is decided."""
+    """A ballot. Raises Failure if it is a yes to a fork or a stranger, or the proposal is decided."""
     if one.state != "Open":
         raise Failure(
             Exit.NOT_NOW,
             f"proposal {one.proposal_id} is {one.state}: no more ballots are taken",
             f"kubectl ccf proposals {desk.network.name} lists open ones",
         )
-    problem = opening_problem(one.actions, desk.expected)
+    problem = proposal_problem(one.actions, desk.expected, names(desk))
     if problem and source != messages.NO:
         raise Failure(Exit.UNSAFE, f"proposal {one.proposal_id[:8]}…: {problem}", "do not vote for it; tell the others")
     proposer = names(desk).get(one.proposer, f"member {one.proposer[:8]}…")
     lines = (f"{words}:", *explain_all(one.actions, names(desk)), f"proposed by {proposer}, {one.ballots} ballot(s) in")
     return Business("You would sign", lines, messages.ballot(member, one.proposal_id, source, desk.now()))
+
+
+def insist_on_the_same(desk: Desk, request: Request) -> None:
+    """Of a proposal that was prepared earlier: the service that is offered may be another by now. Raises Failure."""
+    if request.type != "proposal":
+        return
+    if problem := proposal_problem(json.loads(request.payload)["actions"], desk.expected, names(desk)):
+        raise Failure(Exit.UNSAFE, problem, "prepare the message anew")
 
 
 def withdraw(desk: Desk, one: Proposed, member: str) -> Business:

@@ -1,12 +1,29 @@
-"""Whether a proposal to open a service opens the one that the operator offers."""
+"""Whether a proposal opens the service that the operator offers, and lets in no nodes but the operator's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ccf_operator.ccf.action_words import OPENING, key_in
+from ccf_operator.ccf.identity import shorten
 from ccf_operator.ccf.messages import Action
 from ccf_operator.cli.service import Expected
+
+TRUST = "transition_node_to_trusted"
+
+
+def proposal_problem(actions: Iterable[Action], expected: Expected, nodes: Container[str]) -> str:
+    """Why nobody should vote for these actions; empty if nothing speaks against it. `nodes`: ids of the operator's."""
+    listed = list(actions)
+    return opening_problem(listed, expected) or _stranger(listed, nodes)
+
+
+def _stranger(actions: Iterable[Action], nodes: Container[str]) -> str:
+    for action in actions:
+        args = action.get("args") or {}
+        if action.get("name") == TRUST and args.get("node_id") not in nodes:
+            return f"it would let in a node that the operator does not know: {shorten(str(args.get('node_id')))}"
+    return ""
 
 
 def opening_problem(actions: Iterable[Action], expected: Expected) -> str:

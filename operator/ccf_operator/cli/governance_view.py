@@ -16,7 +16,7 @@ from ccf_operator.cli import business, roster
 from ccf_operator.cli.business import Proposed
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Failure
-from ccf_operator.cli.explain import opening_problem
+from ccf_operator.cli.explain import proposal_problem
 from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.output import marked, titled
 from ccf_operator.cli.roster import Person
@@ -87,7 +87,7 @@ def proposal_section(
     one = ballots.proposal
     known = {person.member_id: person.name for person in people} | nodes
     lines: list[RenderableType] = [marked("-", line) for line in explain_all(one.actions, known)]
-    if problem := opening_problem(one.actions, expected):
+    if problem := proposal_problem(one.actions, expected, nodes):
         lines.append(marked("✗", Text(problem, style="bad"), "bad"))
     state = [
         f"by {known.get(one.proposer, one.proposer[:8])}",

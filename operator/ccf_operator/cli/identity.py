@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,14 @@ def read(file: Path, what: str, do: str | None = None) -> str:
 
 
 def read_share(file: Path) -> bytes:
-    """A decrypted recovery share. Raises Failure."""
+    """A decrypted recovery share, of a file or, as `-`, of the standard input. Raises Failure."""
     try:
-        return file.read_bytes()
+        share = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise Failure(Exit.NOT_FOUND, f"{file}: {error.strerror}", "give the file with the decrypted share") from error
+    if not share:
+        raise Failure(Exit.USAGE, "the decrypted share is empty", "decrypt it first: kubectl ccf share --help")
+    return share
 
 
 def load_certificate(file: Path) -> Certificate:

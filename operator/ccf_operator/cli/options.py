@@ -63,7 +63,7 @@ DecryptedShare = Annotated[
     typer.Option(
         "--share",
         metavar="FILE",
-        help="Your recovery share, decrypted elsewhere (see 'share'), instead of --enc-key.",
+        help="Your recovery share, decrypted elsewhere (see 'share'), instead of --enc-key; - is the standard input.",
         rich_help_panel=_MEMBER,
     ),
 ]

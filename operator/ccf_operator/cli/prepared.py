@@ -50,6 +50,11 @@ class Prepared:
         )
 
     @property
+    def is_secret(self) -> bool:
+        """Whether the files hold a recovery share in the clear."""
+        return self.request.type == "recovery_share"
+
+    @property
     def digest_name(self) -> str:
         """The digest that the signature is over: `sha256`, `sha384` or `sha512`."""
         return digest_of(self.certificate.key).name
@@ -71,9 +76,9 @@ class Prepared:
             proposal_id=self.request.proposal_id,
             then=self.then,
         )
-        to_be_signed = file.with_name(file.name + ".tbs")
-        _write(file, (stored.model_dump_json(indent=1) + "\n").encode())
-        _write(to_be_signed, self.message.sig_structure)
+        to_be_signed = beside(file)
+        write_new(file, (stored.model_dump_json(indent=1) + "\n").encode())
+        write_new(to_be_signed, self.message.sig_structure)
         return to_be_signed
 
     def sign(self, signature: bytes) -> Message:
@@ -89,6 +94,11 @@ class Prepared:
                 f"sign the .tbs file whole, with {self.digest_name} and the member's own key",
             )
         return Message(self.request.path, assemble(self.message, r_s))
+
+
+def beside(file: Path) -> Path:
+    """The file with the bytes to sign, beside the one with the message."""
+    return file.with_name(f"{file.name}.tbs")
 
 
 _HOW = "give what the signer wrote: DER or r and s side by side, binary, in base64, or in JSON under 'value'"
@@ -134,7 +144,8 @@ def read_signature(file: Path) -> bytes:
         raise Failure(Exit.USAGE, f"{file} holds no signature", _HOW) from error
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that only its owner can read. Raises Failure if it exists."""
     try:
         file.touch(mode=0o600, exist_ok=False)
         file.write_bytes(content)

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ccf_operator.api.status import Winner
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import shorten
+from ccf_operator.domain.txid import TxID, recovered_tx_id
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def _is_the_operators(network: Network, node: str, answers: NodeAnswers) -> Chec
     record = network.status.node(node)
     if record is None or node in {pod.name for pod in network.strangers}:
         return Check(Finding.BAD, f"{node} is not a node that the operator made")
-    if answers.impostor or (record.node_id is not None and answers.node_id != record.node_id):
+    if record.node_id is None:
+        return Check(Finding.BAD, f"the operator does not know {node}'s key yet")
+    if answers.impostor or answers.node_id != record.node_id:
         return Check(Finding.BAD, f"{node} does not hold the key that the operator knows as its node's")
     winner = network.status.attempt.winner if network.status.attempt is not None else None
     role = ", the operator's winner" if winner is not None and winner.node == node else ""
@@ -125,9 +129,26 @@ def _recovered(network: Network, expected: Expected, answers: NodeAnswers) -> li
             if same
             else Check(Finding.BAD, f"recovery {answers.network.recovery_count}, created at {created}; chosen: {other}")
         )
+    checks += _what_was_recovered(winner)
     if attempt.timeline.losers_gone_at is None:
         checks.append(Check(Finding.BAD, "other candidates of this recovery may still run: two forks could be offered"))
     return checks
+
+
+def _what_was_recovered(winner: Winner) -> list[Check]:
+    if not _goes_with(winner):
+        what = f"{winner.tx_id} does not go with a service created at {winner.create_tx_id}"
+        return [Check(Finding.BAD, f"the operator's status contradicts itself: {what}")]
+    return [
+        Check(Finding.DOUBT, f"a person approved what may be missing: {shorten(one)}") for one in winner.approved_loss
+    ]
+
+
+def _goes_with(winner: Winner) -> bool:
+    try:
+        return recovered_tx_id(TxID.parse(winner.create_tx_id)) == TxID.parse(winner.tx_id)
+    except ValueError:
+        return False
 
 
 def _is_known(expected: Expected, answers: NodeAnswers, known: str) -> Check:

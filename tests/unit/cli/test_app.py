@@ -118,6 +118,15 @@ def test_what_is_wrong_with_a_file_is_said_with_what_it_should_be(
         assert do in capsys.readouterr().err
 
 
+def test_an_empty_share_is_none(kubectl: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    member = generate_member("alice")
+    (tmp_path / "cert").write_text(member.certificate_pem)
+    (tmp_path / "share").touch()
+    said = ["prepare", "submit-share", "bank", "--cert", "cert", "--share", "share", "--out", "submit"]
+    assert run(said) == Exit.USAGE
+    assert "is empty" in capsys.readouterr().err
+
+
 def test_kubectls_flags_may_stand_before_the_command(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     kubectl.put("ccfnetworks", network(phases.running()))
     assert run(["-n", "prod", "--context=there", "status", "bank", "--offline"]) == Exit.DONE

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -56,6 +57,27 @@ def test_a_fork_is_neither_proposed_nor_voted_for_but_can_be_voted_against() -> 
         assert code(refused) is Exit.UNSAFE
     assert business.vote(desk(), proposed(WRONG), "b" * 64, messages.NO, "a vote against").request.type == "ballot"
     assert business.vote(desk(), proposed(RIGHT), "b" * 64, messages.YES, "a vote for").request.type == "ballot"
+
+
+def test_a_proposal_prepared_for_the_service_of_an_earlier_attempt_is_not_sent() -> None:
+    prepared = messages.proposal([RIGHT], 7)
+    business.insist_on_the_same(desk(), prepared)
+    later = replace(desk(), expected=Expected(FORK, key_fingerprint(FORK), key_fingerprint(BEFORE)))
+    with pytest.raises(Failure, match="another service") as refused:
+        business.insist_on_the_same(later, prepared)
+    assert code(refused) is Exit.UNSAFE
+    business.insist_on_the_same(later, messages.ballot("b" * 64, "1234" * 16, messages.YES, 7))
+
+
+def test_a_stranger_is_not_let_in() -> None:
+    stranger = governance.transition_node_to_trusted("d" * 64, "230101000000Z")
+    with pytest.raises(Failure, match="does not know") as refused:
+        business.propose_actions(desk(), [stranger])
+    assert code(refused) is Exit.UNSAFE
+    with pytest.raises(Failure, match="does not know") as refused:
+        business.vote(desk(), proposed(stranger), "b" * 64, messages.YES, "a vote for")
+    assert code(refused) is Exit.UNSAFE
+    assert business.vote(desk(), proposed(stranger), "b" * 64, messages.NO, "a vote against")
 
 
 def test_nothing_is_signed_where_a_check_failed() -> None:

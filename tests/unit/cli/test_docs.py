@@ -39,7 +39,14 @@ def shown(file: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "docs/how-to/members.md", "docs/reference/decisions.md", "docs/recovery.md"]
+    "file",
+    [
+        "README.md",
+        "docs/recovery.md",
+        "docs/how-to/members.md",
+        "docs/how-to/keys-in-an-hsm.md",
+        "docs/reference/decisions.md",
+    ],
 )
 def test_what_the_documentation_shows(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CERT", "KEY", "ENC_KEY"):
@@ -49,8 +56,9 @@ def test_what_the_documentation_shows(file: str, monkeypatch: pytest.MonkeyPatch
             parse(line)
 
 
-def test_the_members_page_shows_commands() -> None:
-    assert len(list(shown(ROOT / "docs/how-to/members.md"))) >= 20
+def test_the_members_pages_show_commands() -> None:
+    assert len(list(shown(ROOT / "docs/how-to/members.md"))) >= 12
+    assert len(list(shown(ROOT / "docs/how-to/keys-in-an-hsm.md"))) >= 12
 
 
 @pytest.mark.parametrize("name", SCENES)

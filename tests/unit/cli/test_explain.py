@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from ccf_operator.ccf import governance
 from ccf_operator.ccf.identity import key_fingerprint
-from ccf_operator.cli.explain import opening_problem
+from ccf_operator.ccf.messages import Action
+from ccf_operator.cli.explain import opening_problem, proposal_problem
 from ccf_operator.cli.service import Expected
 from members import generate_operator_member
 
@@ -29,3 +30,17 @@ def test_an_opening_after_a_recovery_must_name_the_service_it_goes_on_from() -> 
 
 def test_a_fork_is_found_behind_harmless_actions() -> None:
     assert opening_problem([governance.trigger_snapshot(), governance.transition_service_to_open(B)], expected())
+
+
+def test_a_node_that_is_not_the_operators_is_a_stranger() -> None:
+    known, stranger = "a" * 64, "b" * 64
+
+    def problem(*actions: Action) -> str:
+        return proposal_problem(actions, expected(), {known})
+
+    trusted = governance.transition_node_to_trusted(known, "230101000000Z")
+    assert problem(trusted, governance.remove_node(stranger)) == ""
+    found = problem(trusted, governance.transition_node_to_trusted(stranger, "230101000000Z"))
+    assert found == "it would let in a node that the operator does not know: bbbbbbbb…"
+    assert "does not know" in problem({"name": "transition_node_to_trusted", "args": None})
+    assert "fork" in problem(trusted, governance.transition_service_to_open(B))

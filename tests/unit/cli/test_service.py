@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from ccf_operator.api.decision import Action
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.service import Check, Finding, check, expected_service
+from members import generate_operator_member
 from unit.cli import phases
 from unit.cli.phases import Scene, scene
 from unit.domain.world import digest
@@ -112,3 +115,62 @@ def test_members_are_not_asked_while_losers_may_run() -> None:
     seen.network.status.attempt.timeline.losers_gone_at = None
     [found] = bad(seen, winner_of(seen))
     assert "two forks" in found
+
+
+def test_a_node_whose_key_the_operator_does_not_know_yet_is_not_believed() -> None:
+    seen = scene(phases.awaiting_members())
+    node = winner_of(seen)
+    record = seen.network.status.node(node)
+    assert record is not None
+    record.node_id = None
+    found = bad(seen, node)
+    assert f"the operator does not know {node}'s key yet" in found
+
+
+def test_a_pod_put_in_the_place_of_the_operators_is_refused() -> None:
+    seen = scene(phases.awaiting_members())
+    node = winner_of(seen)
+    pods = {**seen.network.pods, node: replace(seen.network.pods[node], uid="another")}
+    found = bad(Scene(replace(seen.network, pods=pods), seen.live, seen.now), node)
+    assert f"{node} is not a node that the operator made" in found
+
+
+@pytest.mark.parametrize("lie", ["9.99999", "2.1", "nonsense"])
+def test_a_status_that_claims_another_txid_than_its_service_was_made_of_is_refused(lie: str) -> None:
+    seen = scene(phases.awaiting_members())
+    attempt = seen.network.status.attempt
+    assert attempt is not None
+    assert attempt.winner is not None
+    attempt.winner.tx_id = lie
+    [found] = bad(seen, winner_of(seen))
+    assert "contradicts itself" in found
+
+
+def test_a_status_that_names_a_fork_as_the_winner_is_unmasked_by_what_the_member_knows() -> None:
+    """Whoever can write the status can offer a ledger of another service; not one of the member's own."""
+    seen = scene(phases.awaiting_members())
+    node, mine, others = winner_of(seen), generate_operator_member("mine"), generate_operator_member("others")
+    key = key_fingerprint(mine.certificate_pem)
+    live = {node: replace(seen.live[node], previous_identity_key=key)}
+    attempt = seen.network.status.attempt
+    assert attempt is not None
+    attempt.base_service = key
+    expected = expected_service(seen.network)
+    assert [
+        c for c in check(seen.network, expected, node, live, mine.certificate_pem) if c.finding is Finding.BAD
+    ] == []
+    [found] = [c for c in check(seen.network, expected, node, live, others.certificate_pem) if c.finding is Finding.BAD]
+    assert "your own file has another service" in found.what
+
+
+def test_members_are_shown_what_a_person_has_approved_to_be_missing() -> None:
+    world = phases.awaiting_approval()
+    assert world.status.attempt is not None
+    loss = world.status.attempt.possible_loss
+    world.decide(Action.APPROVE, world.status.attempt.token)
+    world.settle()
+    seen = scene(world)
+    node = winner_of(seen)
+    found = doubts(check(seen.network, expected_service(seen.network), node, seen.live, None))
+    assert loss
+    assert found == [f"a person approved what may be missing: {one}" for one in loss]

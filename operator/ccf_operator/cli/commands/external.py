@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from ccf_operator.cli import asking, business
@@ -24,10 +25,10 @@ from ccf_operator.cli.options import (
     ServiceOptions,
     on_cluster,
 )
-from ccf_operator.cli.prepared import Prepared, load, read_signature
+from ccf_operator.cli.prepared import Prepared, beside, load, read_signature
 from ccf_operator.cli.reach import Way
 from ccf_operator.cli.share_report import report_share
-from ccf_operator.cli.signing import follow_up, outcome
+from ccf_operator.cli.signing import Then, follow_up, outcome
 from ccf_operator.cli.terminal import console
 
 prepare = typer.Typer(
@@ -119,7 +120,7 @@ async def submit_share(
     enc_key: EncryptionKey = None,
     share: DecryptedShare = None,
 ) -> None:
-    """Hand in your recovery share. The file that is written holds it in the clear: remove it when you are done."""
+    """Hand in your recovery share. What is written holds it in the clear; 'finish' removes it when the share is in."""
     build = members.build_share(enc_key, share)
     await _prepare(kubectl, name, build, asking.show_service, preparing, service)
 
@@ -146,6 +147,14 @@ def _save(prepared: Prepared, file: Path) -> None:
     out.print(f"Sign the second with ECDSA and {prepared.digest_name}, and finish; with a key file, for instance:")
     out.print(f"  openssl dgst -{prepared.digest_name} -sign KEY -out {file}.sig {to_be_signed}", soft_wrap=True)
     out.print(f"  kubectl ccf finish {prepared.network} {file} --signature {file}.sig", soft_wrap=True)
+    if prepared.is_secret:
+        out.print("Both hold your share in the clear: keep them to yourself; 'finish' removes them.", style="warn")
+
+
+def _remove(out: Console, *files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+    out.print(f"removed, for your share was in them: {', '.join(map(str, files))}", soft_wrap=True)
 
 
 @on_cluster
@@ -160,22 +169,29 @@ async def finish(
     """Send what 'prepare' has written, with the signature made elsewhere.
 
     The service is checked again. Where a second signature follows, the next file to sign is written beside this one."""
-    prepared = load(file)
+    prepared, second = load(file), file.with_name(f"{file.name}-2")
     if prepared.network != name:
         raise Failure(
             Exit.USAGE, f"{file} was prepared for network {prepared.network}", "name that network, or prepare anew"
+        )
+    if prepared.then is not Then.NOTHING and second.exists():
+        raise Failure(
+            Exit.USAGE, f"{second} exists, where the second message to sign would be written", "remove it, or move it"
         )
     message = prepared.sign(read_signature(signature))
     out = console()
     async with members.desk_of(kubectl, name, ServiceOptions(prepared.node, reach, known_service)) as at:
         asking.show_in_short(out, at)
         at.insist()
+        business.insist_on_the_same(at, prepared.request)
         answer = await asking.deliver(at, prepared.request, message)
         out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)), soft_wrap=True)
         member = prepared.certificate.member_id
         await report_share(out, kubectl, at, prepared.request, answer.body, member)
         following = follow_up(prepared.then, member, answer.body, at.now())
+    if prepared.is_secret:
+        _remove(out, file, beside(file))
     if following is not None:
         out.print("\nOne more signature is needed:")
-        again = Prepared(name, prepared.node, prepared.certificate, prepared.title, following, prepared.then.NOTHING)
-        _save(again, file.with_name(f"{file.name}-2"))
+        again = Prepared(name, prepared.node, prepared.certificate, prepared.title, following, Then.NOTHING)
+        _save(again, second)

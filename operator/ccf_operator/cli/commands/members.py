@@ -33,6 +33,7 @@ from ccf_operator.cli.options import (
     on_cluster,
 )
 from ccf_operator.cli.output import Rows, say, titled, write
+from ccf_operator.cli.prepared import write_new
 from ccf_operator.cli.share_report import report_share
 from ccf_operator.cli.signing import Business
 from ccf_operator.cli.terminal import console
@@ -175,15 +176,14 @@ async def fetch_share(
         at.insist()
         member = load_certificate(cert).member_id
         encrypted = await business.encrypted_share(at, member)
-    out.write_bytes(base64.b64decode(encrypted))
+    write_new(out, base64.b64decode(encrypted))
     shown = console()
     shown.print(f"{out} is encrypted with your RSA key (OAEP, SHA-256, also for MGF1). Decrypt it, for instance:")
     shown.print(
-        f"  openssl pkeyutl -decrypt -inkey KEY -in {out} -out {out}.clear \\\n"
-        "    -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256",
+        f"  openssl pkeyutl -decrypt -inkey KEY -in {out} -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 | "
+        f"kubectl ccf prepare submit-share {name} --share - --out submit",
         soft_wrap=True,
     )
-    shown.print(f"then: kubectl ccf submit-share {name} --share {out}.clear (or prepare submit-share)", soft_wrap=True)
 
 
 async def _sign(

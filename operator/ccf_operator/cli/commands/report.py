@@ -25,7 +25,7 @@ from ccf_operator.cli.options import NetworkName, Reach, on_cluster
 from ccf_operator.cli.reach import Way, ways
 from ccf_operator.cli.screen import screen
 from ccf_operator.cli.secrets import censor
-from ccf_operator.cli.terminal import complaints, plain
+from ccf_operator.cli.terminal import complaints, harmless, plain
 from ccf_operator.render import labels
 
 KINDS = (
@@ -67,7 +67,7 @@ async def _print_logs(kubectl: Kubectl, pod: str, tail: int, follow: bool) -> No
     options = ["--container", "ccf", f"--tail={tail}", *(["--follow"] if follow else [])]
     try:
         async for line in kubectl.lines("logs", pod, *options):
-            print(f"{pod}  {line}", flush=True)
+            print(f"{pod}  {harmless(line)}", flush=True)
     except KubectlFailed as error:
         complaints().print(f"{pod}: {error}", style="warn")
 

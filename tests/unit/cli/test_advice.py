@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
+from ccf_operator.cli.advice import MEMBERS, Advice, advise
+from ccf_operator.domain.members_words import Plugin, to_open, to_submit
+from unit.cli import phases
+from unit.cli.phases import scene
+from unit.cli.test_docs import parse
+
+OPENING = ProposalStatus(
+    id="ab" * 32, state="Open", actions=[], opens=True, proposer="alice", ballots=["alice"], missing=["bob"]
+)
+STUCK = OPENING.model_copy(update={"missing": []})
+PEOPLE = MembersStatus(active=2, total=3, not_active=["carol"], recovery=["alice", "bob"])
+KNOWN = GovernanceStatus(service="1" * 64, recovery_threshold=2, members=PEOPLE, open_proposals=1, proposals=[OPENING])
+
+
+def advised(governance: GovernanceStatus | None, *, reason: str = "") -> Advice:
+    """Before the opening; with a reason, after a recovery."""
+    network = scene(phases.awaiting_members() if reason else phases.awaiting_open()).network
+    status = network.status.model_copy(update={"governance": governance})
+    return advise(replace(network, status=status.model_copy(update={"reason": reason or status.reason})))
+
+
+def test_members_are_named_once_it_is_known_who_has_done_what() -> None:
+    found = advised(KNOWN)
+    assert found.who == MEMBERS
+    assert found.commands == (
+        ("kubectl ccf ack bank", "carol, once"),
+        ("kubectl ccf open bank", "bob: a vote for proposal abababab…"),
+    )
+
+
+def test_who_is_active_is_not_asked_to_become_so() -> None:
+    all_active = KNOWN.model_copy(update={"members": PEOPLE.model_copy(update={"not_active": []}), "proposals": []})
+    assert advised(all_active).commands == (("kubectl ccf open bank", "members, until it is open"),)
+
+
+def test_nobody_is_named_where_nothing_is_known() -> None:
+    assert [note for _, note in advised(None).commands] == ["every member, once", "members, until it is open"]
+    assert advised(None, reason="RecoveryShares").commands[0][1] == "recovery members, up to the threshold"
+
+
+def test_after_a_recovery_those_are_named_whose_votes_and_shares_are_missing() -> None:
+    assert advised(KNOWN, reason="AcceptService").commands[0][1] == "bob: a vote for proposal abababab…"
+    shares = SharesStatus(submitted=1, threshold=2, reported_by=["alice"])
+    reported = KNOWN.model_copy(update={"shares": shares})
+    assert advised(reported, reason="RecoveryShares").commands == (("kubectl ccf submit-share bank", "bob"),)
+
+
+@pytest.mark.parametrize(
+    "governance", [None, KNOWN, *(KNOWN.model_copy(update={"proposals": p}) for p in ([], [STUCK]))]
+)
+def test_the_commands_that_the_status_tells_are_commands(
+    governance: GovernanceStatus | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("CERT", "KEY", "ENC_KEY"):
+        monkeypatch.setenv(f"CCF_MEMBER_{variable}", "file.pem")
+    plugin = Plugin("bank", "prod")
+    told = f"{to_open(plugin, governance, 'IDENTITY')}; {to_submit(plugin, governance)}"
+    commands = re.findall(r"kubectl ccf ([^,;()]*)", told)
+    assert len(commands) >= 2
+    for command in commands:
+        parse(command.strip())

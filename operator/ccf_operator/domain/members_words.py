@@ -77,12 +77,15 @@ def to_open(plugin: Plugin, governance: GovernanceStatus | None, identities: str
 
 def to_submit(plugin: Plugin, governance: GovernanceStatus | None) -> str:
     """Who submits a share next, and how."""
-    command = plugin.does("submit-share")
-    shares = governance.shares if governance is not None else None
-    if governance is None or shares is None:
-        return command
-    missing = [name for name in governance.members.recovery if name not in shares.reported_by]
+    command, missing = plugin.does("submit-share"), yet_to_submit(governance)
     return f"{_listed(missing)}: {command}" if missing else command
+
+
+def yet_to_submit(governance: GovernanceStatus | None) -> list[str]:
+    """Recovery members of whose shares nobody has reported that they are in; empty where nothing is known."""
+    if governance is None or governance.shares is None:
+        return []
+    return [name for name in governance.members.recovery if name not in governance.shares.reported_by]
 
 
 def _ballots(one: ProposalStatus) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
 from ccf_operator.api.operator_member_status import AwaitedProposal, OperatorMemberStatus
 from ccf_operator.api.status import (
     Attempt,
@@ -131,6 +132,25 @@ def test_lost_before_the_opening_says_that_nothing_is_lost_and_how_to_begin_agai
     assert (story.phase, story.reason) == (Phase.BLOCKED, "LostBeforeOpen")
     assert "kubectl -n default delete ccf bank" in story.next_step
     assert "pvc" in story.next_step, "what is left would keep the next network from being created"
+
+
+KNOWN = GovernanceStatus(
+    service=OLD,
+    members=MembersStatus(active=2, total=3, not_active=["carol"], recovery=["alice", "bob"]),
+    proposals=[
+        ProposalStatus(id="ab" * 32, state="Open", actions=[], opens=True, proposer="alice", missing=["alice", "bob"])
+    ],
+    shares=SharesStatus(submitted=1, threshold=2, reported_by=["alice"]),
+)
+
+
+def test_who_has_voted_and_who_does_what_next_is_told_before_the_opening() -> None:
+    nodes = [record(n, joined_at=at(0)) for n in "abc"]
+    story = told(status(*nodes, service=UNOPENED, governance=KNOWN))
+    assert "proposal abababab of alice to open it is open: voted nobody, not yet alice, bob" in story.message
+    assert "carol: kubectl ccf ack bank -n default" in story.next_step
+    assert "kubectl ccf vote bank abababab yes -n default" in story.next_step
+    assert "ConfigMap bank-service-identity" in story.next_step, "without the plugin, too"
 
 
 def test_silence_before_the_opening_is_not_told_as_waiting_for_members() -> None:
@@ -285,6 +305,17 @@ def test_what_members_must_do_next(said: str, state: str, reason: str) -> None:
     story = told(of, answers=quorum("r-a", key=NEW, status=said, state=state))
     assert (story.phase, story.reason) == (Phase.AWAITING_MEMBERS, reason)
     assert bool(story.next_step) == (reason in ("AcceptService", "RecoveryShares"))
+
+
+def test_who_has_voted_and_who_does_what_next_is_told_after_a_recovery() -> None:
+    of = status(CROWNED, attempt=chosen(AttemptPhase.AWAITING_MEMBERS), governance=KNOWN)
+    accept = told(of, answers=quorum("r-a", key=NEW, status="Recovering", state="PartOfPublicNetwork"))
+    assert "voted nobody, not yet alice, bob" in accept.message
+    assert "kubectl ccf vote bank abababab yes -n default" in accept.next_step
+    assert "/node/service/previous_identity, at r-a.bank-nodes.default" in accept.next_step
+    shares = told(of, answers=quorum("r-a", key=NEW, status="WaitingForRecoveryShares", state="PartOfPublicNetwork"))
+    assert "1 of 2 are in, as members' plugins reported (alice)" in shares.message
+    assert shares.next_step.startswith("recovery members: bob: kubectl ccf submit-share bank -n default")
 
 
 def test_decryption_is_told_with_its_progress() -> None:

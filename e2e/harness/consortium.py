@@ -80,10 +80,13 @@ class Consortium:
     members: Sequence[GeneratedMember] = field(
         default_factory=lambda: [generate_member(name) for name in ("alice", "bob", "carol")]
     )
+    operator: GeneratedMember | None = None
+    """A member without a share, in whose name the operator may propose; it is not one of `members`."""
 
     def config_maps(self, network: str) -> list[Object]:
         """The ConfigMaps that the manifest of a network refers to: certificates, and the constitution."""
-        certificates = {f"{m.name}_cert.pem": m.certificate_pem for m in self.members}
+        everybody = [*self.members, *([self.operator] if self.operator is not None else [])]
+        certificates = {f"{m.name}_cert.pem": m.certificate_pem for m in everybody}
         keys = {f"{m.name}_enc_pubk.pem": m.encryption_public_key_pem for m in self.members}
         scripts = {name: (FIXTURES / "constitution" / name).read_text() for name in CONSTITUTION_FILES}
         return [
@@ -94,15 +97,17 @@ class Consortium:
     def references(self, network: str) -> dict[str, Any]:
         """The part of a network's spec that names them."""
         held = f"{network}-members"
+
+        def kept(key: str) -> dict[str, Any]:
+            return {"configMapKeyRef": {"name": held, "key": key}}
+
+        def named(m: GeneratedMember, **rest: Any) -> dict[str, Any]:
+            return {"name": m.name, "certificate": kept(f"{m.name}_cert.pem"), **rest}
+
+        members = [named(m, encryptionPublicKey=kept(f"{m.name}_enc_pubk.pem")) for m in self.members]
+        operator = [named(self.operator, data={"is_operator": True})] if self.operator is not None else []
         return {
-            "members": [
-                {
-                    "name": m.name,
-                    "certificate": {"configMapKeyRef": {"name": held, "key": f"{m.name}_cert.pem"}},
-                    "encryptionPublicKey": {"configMapKeyRef": {"name": held, "key": f"{m.name}_enc_pubk.pem"}},
-                }
-                for m in self.members
-            ],
+            "members": [*members, *operator],
             "constitution": {"configMapRef": {"name": f"{network}-constitution"}, "files": list(CONSTITUTION_FILES)},
             "recoveryThreshold": self.threshold,
         }
@@ -143,6 +148,17 @@ class Consortium:
             await client.pass_proposal(self.members, [action])
 
         door.ask(accept)
+
+    def vote(self, door: Door, proposal: str) -> None:
+        """The members vote for a proposal until it is accepted."""
+
+        async def ballots(client: GovernanceClient) -> None:
+            for member in self.members:
+                if (await client.vote(member, proposal)).state == "Accepted":
+                    return
+            raise AssertionError(f"all members voted for proposal {proposal}, and it is not accepted")
+
+        door.ask(ballots)
 
     def submit_shares(self, door: Door) -> int:
         """As many members as it takes submit their shares; how many that were."""

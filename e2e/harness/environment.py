@@ -7,6 +7,7 @@ By default the project's own cluster and the simulator's image; `CLUSTER=existin
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -47,6 +48,15 @@ class Environment:
         command = [self.helm, "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "60s"]
         environment = self.setting.kubectl.environment()
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    def let_operator_read(self, namespace: str, secret: str) -> None:
+        """Give the operator the right to read a Secret with a member's key, as its chart does."""
+        value = f"operatorMembers={json.dumps([{'namespace': namespace, 'secret': secret}])}"
+        chart = str(ROOT / "charts" / "ccf-operator")
+        command = [self.helm, "upgrade", RELEASE, chart, "--namespace", OPERATOR_NAMESPACE, "--reuse-values"]
+        environment = self.setting.kubectl.environment()
+        done = subprocess.run([*command, "--set-json", value], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
 
     def in_namespace(self, namespace: str) -> Setting:
         """The setting for a network in this namespace."""

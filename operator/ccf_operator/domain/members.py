@@ -70,7 +70,7 @@ def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | N
     if known is not None and known.service != service.key:
         known = None
     said = draft.seen.governance
-    current = _as_status(draft, said, service.key) if said is not None and _fits(said, service) else known
+    current = _as_status(draft, said, service.key) if said is not None and fits(said, service) else known
     if current is not None and awaits is Awaited.RECOVERY_SHARES:
         reports = [report for report in draft.seen.share_reports if report.service == service.key]
         before = known.shares if known is not None else None
@@ -79,7 +79,7 @@ def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | N
     draft.status.governance = current
 
 
-def _fits(said: GovernanceAnswers, service: ServiceView) -> bool:
+def fits(said: GovernanceAnswers, service: ServiceView) -> bool:
     """Whether all was read, and of the service as it is in this look: a proposal that has just been accepted is not
     open any more, and it must not be said then that nobody has made one."""
     network = service.leader.network if service.leader is not None else None

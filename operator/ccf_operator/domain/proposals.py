@@ -24,6 +24,7 @@ from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
 from ccf_operator.domain.joining import DOUBTED
+from ccf_operator.domain.members import fits
 from ccf_operator.domain.node_change import Membership, next_change
 from ccf_operator.domain.operator_member import ACCEPTED, Standing, standing
 from ccf_operator.domain.reasons import MemberReason
@@ -54,7 +55,7 @@ def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | Non
     how = standing(draft)
     own = _keep_status(draft, how)
     said = draft.seen.governance
-    if how is None or own is None or how.member is None or said is None or said.problem:
+    if how is None or own is None or how.member is None or said is None or not fits(said, recovering or view):
         return
     due = _opening(draft, recovering) if draft.status.attempt is not None else _node_change(draft, view, asked)
     own.proposal = _awaited(draft, said, due)

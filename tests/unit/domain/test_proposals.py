@@ -61,9 +61,9 @@ def member(**fields: Any) -> MemberAnswer:
     return MemberAnswer(**{**known, **fields})
 
 
-def consortium(*proposals: ProposalAnswer, **fields: Any) -> GovernanceAnswers:
+def consortium(*proposals: ProposalAnswer, service: str = "Open", **fields: Any) -> GovernanceAnswers:
     alice = MemberAnswer(OTHER, "Active", "PEM", recovers=True)
-    return GovernanceAnswers((alice, member(**fields)), 1, proposals)
+    return GovernanceAnswers((alice, member(**fields)), 1, proposals, service_status=service)
 
 
 def is_open(*actions: Action, by: str = MEMBER, votes: Sequence[str] = (), number: int = 1) -> ProposalAnswer:
@@ -189,7 +189,8 @@ def test_without_a_primary_or_an_open_service_nothing_is_signed() -> None:
 def test_a_service_that_was_never_open_is_the_members_to_open() -> None:
     of = status(*ABC, configuration=configuration("a", "b", "c"), quorum=QuorumStatus(verdict=Verdict.HEALTHY))
     of.service.opened_at = None
-    assert not signed(work_on(ABC, quorum("a", "b", "c", status="Opening"), before=of))
+    said = quorum("a", "b", "c", status="Opening")
+    assert not signed(work_on(ABC, said, consortium(service="Opening"), before=of))
 
 
 # What is open already
@@ -228,6 +229,8 @@ def test_what_the_operator_would_never_propose_is_left_to_whoever_did() -> None:
 
 
 def test_what_is_not_known_to_be_absent_is_not_proposed() -> None:
+    later = replace(consortium(), service_status="WaitingForRecoveryShares")
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), later))
     partly = replace(consortium(), problem="no answer from /gov/members/proposals")
     assert not signed(work_on([*DEAD, JOINER], without_minority(), partly))
 
@@ -301,7 +304,8 @@ def test_a_member_that_has_not_acknowledged_the_state_does_so_first() -> None:
 def test_it_acknowledges_a_service_that_is_yet_to_be_opened() -> None:
     of = status(*ABC, configuration=configuration("a", "b", "c"), quorum=QuorumStatus(verdict=Verdict.HEALTHY))
     of.service.opened_at = None
-    work = work_on(ABC, quorum("a", "b", "c", status="Opening"), consortium(status="Accepted"), before=of)
+    opening = consortium(status="Accepted", service="Opening")
+    work = work_on(ABC, quorum("a", "b", "c", status="Opening"), opening, before=of)
     assert isinstance(signed(work)[0], AcknowledgeState)
 
 
@@ -363,7 +367,8 @@ def recovering(
     nodes = [record("a", command=Command.RECOVER, attempt=1), record("b", attempt=1)]
     said = quorum("a", "b", key=NEW, status=state, state="PartOfPublicNetwork", previous=previous, ready_app=False)
     of = status(*nodes, attempt=attempt(**known))
-    work = draft(of, answers=said, operator_member=KEY, governance=governance or consortium())
+    answered = replace(governance or consortium(), service_status=state)
+    work = draft(of, answers=said, operator_member=KEY, governance=answered)
     assert work.status.attempt is not None
     assert work.status.attempt.winner is not None
     offered = recovering_view(work, work.status.attempt, work.status.attempt.winner)

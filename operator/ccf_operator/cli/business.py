@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ccf_operator.ccf import governance, messages
 from ccf_operator.ccf.action_words import explain_all
+from ccf_operator.ccf.governance_answers import MemberAnswer, ProposalRow
 from ccf_operator.ccf.messages import Action, Request
+from ccf_operator.ccf.parsing import parse_actions, parse_members, parse_proposals
 from ccf_operator.ccf.same_actions import same
-from ccf_operator.cli.desk import Desk, gather_members
+from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.explain import opening_problem, proposal_problem
 from ccf_operator.cli.signing import Business, Then
@@ -31,7 +32,7 @@ class Proposed:
 
 async def proposals(desk: Desk) -> list[Proposed]:
     """All proposals the service remembers."""
-    listed = list((await desk.get("/gov/members/proposals"))["value"])
+    listed = await desk.told("/gov/members/proposals", parse_proposals)
     return list(await asyncio.gather(*(_proposed(desk, one) for one in listed)))
 
 
@@ -47,30 +48,25 @@ async def proposal(desk: Desk, proposal_id: str) -> Proposed:
     )
 
 
-async def _proposed(desk: Desk, one: Mapping[str, Any]) -> Proposed:
-    actions = await desk.find(f"/gov/members/proposals/{one['proposalId']}/actions") or {"actions": []}
-    return Proposed(
-        str(one["proposalId"]),
-        str(one["proposerId"]),
-        str(one["proposalState"]),
-        int(one.get("ballotCount", 0)),
-        tuple(actions["actions"]),
-    )
+async def _proposed(desk: Desk, one: ProposalRow) -> Proposed:
+    actions = await desk.told(f"/gov/members/proposals/{one.proposal_id}/actions", parse_actions)
+    return Proposed(one.proposal_id, one.proposer_id, one.state, one.ballots, actions)
 
 
-async def insist_on_member(desk: Desk, member: str, *states: str) -> Mapping[str, Any]:
+async def insist_on_member(desk: Desk, member: str, *states: str) -> MemberAnswer:
     """The member as the service knows it. Raises Failure if it does not, or in another state than these."""
-    found = next((one for one in await gather_members(desk) if one["memberId"] == member), None)
+    members = await desk.told("/gov/service/members", parse_members)
+    found = next((one for one in members if one.member_id == member), None)
     if found is None:
         raise Failure(
             Exit.REFUSED,
             f"the service has no member with this certificate ({member[:8]}…)",
             f"check --cert; kubectl ccf members {desk.network.name} lists the members",
         )
-    if found["status"] not in states:
+    if found.status not in states:
         raise Failure(
             Exit.NOT_NOW,
-            f"the member is {found['status']}, not {' or '.join(states)}",
+            f"the member is {found.status}, not {' or '.join(states)}",
             f"acknowledge the state first: kubectl ccf ack {desk.network.name}",
         )
     return found

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance import Answer, GovernanceClient, GovernanceError, NotCommitted
 from ccf_operator.ccf.identity import BadCertificate
 from ccf_operator.ccf.messages import Message
+from ccf_operator.ccf.parsing import Unreadable
 from ccf_operator.ccf.proven_connection import EndorsedPeer, NotEndorsed, NotTheNode, ProvenTransport
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl
@@ -23,6 +24,8 @@ from ccf_operator.cli.service import Check, Expected, Finding, check, expected_s
 from ccf_operator.render.names import CLIENT_PORT
 
 COMMIT_TIMEOUT = 30.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,17 @@ class Desk:
             raise _failure(error, self.network.name) from error
         except (NotEndorsed, NotTheNode, BadCertificate) as error:
             raise _not_endorsed(self.node, error) from error
+
+    async def told(self, path: str, understand: Callable[[object], T]) -> T:
+        """The same, understood (`ccf.parsing`). Raises Failure."""
+        try:
+            return understand(await self.get(path))
+        except Unreadable as error:
+            raise Failure(
+                Exit.REFUSED,
+                f"what {self.node} answers to {path} cannot be understood: {error}",
+                "install the version of kubectl-ccf that belongs to the operator on this cluster",
+            ) from error
 
     async def find(self, path: str) -> Any | None:
         """The same; None where CCF says that there is none (404)."""
@@ -212,11 +226,6 @@ def _failure(error: GovernanceError, network: str) -> Failure:
     said = f"{error.code} {error.message}"
     do = next((do for word, do in _HELP.items() if word in said), "kubectl ccf status NETWORK says where it stands")
     return Failure(Exit.REFUSED, f"CCF refused: {error}", do.replace("NETWORK", network))
-
-
-async def gather_members(desk: Desk) -> list[dict[str, Any]]:
-    """The service's members, as CCF describes them."""
-    return list((await desk.get("/gov/service/members"))["value"])
 
 
 async def ballots_of(desk: Desk, proposal_id: str, members: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ccf_operator.api.governance_status import GovernanceStatus, SharesStatus
 from ccf_operator.ccf.action_words import explain_all
+from ccf_operator.ccf.parsing import parse_service_info
 from ccf_operator.cli import business, roster
 from ccf_operator.cli.business import Proposed
 from ccf_operator.cli.desk import Desk
@@ -61,15 +62,15 @@ class Governance:
 
 async def look(kubectl: Kubectl, desk: Desk, *states: str) -> Governance:
     """The members and the proposals that are in one of these states (none: all). Raises Failure."""
-    people, info, proposals = await asyncio.gather(
-        roster.members(kubectl, desk), desk.get("/gov/service/info"), business.proposals(desk)
+    people, (_, threshold), proposals = await asyncio.gather(
+        roster.members(kubectl, desk), desk.told("/gov/service/info", parse_service_info), business.proposals(desk)
     )
     wanted = [one for one in proposals if not states or one.state in states]
     voted = await asyncio.gather(*(roster.voters(desk, one.proposal_id, people) for one in wanted))
     ballots = tuple(Ballots(one, tuple(ids)) for one, ids in zip(wanted, voted, strict=True))
     written = desk.network.status.governance
     shares = written.shares if written is not None and written.service == desk.expected.key else None
-    return Governance(tuple(people), (info.get("configuration") or {}).get("recoveryThreshold"), ballots, shares)
+    return Governance(tuple(people), threshold, ballots, shares)
 
 
 async def glance(kubectl: Kubectl, desk: Desk) -> Governance:

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from ccf_operator.ccf.messages import member_id
-from ccf_operator.cli.desk import Desk, ballots_of, gather_members
+from ccf_operator.ccf.parsing import parse_members
+from ccf_operator.cli.desk import Desk, ballots_of
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed
 from ccf_operator.cli.network import Network
 
@@ -33,12 +34,12 @@ async def members(kubectl: Kubectl, desk: Desk) -> list[Person]:
     return sorted(
         (
             Person(
-                names.get(raw["memberId"]) or _common_name(str(raw.get("certificate", ""))) or raw["memberId"][:8],
-                raw["memberId"],
-                raw["status"],
-                raw.get("recoveryRole") or "–",
+                names.get(one.member_id) or _common_name(one.certificate) or one.member_id[:8],
+                one.member_id,
+                one.status,
+                one.recovery_role or "–",
             )
-            for raw in await gather_members(desk)
+            for one in await desk.told("/gov/service/members", parse_members)
         ),
         key=lambda person: person.name,
     )

@@ -213,7 +213,7 @@ def desk_of(kubectl: Kubectl, name: str, service: ServiceOptions) -> AbstractAsy
 async def build_ack(at: Desk, member: str) -> Business | str:
     """An acknowledgement; a sentence where the member is active already."""
     found = await business.insist_on_member(at, member, "Accepted", "Active")
-    if found["status"] == "Active":
+    if found.status == "Active":
         return "you are active already"
     return business.acknowledge(at, member)
 

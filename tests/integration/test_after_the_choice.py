@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from ccf_operator.ccf import governance
 from ccf_operator.ccf.governance import GovernanceClient
+from ccf_operator.domain import joining
 from ccf_operator.render import labels
 from ccf_operator.render.labels import Role
 from integration.world.proxy import Call, Severed
@@ -123,7 +127,10 @@ def slow_candidates(raw: dict[str, Any]) -> Faults:
     return Faults(private_delay=0.5 if candidate else 0.0)
 
 
-async def test_before_the_opening_it_is_a_dead_end_and_a_new_attempt_leads_out(world: World) -> None:
+async def test_before_the_opening_it_is_a_dead_end_and_a_new_attempt_leads_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "DEAD_END_PATIENCE", timedelta(seconds=3))
     world.kubelet.faults_of = slow_candidates
     winner = await asked(world)
     await vote(world, winner)

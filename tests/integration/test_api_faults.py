@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 
 import pytest
 
+from ccf_operator.kube.gateway import Gateway
 from integration.world.api import Api, ApiError
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
@@ -110,7 +112,8 @@ async def test_an_api_server_that_restarts_in_the_middle_is_no_reason_to_begin_a
     assert any(call.expired for call in operator.proxy.calls if call.watches), "the operator met no 410"
 
 
-async def test_an_etcd_that_hangs_in_the_middle_is_waited_for(world: World) -> None:
+async def test_an_etcd_that_hangs_in_the_middle_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gateway, "connect", functools.partial(Gateway.connect, call_timeout=2.0))
     operator = await world.operator()
     await world.open()
     await world.write()

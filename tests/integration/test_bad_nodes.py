@@ -73,6 +73,7 @@ async def test_a_survivor_whose_address_another_has_taken_is_not_believed(world:
     [survivor] = [one["name"] for one in world.story.nodes() if one["name"] not in lost]
 
     async with impostors.usurped(world.node(survivor), by=world.node(lost[0])):
+        await world.look_again()
         await world.story.until("a note", lambda s: any("not the node" in one.get("note", "") for one in s.nodes()))
         assert not any(one["name"] == survivor for one in world.story.nodes(fit=True))
         world.kubelet.kill(*lost)
@@ -83,7 +84,7 @@ async def test_a_survivor_whose_address_another_has_taken_is_not_believed(world:
 
 async def test_a_candidate_that_never_comes_to_an_end_times_out_alone(world: World) -> None:
     await world.operator()
-    await world.open(recovery={"quorumLossWindow": "1s", "candidateDeadline": "3s"})
+    await world.open(recovery={"quorumLossWindow": "1s", "candidateDeadline": "2s"})
     await world.write()
 
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])

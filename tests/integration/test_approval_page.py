@@ -1,4 +1,4 @@
-"""The commands of docs/how-to/approve-a-loss.md, given by a person on call, on a network that really runs."""
+"""What docs/how-to/approve-a-loss.md and docs/recovery.md tell a person on call, done on a network that really runs."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ async def test_the_page(world: World, terminal: Terminal) -> None:
         shutil.rmtree(world.kubelet.runs[pod].volume / "gen-0" / "ledger")
     world.kubelet.kill(*gone)
     await asked("a person is asked")
+
+    on_call = Reading("recovery.md", __file__)
+    [begin] = on_call.section("Recovering a network: for the person on call")
+    told = await asyncio.to_thread(terminal.run, begin.text)
+    assert f"{world.story.status['reason']}: {world.story.status['message']}" in told
+    assert world.story.status["nextStep"] in told
+    on_call.finish()
 
     seen = await follow("See what may be missing")
     assert str(world.story.attempt["possibleLoss"][0]) in seen

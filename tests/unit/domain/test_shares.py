@@ -54,6 +54,7 @@ def test_what_the_api_server_has_forgotten_is_kept() -> None:
 def test_whose_shares_were_forgotten_are_not_kept() -> None:
     known = shares(2, "alice", "bob", after=6)
     assert keep_shares(known, [report("c", 1, 9)], 3, NAMES) == shares(1, "carol", after=9)
+    assert keep_shares(shares(3, "alice", after=6), [report("c", 2, 9)], 3, NAMES) == shares(2, "carol", after=9)
     one = shares(1, "alice", after=6)
     assert keep_shares(one, [report("c", 1, 9)], 3, NAMES) == shares(1, "carol", after=9)
 

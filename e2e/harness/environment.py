@@ -168,10 +168,14 @@ def install(environment: Environment) -> None:
         command, capture_output=True, text=True, env=environment.setting.kubectl.environment(), check=False
     )
     if done.returncode != 0:
-        hint = ""
+        hint, helm = "", environment.helm if os.environ.get("CLUSTER") == "existing" else f"{CLUSTER} helm"
         if "another operation" in done.stderr:
-            helm = environment.helm if os.environ.get("CLUSTER") == "existing" else f"{CLUSTER} helm"
-            hint = f". Wait for it; if it was killed: {helm} rollback ccf-operator --namespace {OPERATOR_NAMESPACE}"
+            hint = f". Wait for it; if it was killed: {helm} rollback {RELEASE} --namespace {OPERATOR_NAMESPACE}"
+        elif "no deployed releases" in done.stderr:
+            hint = (
+                f". An uninstall was refused, and not taken back: {helm} history {RELEASE} --namespace "
+                f"{OPERATOR_NAMESPACE}, then the same with rollback and the last revision"
+            )
         raise NotReady(f"the chart could not be installed: {done.stderr.strip()}{hint}")
 
 

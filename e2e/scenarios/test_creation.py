@@ -112,7 +112,7 @@ def test_the_chart_is_not_uninstalled_while_a_network_exists(network: NewNetwork
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
     assert f"{bank.kubectl.namespace}/{bank.name}" in said
-    keep = re.search(r"helm (rollback \S+ \d+ --namespace \S+)", said)
+    keep = re.search(r"helm (rollback [\w-]+ \d+ --namespace [\w-]+)", said)
     assert keep is not None, said
     environment.setting.kubectl.shell(f"{environment.helm} {keep.group(1)}")
     install(environment)

@@ -102,6 +102,6 @@ _WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
 def key_in(pem: object) -> str | None:
     """Fingerprint of the public key of the certificate that an action names; None if it is none."""
     try:
-        return key_fingerprint(str(pem)) if pem else None
+        return key_fingerprint(pem) if isinstance(pem, str) else None
     except BadCertificate:
         return None

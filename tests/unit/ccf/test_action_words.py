@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ccf_operator.ccf import governance
-from ccf_operator.ccf.action_words import explain
+from ccf_operator.ccf.action_words import explain, key_in
 from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.ccf.messages import Action
 from members import generate_operator_member
@@ -58,3 +58,8 @@ def test_an_opening_names_the_keys() -> None:
     said = explain(governance.transition_service_to_open(A, B), {})
     assert key_fingerprint(A)[:8] in said
     assert key_fingerprint(B)[:8] in said
+
+
+@pytest.mark.parametrize("named", [None, "", "no certificate", 7, nested(5000), {"PEM": A}])
+def test_what_is_no_certificate_has_no_key(named: object) -> None:
+    assert key_in(named) is None

@@ -38,10 +38,10 @@ class Writer:
     _thread: threading.Thread | None = None
 
     def start(self) -> Writer:
-        """Begin, and wait for the first entry to be committed."""
+        """Begin, and wait until some entries are committed: what is lost later on is not lost for want of any."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name=self.prefix, daemon=True)
         self._thread.start()
-        return self.wait_for_more(1)
+        return self.wait_for_more(5)
 
     def stop(self) -> None:
         """End; entries not seen committed by now are of no account."""

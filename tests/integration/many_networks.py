@@ -72,6 +72,8 @@ async def _open(api: Api, kubelet: Kubelet, consortium: Consortium, name: str, n
     first = next(node["name"] for node in status["nodes"] if node.get("joinedAt"))
     process = kubelet.runs[first].node
     assert process is not None
+    while process.committed() != process.store.current:  # noqa: ASYNC110 - its certificate counts once it is committed
+        await asyncio.sleep(0.02)
     await consortium.open(process, status["service"]["certificate"])
 
 

@@ -59,6 +59,9 @@ from ccf_operator.render.volume_objects import claim
 APPLY_AGAIN_SECONDS = 60.0
 """After how long an object that was applied is applied again, unchanged: what someone else did to it is undone."""
 
+Confirm = Callable[[], Awaitable[None]]
+"""Raises Conflict if what is about to be written is out of date."""
+
 _log = logs.get(__name__)
 
 
@@ -180,9 +183,12 @@ class Actor:
             case ApplyServices():
                 return await self._apply_all(services(network), network.uid)
             case ApplyDisruptionBudgets(majority):
-                return await self._apply_all(budgets(network, majority), network.uid)
+                confirm = self._still(network, status, _configurations)
+                return await self._apply_all(budgets(network, majority), network.uid, confirm)
             case ApplyIdentity():
-                return await self._apply_identity(network, status)
+                manifest = identity_config_map(network, status.service)
+                confirm = self._still(network, status, lambda now: identity_config_map(network, now.service))
+                return await self._apply(manifest, network.uid, confirm)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
             case AcknowledgeState() | Propose() | Withdraw():
@@ -224,26 +230,29 @@ class Actor:
             raise
         return "created" if outcome == "created" else ""
 
-    async def _apply_all(self, manifests: tuple[Mapping[str, Any], ...], owner_uid: str) -> str:
-        outcomes = [await self._apply(manifest, owner_uid) for manifest in manifests]
+    async def _apply_all(
+        self, manifests: tuple[Mapping[str, Any], ...], owner_uid: str, confirm: Confirm | None = None
+    ) -> str:
+        outcomes = [await self._apply(manifest, owner_uid, confirm) for manifest in manifests]
         return next((outcome for outcome in outcomes if outcome), "")
 
-    async def _apply_identity(self, network: NetworkRef, status: NetworkStatus) -> str:
-        """Clients trust what it says: an operator that has slept through a recovery must not publish the old one."""
-        manifest = identity_config_map(network, status.service)
+    def _still(self, network: NetworkRef, status: NetworkStatus, of: Callable[[NetworkStatus], object]) -> Confirm:
+        """A check that what an object is made of has not changed since.
+
+        Clients and evictions trust these objects: an operator that has slept through a recovery must not publish what
+        was true before.
+        """
 
         async def confirm() -> None:
             now = await self.gateway.get_network(network.namespace, network.name)
             if now is None or network_ref(now) != network:
                 raise Conflict("the network is gone")
-            if identity_config_map(network, status_of(now).service) != manifest:
-                raise Conflict("the network has another service by now")
+            if of(status_of(now)) != of(status):
+                raise Conflict("the network has changed meanwhile")
 
-        return await self._apply(manifest, network.uid, confirm)
+        return confirm
 
-    async def _apply(
-        self, manifest: Mapping[str, Any], owner_uid: str, confirm: Callable[[], Awaitable[None]] | None = None
-    ) -> str:
+    async def _apply(self, manifest: Mapping[str, Any], owner_uid: str, confirm: Confirm | None = None) -> str:
         key = (str(manifest["kind"]), str(manifest["metadata"]["name"]))
         known = self._applied.get(key)
         unchanged = known is not None and known[1] == manifest
@@ -281,6 +290,12 @@ def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], 
     pods: list[Effect] = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
     rest = [effect for effect in effects if not isinstance(effect, CreateVolume | CreateNode | DeletePod)]
     return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, RemoveFinalizer))
+
+
+def _configurations(status: NetworkStatus) -> object:
+    """What the budgets' majority is counted from."""
+    recovering = status.attempt.network if status.attempt is not None else None
+    return [found.nodes if found is not None else None for found in (status.configuration, recovering)]
 
 
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:

@@ -114,7 +114,7 @@ def _proposal(
     draft: Draft, one: ProposalAnswer, active: list[MemberAnswer], names: Mapping[str, str], service: str
 ) -> ProposalStatus:
     nodes = {record.node_id: record.name for record in draft.status.nodes if record.node_id is not None}
-    sentences = [sentence[:LONGEST] for sentence in explain_all(one.actions[:SHOWN], {**nodes, **names})]
+    sentences = [_legible(sentence[:LONGEST]) for sentence in explain_all(one.actions[:SHOWN], {**nodes, **names})]
     if len(one.actions) > SHOWN:
         sentences.append(f"and {len(one.actions) - SHOWN} more")
     return ProposalStatus(
@@ -126,6 +126,12 @@ def _proposal(
         ballots=named(one.ballots, names),
         missing=named((m.member_id for m in active if m.member_id not in one.ballots), names),
     )
+
+
+def _legible(text: str) -> str:
+    """The text with a mark for all that is no character to read: what a member writes must neither steer the terminals
+    of those who read the status, nor be what no status can hold (half a surrogate pair)."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _opens(draft: Draft, action: Action, service: str) -> bool:

@@ -6,6 +6,7 @@ key of the service is one of them, so that no report counts for another recovery
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ REASON = "RecoveryShareSubmitted"
 SERVICE, MEMBER = "ccf.dev/service", "ccf.dev/member"
 SUBMITTED, THRESHOLD = "ccf.dev/shares-submitted", "ccf.dev/shares-threshold"
 
+_ID = re.compile(r"[0-9a-f]{64}")
 MOST = 254
 """Shares that a service can need (CCF facts §6.4). Whoever may create events can write anything into one."""
 
@@ -60,4 +62,5 @@ def share_report(raw: Mapping[str, Any], network_uid: str) -> ShareReport | None
         found = ShareReport(str(said[SERVICE]), str(said[MEMBER]), submitted, threshold, at)
     except (KeyError, ValueError):
         return None
-    return found if 0 <= submitted <= MOST and 0 <= threshold <= MOST else None
+    possible = _ID.fullmatch(found.member) and 0 <= submitted <= MOST and 0 <= threshold <= MOST
+    return found if possible else None

@@ -217,6 +217,15 @@ def test_what_members_write_does_not_fill_the_status() -> None:
     assert found.proposals[0].actions[-1] == "and 490 more"
 
 
+@pytest.mark.parametrize("written", ["\x1b[2Kharmless", "\ud800", "a\nb", "\u202ereversed"])
+def test_what_a_member_writes_steers_no_terminal_and_fits_into_the_status(written: str) -> None:
+    many = proposal({"name": written, "args": {}}, governance.remove_node(written))
+    found = kept(unopened(), governance=replace(ALL, proposals=(many,)))
+    assert found is not None
+    assert all(said.isprintable() and "\ufffd" in said for said in found.proposals[0].actions)
+    assert GovernanceStatus.model_validate_json(found.model_dump_json()) == found
+
+
 def test_what_was_known_stays_while_nobody_can_be_asked() -> None:
     before = kept(unopened(), governance=ALL)
     assert before is not None

@@ -43,8 +43,16 @@ def test_other_events_are_no_reports(change: dict[str, Any]) -> None:
     assert share_report({**stored(), **change}, UID) is None
 
 
-@pytest.mark.parametrize("number", ["", "one", "1.5", "-1", "255", "9" * 30])
-def test_a_report_without_a_possible_number_is_none(number: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        *(("shares-submitted", number) for number in ("", "one", "1.5", "-1", "255", "9" * 30)),
+        ("shares-threshold", "255"),
+        ("member", "alice"),
+        ("member", "\x1b[2K"),
+    ],
+)
+def test_a_report_of_what_cannot_be_is_none(name: str, written: str) -> None:
     raw = copy.deepcopy(stored())
-    raw["metadata"]["annotations"]["ccf.dev/shares-submitted"] = number
+    raw["metadata"]["annotations"][f"ccf.dev/{name}"] = written
     assert share_report(raw, UID) is None

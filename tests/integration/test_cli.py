@@ -82,12 +82,14 @@ class Desk:
         for stale in self.directory.glob(f"{name}-{kind}*"):
             stale.unlink()
         cert = self.file(f"{name}_cert.pem")
-        said = await self.done("prepare", kind, "bank", *words, "--cert", cert, "--out", str(file))
-        while file.exists():
+        said = await self.done("prepare", kind, "bank", *words, "--cert", cert, "--out", str(file), "-o", "json")
+        step = json.loads(said)
+        while "toBeSigned" in step:
             signature = file.with_suffix(".sig")
-            signature.write_bytes(key.sign(file.with_name(f"{file.name}.tbs").read_bytes(), ec.ECDSA(hashes.SHA384())))
-            said += await self.done("finish", "bank", str(file), "--signature", str(signature))
-            file = file.with_name(f"{file.name}-2")
+            to_be_signed = (self.directory / step["toBeSigned"]).read_bytes()
+            signature.write_bytes(key.sign(to_be_signed, ec.ECDSA(hashes.SHA384())))
+            finished = await self.done("finish", "bank", step["file"], "--signature", str(signature), "-o", "json")
+            said, step = said + finished, json.loads(finished).get("next", {})
         return said
 
     async def open(self) -> None:
@@ -174,13 +176,16 @@ async def test_from_nothing_to_open_through_a_loss_to_open_again(at: Desk) -> No
         "Accepted",
     ]
     await at.as_member("carol", "ack")
-    assert "already" in await at.as_member("carol", "ack")
+    already = json.loads(await at.as_member("carol", "ack", "-o", "json"))
+    assert (already["signed"], "already" in already["message"]) == ([], True)
 
     asked = await at.ccf("open", "bank", *at.keys("alice"))
     assert asked.code == Exit.DECLINED, "nobody was asked"
     assert await proposals(at) == []
-    await at.as_member("alice", "open")
+    done = json.loads(await at.as_member("alice", "open", "-o", "json"))
+    assert [one["type"] for one in done["signed"]] == ["proposal", "ballot"]
     [proposal] = await proposals(at)
+    assert proposal["proposalId"] == done["signed"][0]["answer"]["proposalId"]
     assert (len(proposal["voted"]), len(proposal["missing"])) == (1, 2)
     [told] = await at.world.story.until(
         "the operator has seen the vote",
@@ -243,7 +248,7 @@ async def test_a_proposal_is_made_explained_voted_on_and_withdrawn(at: Desk) -> 
     await at.as_member("alice", "withdraw", identity[:8])
     assert await proposals(at) == []
     await at.as_member("carol", "renew", "--days", "30")
-    assert "is accepted" in await at.elsewhere("alice", "renew", "--days", "30")
+    assert '"proposalState": "Accepted"' in await at.elsewhere("alice", "renew", "--days", "30")
     await at.world.story.until(
         "the service has another certificate", lambda s: s.status["service"]["certificate"] != before
     )

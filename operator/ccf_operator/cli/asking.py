@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.ccf.governance import Answer, Member
+from ccf_operator.ccf.governance import Member
 from ccf_operator.ccf.messages import Message, Request
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.output import checks, facts, marked, say, titled
 from ccf_operator.cli.service import Finding
-from ccf_operator.cli.signing import Business, follow_up, outcome
+from ccf_operator.cli.signing import Business, Done, follow_up, outcome
 from ccf_operator.cli.words import grouped
 from ccf_operator.domain.txid import recovered_tx_id
 
@@ -75,23 +75,20 @@ def confirm(*, assured: bool) -> None:
             "nobody can be asked: the standard input is not a terminal",
             "look at what is shown above, then give the command again with --yes",
         )
-    if not typer.confirm("Sign and send this?", default=False):
+    if not typer.confirm("Sign and send this?", default=False, err=not sys.stdout.isatty()):
         raise Failure(Exit.DECLINED, "nothing was signed", "give the command again when you have made up your mind")
 
 
-async def carry_out(out: Console, desk: Desk, member: Member, business: Business) -> Answer:
-    """Sign and send, and what follows from it; the last answer. Raises Failure."""
-    first = await deliver(desk, business.request, member.sign(business.request))
-    out.print(Text.assemble(("✓ ", "good"), outcome(business.request, first.body)), soft_wrap=True)
-    second = follow_up(business.then, member.member_id, first.body, desk.now())
-    if second is None:
-        return first
-    answer = await deliver(desk, second, member.sign(second))
-    out.print(Text.assemble(("✓ ", "good"), outcome(second, answer.body)), soft_wrap=True)
-    return answer
+async def carry_out(out: Console, desk: Desk, member: Member, business: Business) -> list[Done]:
+    """Sign and send, and what follows from it. Raises Failure."""
+    first = await deliver(out, desk, business.request, member.sign(business.request))
+    second = follow_up(business.then, member.member_id, first.answer.body, desk.now())
+    return [first] if second is None else [first, await deliver(out, desk, second, member.sign(second))]
 
 
-async def deliver(desk: Desk, request: Request, message: Message) -> Answer:
-    """Send a signed message; what it wrote is committed then, unless it began the recovery of the private ledger,
-    which suspends commits (CCF facts §8.2)."""
-    return await (desk.send(message) if request.type == "recovery_share" else desk.post(message))
+async def deliver(out: Console, desk: Desk, request: Request, message: Message) -> Done:
+    """Send a signed message and say what became of it. What it wrote is committed then, unless it began the recovery
+    of the private ledger, which suspends commits (CCF facts §8.2). Raises Failure."""
+    answer = await (desk.send(message) if request.type == "recovery_share" else desk.post(message))
+    out.print(Text.assemble(("✓ ", "good"), outcome(request, answer.body)), soft_wrap=True)
+    return Done(request, answer)

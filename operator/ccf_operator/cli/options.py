@@ -134,6 +134,7 @@ class SigningOptions:
     cert: Certificate
     key: Key
     yes: Yes = False
+    output: Output = Format.TEXT
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class PreparingOptions:
 
     cert: Certificate
     out: Out
+    output: Output = Format.TEXT
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ccf_operator.cli.options import Format
 from ccf_operator.cli.service import Check, Finding
+from ccf_operator.cli.terminal import complaints, console
 
 
 def write(document: Any, form: Format) -> None:
@@ -26,6 +27,11 @@ def write(document: Any, form: Format) -> None:
     else:
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     print(text, end="", flush=True)
+
+
+def for_people(form: Format) -> Console:
+    """Where words for people go: to the error stream, if the standard output is for a program."""
+    return console() if form is Format.TEXT else complaints()
 
 
 def checks(found: tuple[Check, ...]) -> RenderableType:

@@ -5,12 +5,13 @@ The same steps are taken whether the key is in a file here or in an HSM elsewher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ccf_operator.ccf import messages
+from ccf_operator.ccf.governance import Answer
 from ccf_operator.ccf.messages import Request
 
 
@@ -30,6 +31,28 @@ class Business:
     lines: tuple[str, ...]
     request: Request
     then: Then = Then.NOTHING
+
+
+@dataclass(frozen=True)
+class Done:
+    """A message that CCF took, and its answer."""
+
+    request: Request
+    answer: Answer
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {"type": self.request.type, "transactionId": self.answer.transaction_id, "answer": self.answer.body}
+
+
+def document(network: str, member: str, done: Sequence[Done], nothing: str = "") -> dict[str, Any]:
+    """What a member has done, for programs. `nothing`: why nothing was left to sign."""
+    return {
+        "network": network,
+        "member": member,
+        "signed": [one.document() for one in done],
+        **({"message": nothing} if nothing else {}),
+    }
 
 
 def follow_up(then: Then, member: str, reply: Mapping[str, Any] | None, created_at: int) -> Request | None:

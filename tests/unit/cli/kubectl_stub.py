@@ -28,6 +28,8 @@ elif words[0] == "get" and words[2].startswith("-"):
 elif words[0] == "get":
     file = root / f"{{words[1].split('.')[0]}}-{{words[2]}}.json"
     print(file.read_text() if file.exists() else "", end="")
+elif words[0] == "logs" and (root / f"log-{{words[1]}}").exists():
+    print((root / f"log-{{words[1]}}").read_text())
 elif words[0] == "logs":
     print(f"log of {{words[1]}}" + chr(10) + "password=hunter22")
 else:
@@ -48,6 +50,10 @@ class Stub:
     def put(self, plural: str, raw: Any) -> None:
         """Let an object exist."""
         (self.root / f"{plural}-{raw['metadata']['name']}.json").write_text(json.dumps(raw))
+
+    def log(self, pod: str, text: str) -> None:
+        """Let a pod have logged this."""
+        (self.root / f"log-{pod}").write_text(text)
 
     def fail(self, said: str) -> None:
         """Say no to everything, as kubectl would."""

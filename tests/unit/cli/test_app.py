@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.cli import reference
 from ccf_operator.cli.app import run
 from ccf_operator.cli.exits import MEANINGS, Exit
@@ -201,6 +202,17 @@ def test_the_certificates(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> 
     assert run(["cert", "bank"]) == Exit.DONE
     assert capsys.readouterr().out == f"{world.status.service.certificate}\n"
     assert run(["cert", "bank", "--previous"]) == Exit.NOT_NOW
+    known = generate_member("service").certificate_pem
+    raw = network(world)
+    raw["status"]["service"]["certificate"] = known
+    kubectl.put("ccfnetworks", raw)
+    capsys.readouterr()
+    assert run(["cert", "bank", "-o", "json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == {
+        "network": "bank",
+        "certificate": known,
+        "key": key_fingerprint(known),
+    }
     kubectl.put("ccfnetworks", network(phases.recovered()))
     assert run(["cert", "bank", "--previous"]) == Exit.DONE
 
@@ -208,8 +220,10 @@ def test_the_certificates(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_report_holds_what_is_needed_and_no_secret(kubectl: Stub, tmp_path: Path) -> None:
     world = phases.awaiting_members()
     kubectl.put("ccfnetworks", network(world))
-    metadata = {"name": "bank-0f1e2-3", "uid": "u", "managedFields": ["noise"]}
+    metadata = {"name": "bank-0f1e2-3", "namespace": "prod", "uid": "u", "managedFields": ["noise"]}
     kubectl.put("pods", {"metadata": metadata, "spec": {}, "status": {"phase": "Failed"}})
+    of = '[pod/operator] {{"namespace": "prod", "network": "{0}", "event": "acted for {0}"}}'
+    kubectl.log("bank-0f1e2-3", f"log of bank-0f1e2-3\npassword=hunter22\n{of.format('bank')}\n{of.format('shop')}\n")
     key = generate_member("alice").key_pem
     kubectl.put("configmaps", {"metadata": {"name": "bank-keys"}, "data": {"oops": key}})
     assert run(["report", "bank", "--out", "report.tar.gz"]) == Exit.DONE
@@ -220,6 +234,8 @@ def test_a_report_holds_what_is_needed_and_no_secret(kubectl: Stub, tmp_path: Pa
     together = "\n".join(texts.values())
     assert "AwaitingMembers" in texts["report/status.txt"]
     assert "log of bank-0f1e2-3" in together
+    assert "acted for bank" in texts["report/logs/operator.txt"]
+    assert "acted for shop" not in texts["report/logs/operator.txt"]
     for secret in ("PRIVATE KEY", "hunter22", "managedFields"):
         assert secret not in together
     assert not [call for call in kubectl.calls() if "secrets" in call or "secret" in call]

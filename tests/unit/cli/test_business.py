@@ -7,7 +7,7 @@ import pytest
 
 from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
 from ccf_operator.ccf import governance, messages
-from ccf_operator.ccf.governance import GovernanceClient
+from ccf_operator.ccf.governance import Answer, GovernanceClient
 from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.cli import business
 from ccf_operator.cli.business import Proposed
@@ -16,7 +16,7 @@ from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.governance_view import Ballots, Governance, members_section, proposal_section, written_section
 from ccf_operator.cli.roster import Person
 from ccf_operator.cli.service import Check, Expected, Finding
-from ccf_operator.cli.signing import Then, follow_up, outcome
+from ccf_operator.cli.signing import Done, Then, document, follow_up, outcome
 from ccf_operator.cli.terminal import plain
 from members import generate_operator_member
 from unit.cli import phases
@@ -121,6 +121,16 @@ def test_what_follows_rests_on_the_answer() -> None:
 )
 def test_what_became_of_a_ballot(reply: dict[str, object], said: str) -> None:
     assert said in outcome(messages.ballot("m" * 64, "ab", messages.YES, 7), reply)
+
+
+def test_what_was_done_for_programs() -> None:
+    done = Done(messages.ballot("m" * 64, "ab", messages.YES, 7), Answer(200, {"ballotCount": 1}, "2.7"))
+    assert document("bank", "m" * 64, [done]) == {
+        "network": "bank",
+        "member": "m" * 64,
+        "signed": [{"type": "ballot", "transactionId": "2.7", "answer": {"ballotCount": 1}}],
+    }
+    assert document("bank", "m" * 64, [], "you are active already")["message"] == "you are active already"
 
 
 def text(what: object) -> str:

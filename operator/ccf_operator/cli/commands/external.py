@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,18 +18,20 @@ from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.options import (
     DecryptedShare,
     EncryptionKey,
+    Format,
     Known,
     NetworkName,
+    Output,
     PreparingOptions,
     Reach,
     ServiceOptions,
     on_cluster,
 )
+from ccf_operator.cli.output import for_people, write
 from ccf_operator.cli.prepared import Prepared, beside, load, read_signature
 from ccf_operator.cli.reach import Way
 from ccf_operator.cli.share_report import report_share
-from ccf_operator.cli.signing import Then, follow_up, outcome
-from ccf_operator.cli.terminal import console
+from ccf_operator.cli.signing import Then, document, follow_up
 
 prepare = typer.Typer(
     no_args_is_help=True,
@@ -128,27 +130,33 @@ async def submit_share(
 async def _prepare(
     kubectl: Kubectl, name: str, build: Build, show: Show, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
-    certificate = load_certificate(preparing.cert)
-    out = console()
+    certificate, form = load_certificate(preparing.cert), preparing.output
+    out = for_people(form)
     async with members.desk_of(kubectl, name, service) as at:
         show(out, at)
         made = await build(at, certificate.member_id)
     if isinstance(made, str):
         out.print(made)
+        if form is not Format.TEXT:
+            write(document(name, certificate.member_id, [], made), form)
         return
     asking.show_business(out, made, certificate.member_id)
-    _save(Prepared(name, service.node, certificate, made.title, made.request, made.then), preparing.out)
+    prepared = Prepared(name, service.node, certificate, made.title, made.request, made.then)
+    files = _save(out, prepared, preparing.out)
+    if form is not Format.TEXT:
+        write({"network": name, "member": certificate.member_id, **files}, form)
 
 
-def _save(prepared: Prepared, file: Path) -> None:
+def _save(out: Console, prepared: Prepared, file: Path) -> dict[str, Any]:
+    """Write what is to be signed, and say how; the same for programs."""
     to_be_signed = prepared.save(file)
-    out = console()
     out.print(Text.assemble("written: ", (str(file), "command"), ", to be signed: ", (str(to_be_signed), "command")))
     out.print(f"Sign the second with ECDSA and {prepared.digest_name}, and finish; with a key file, for instance:")
     out.print(f"  openssl dgst -{prepared.digest_name} -sign KEY -out {file}.sig {to_be_signed}", soft_wrap=True)
     out.print(f"  kubectl ccf finish {prepared.network} {file} --signature {file}.sig", soft_wrap=True)
     if prepared.is_secret:
         out.print("Both hold your share in the clear: keep them to yourself; 'finish' removes them.", style="warn")
+    return {"file": str(file), "toBeSigned": str(to_be_signed), "digest": prepared.digest_name}
 
 
 def _remove(out: Console, *files: Path) -> None:
@@ -163,6 +171,7 @@ async def finish(
     name: NetworkName,
     file: PreparedFile,
     signature: Signature,
+    output: Output = Format.TEXT,
     reach: Reach = Way.AUTO,
     known_service: Known = None,
 ) -> None:
@@ -178,20 +187,21 @@ async def finish(
         raise Failure(
             Exit.USAGE, f"{second} exists, where the second message to sign would be written", "remove it, or move it"
         )
-    message = prepared.sign(read_signature(signature))
-    out = console()
+    message, member = prepared.sign(read_signature(signature)), prepared.certificate.member_id
+    out = for_people(output)
     async with members.desk_of(kubectl, name, ServiceOptions(prepared.node, reach, known_service)) as at:
         asking.show_in_short(out, at)
         at.insist()
         business.insist_on_the_same(at, prepared.request)
-        answer = await asking.deliver(at, prepared.request, message)
-        out.print(Text.assemble(("✓ ", "good"), outcome(prepared.request, answer.body)), soft_wrap=True)
-        member = prepared.certificate.member_id
-        await report_share(out, kubectl, at, prepared.request, answer.body, member)
-        following = follow_up(prepared.then, member, answer.body, at.now())
+        done = await asking.deliver(out, at, prepared.request, message)
+        await report_share(out, kubectl, at, prepared.request, done.answer.body, member)
+        following = follow_up(prepared.then, member, done.answer.body, at.now())
     if prepared.is_secret:
         _remove(out, file, beside(file))
+    left: dict[str, Any] = {}
     if following is not None:
         out.print("\nOne more signature is needed:")
         again = Prepared(name, prepared.node, prepared.certificate, prepared.title, following, Then.NOTHING)
-        _save(again, second)
+        left = {"next": _save(out, again, second)}
+    if output is not Format.TEXT:
+        write(document(name, member, [done]) | left, output)

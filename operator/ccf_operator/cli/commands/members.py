@@ -32,10 +32,10 @@ from ccf_operator.cli.options import (
     SigningOptions,
     on_cluster,
 )
-from ccf_operator.cli.output import Rows, say, titled, write
+from ccf_operator.cli.output import Rows, for_people, say, titled, write
 from ccf_operator.cli.prepared import write_new
 from ccf_operator.cli.share_report import report_share
-from ccf_operator.cli.signing import Business
+from ccf_operator.cli.signing import Business, document
 from ccf_operator.cli.terminal import console
 
 Build = Callable[[Desk, str], Awaitable[Business | str]]
@@ -190,17 +190,20 @@ async def _sign(
     kubectl: Kubectl, name: str, build: Build, show: Show, signing: SigningOptions, service: ServiceOptions
 ) -> None:
     member = load_member(signing.cert, signing.key)
-    out = console()
+    out = for_people(signing.output)
     async with desk_of(kubectl, name, service) as at:
         show(out, at)
         made = await build(at, member.member_id)
         if isinstance(made, str):
+            nothing, done = made, []
             out.print(made)
-            return
-        asking.show_business(out, made, member.member_id)
-        asking.confirm(assured=signing.yes)
-        answer = await asking.carry_out(out, at, member, made)
-        await report_share(out, kubectl, at, made.request, answer.body, member.member_id)
+        else:
+            asking.show_business(out, made, member.member_id)
+            asking.confirm(assured=signing.yes)
+            nothing, done = "", await asking.carry_out(out, at, member, made)
+            await report_share(out, kubectl, at, made.request, done[-1].answer.body, member.member_id)
+    if signing.output is not Format.TEXT:
+        write(document(name, member.member_id, done, nothing), signing.output)
 
 
 def desk_of(kubectl: Kubectl, name: str, service: ServiceOptions) -> AbstractAsyncContextManager[Desk]:

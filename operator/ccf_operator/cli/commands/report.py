@@ -7,7 +7,9 @@ import io
 import json
 import tarfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +18,12 @@ import yaml
 from rich.console import RenderableType
 
 from ccf_operator.cli import offering
-from ccf_operator.cli.commands.status import Seen, document
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
 from ccf_operator.cli.live import ask_nodes
 from ccf_operator.cli.network import Network, load
-from ccf_operator.cli.options import NetworkName, Reach, on_cluster
+from ccf_operator.cli.options import Format, NetworkName, Output, Reach, on_cluster
+from ccf_operator.cli.output import write
 from ccf_operator.cli.reach import Way, ways
 from ccf_operator.cli.screen import screen
 from ccf_operator.cli.secrets import censor
@@ -36,6 +38,9 @@ KINDS = (
     "configmaps",
 )
 """What bears the network's label. Secrets are never asked for."""
+
+OPERATOR = "app.kubernetes.io/name=ccf-operator"
+"""The label of the operator's pods, as the chart sets it."""
 
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The archive (default: by network and time).")]
 NodeName = Annotated[
@@ -73,8 +78,11 @@ async def _print_logs(kubectl: Kubectl, pod: str, tail: int, follow: bool) -> No
 
 
 @on_cluster
-async def report(kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Reach = Way.AUTO) -> None:
-    """Collect what is needed to find out what happened, in one archive: objects, events, logs, what nodes answer.
+async def report(
+    kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Reach = Way.AUTO, output: Output = Format.TEXT
+) -> None:
+    """Collect what is needed to find out what happened, in one archive: objects with their surveys, events, logs of
+    nodes and operator, what nodes answer.
 
     Secrets are not asked for, and private keys and tokens are taken out of everything else."""
     network = await load(kubectl, name)
@@ -87,21 +95,27 @@ async def report(kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Re
         *(_kind(within, name, kind) for kind in KINDS),
         *(_text(within, f"logs/{pod}.ccf.txt", "logs", pod, "--container", "ccf") for pod in sorted(network.pods)),
         *(_text(within, f"logs/{pod}.stage.txt", "logs", pod, "--container", "stage") for pod in sorted(network.pods)),
+        _text(within, "versions.txt", "version"),
+        _operators(kubectl, network),
     )
     files |= dict(collected)
     async with ways(within, reach) as open_ways:
         live = await ask_nodes(open_ways, network)
-    files["nodes.json"] = json.dumps(document(Seen(network, live)), indent=1)
+    files["nodes.json"] = json.dumps({name: asdict(answers) for name, answers in live.items()}, indent=1, default=str)
     files["status.txt"] = _as_text(screen(network, live, datetime.now(UTC)))
     file = out or Path(f"{name}-report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz")
     _archive(file, file.name.partition(".")[0], files)
-    print(f"{file}: {len(files)} files. Look through it before you hand it on.")
+    if output is Format.TEXT:
+        print(f"{file}: {len(files)} files. Look through it before you hand it on.")
+    else:
+        write({"file": str(file), "holds": sorted(files)}, output)
 
 
 def _readme(network: Network) -> str:
     return (
         f"CCF network {network.name} in namespace {network.namespace}, collected {datetime.now(UTC):%Y-%m-%d %H:%M:%S} "
         "UTC by kubectl ccf report.\nSecrets were not asked for; private keys and tokens were taken out.\n"
+        f"By version {version('ccf-operator')} of the plugin; versions.txt: of kubectl and the API server.\n"
         "status.txt: what kubectl ccf status shows. network.yaml: the object. nodes.json: what each node said itself.\n"
     )
 
@@ -111,6 +125,32 @@ async def _text(kubectl: Kubectl, file: str, *command: str) -> tuple[str, str]:
         return file, await kubectl.run(*command)
     except KubectlFailed as error:
         return file, f"could not be had: {error}\n"
+
+
+async def _operators(kubectl: Kubectl, network: Network) -> tuple[str, str]:
+    """What the operator's pods have logged, wherever they are, but of other networks."""
+    file = "logs/operator.txt"
+    try:
+        listed = json.loads(
+            await kubectl.run("get", "pods", "--all-namespaces", "--selector", OPERATOR, "--output", "json")
+        )
+        said = [
+            await kubectl.within(pod["metadata"]["namespace"]).run("logs", pod["metadata"]["name"], "--prefix")
+            for pod in listed["items"]
+        ]
+    except KubectlFailed as error:
+        return file, f"could not be had: {error}\n"
+    lines = [line for one in said for line in one.splitlines(keepends=True) if not _is_of_another(network, line)]
+    return file, "".join(lines) or "no pod of the operator was found, or it has said nothing\n"
+
+
+def _is_of_another(network: Network, line: str) -> bool:
+    """Whether a line of the operator's log is about another network, which is nobody's business here."""
+    try:
+        logged = json.loads(line[line.index("{") :])
+        return (logged["namespace"], logged["network"]) != (network.namespace, network.name)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 async def _object(kubectl: Kubectl, file: str, kind: str, name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from integration.world.api import Api, ApiError
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
 from integration.world.proxy import Call, Refused, Severed
-from integration.world.world import World
+from integration.world.world import MILESTONES, World
 
 
 async def test_a_storm_of_writes_by_others_costs_time_and_nothing_else(world: World) -> None:
@@ -153,6 +153,8 @@ async def test_writes_that_are_refused_or_answered_into_the_void_happen_once(wor
     await world.recovered()
 
     await world.nothing_is_missing()
+    await world.told()
+    assert await world.milestones() == MILESTONES
     assert len(refused) > 8
     assert len(lost) > 8
     assert pods_made_twice(world.story) == []

@@ -9,7 +9,7 @@ import pytest
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
 from integration.world.proxy import Call, Severed
-from integration.world.world import World
+from integration.world.world import MILESTONES, World
 
 
 class Mortal:
@@ -67,7 +67,7 @@ async def test_an_operator_killed_over_and_over_goes_on(world: World, kind: type
         world.kubelet.kill(*world.majority())
         await world.recovered()
         await world.nothing_is_missing()
-        await world.story.until("that all is told", lambda s: not s.status.get("pendingEvents"))
+        await world.told()
     finally:
         living.cancel()
 
@@ -77,17 +77,7 @@ async def test_an_operator_killed_over_and_over_goes_on(world: World, kind: type
     assert len(mortal.deaths) >= deaths, mortal.deaths
     died_in = {phase for phase in PHASES if any(phase in death for death in mortal.deaths)}
     assert died_in == PHASES, mortal.deaths
-    assert [reason for reason in await world.events() if reason in ONCE] == ONCE
+    assert await world.milestones() == MILESTONES
 
 
-ONCE = [
-    "Creating",
-    "AwaitingOpen",
-    "ServiceOpened",
-    "QuorumLost",
-    "RecoveryStarted",
-    "WinnerChosen",
-    "AwaitingMembers",
-    "RecoverySucceeded",
-]
 PHASES = {"Fencing", "Recovering", "Joining", "AwaitingMembers"}

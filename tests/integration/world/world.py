@@ -26,6 +26,17 @@ from simulator.node import SimulatedNode
 
 NETWORK = "bank"
 _DONE = range(200, 300)
+MILESTONES = [
+    "Creating",
+    "AwaitingOpen",
+    "ServiceOpened",
+    "QuorumLost",
+    "RecoveryStarted",
+    "WinnerChosen",
+    "AwaitingMembers",
+    "RecoverySucceeded",
+]
+"""Reasons of the events that tell of a network that was opened, lost and recovered, in their order."""
 
 
 @dataclass
@@ -69,10 +80,15 @@ class World:
         allowed = {str(call) for call in calls if call.status in _DONE}
         return [f"{call} is forbidden" for call in calls if call.status == 403 and str(call) not in allowed]
 
-    async def events(self) -> list[str]:
-        """What people were told of the network, by reason, the oldest first."""
+    async def told(self) -> None:
+        """Until no event is left to be published."""
+        await self.story.until("that all is told", lambda s: not s.status.get("pendingEvents"))
+
+    async def milestones(self) -> list[str]:
+        """Reasons of the events about the network that are milestones, the oldest first."""
         listed = await self.api.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
-        return [one["reason"] for one in sorted(listed["items"], key=lambda one: str(one["eventTime"]))]
+        told = sorted(listed["items"], key=lambda one: str(one["eventTime"]))
+        return [one["reason"] for one in told if one["reason"] in MILESTONES]
 
     def kind_of(self, call: Call) -> str:
         """What a write does to what, without what differs from one network to the next."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ccf_operator.api.governance_status import GovernanceStatus
+from ccf_operator.api.operator_member_status import AwaitedProposal
 from ccf_operator.api.status import Phase, Verdict
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import sentence
@@ -85,6 +86,12 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
         )
     if phase in _BY_ITSELF and not status.next_step:
         return Advice(NOBODY, _BY_ITSELF[phase])
+    if status.next_step.startswith("members") and (awaited := _proposed_by_the_operator(network)) is not None:
+        return Advice(
+            MEMBERS,
+            sentence(status.next_step.removeprefix("members: ")),
+            ((command("vote", name, awaited.id[:8], "yes"), "shows what it would do, and asks"),),
+        )
     if status.next_step.startswith("members") and _nodes_to_replace(network):
         return Advice(
             MEMBERS,
@@ -113,6 +120,12 @@ def _voters(governance: GovernanceStatus | None) -> str:
     """Whose votes for the opening are missing; empty where nobody has proposed it, or nothing is known."""
     one = opening(governance) if governance is not None else None
     return f"{', '.join(one.missing)}: a vote for proposal {one.id[:8]}…" if one is not None and one.missing else ""
+
+
+def _proposed_by_the_operator(network: Network) -> AwaitedProposal | None:
+    """What is proposed about nodes and takes votes, where the operator has a member of its own."""
+    own = network.status.operator_member
+    return own.proposal if own is not None and own.usable else None
 
 
 def _nodes_to_replace(network: Network) -> bool:

@@ -17,6 +17,7 @@ from ccf_operator.cli.governance_view import Governance, members_section, writte
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
 from ccf_operator.cli.words import lineage, shorten, since
+from ccf_operator.domain.conditions import ConditionType
 from ccf_operator.domain.txid import TxID
 
 _PHASES = {
@@ -203,7 +204,17 @@ def _service(network: Network, now: datetime) -> RenderableType:
         winner = attempt.winner
         offered = f"offered to the members: recovery {winner.recovery_count} · created at {winner.create_tx_id}"
         parts += [Text(offered, style="ask"), Text.assemble(("key ", "dim"), (winner.public_key, "dim"))]
+    parts += _operator_member(network)
     return titled("Service" if attempt is None else "Service before the recovery", *parts)
+
+
+def _operator_member(network: Network) -> list[RenderableType]:
+    """Whether the operator can act as a member, where it has one."""
+    conditions = network.status.conditions
+    found = next((one for one in conditions if one.type == ConditionType.OPERATOR_MEMBER_USABLE), None)
+    if found is None:
+        return []
+    return [marked("operator's member:", shorten(found.message), "warn" if found.status == "False" else "dim")]
 
 
 def _history(network: Network, flags: Sequence[str]) -> RenderableType:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
+from ccf_operator.api.operator_member_status import AwaitedProposal, OperatorMemberStatus
 from ccf_operator.cli.advice import MEMBERS, Advice, advise
 from ccf_operator.domain.members_words import Plugin, to_open, to_submit
 from unit.cli import phases
@@ -25,6 +26,16 @@ def advised(governance: GovernanceStatus | None, *, reason: str = "") -> Advice:
     network = scene(phases.awaiting_members() if reason else phases.awaiting_open()).network
     status = network.status.model_copy(update={"governance": governance})
     return advise(replace(network, status=status.model_copy(update={"reason": reason or status.reason})))
+
+
+def test_members_vote_for_what_the_operator_has_proposed_about_nodes() -> None:
+    network = scene(phases.degraded()).network
+    waits = AwaitedProposal(id="cd" * 32, what=["remove node bank-1"], ballots=0)
+    own = OperatorMemberStatus(member_id="0e", usable=True, proposal=waits)
+    asked = {"operator_member": own, "next_step": "members: vote for proposal cdcd"}
+    found = advise(replace(network, status=network.status.model_copy(update=asked)))
+    assert found.who == MEMBERS
+    assert [command for command, _ in found.commands] == ["kubectl ccf vote bank cdcdcdcd yes"]
 
 
 def test_members_are_named_once_it_is_known_who_has_done_what() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from ccf_operator.api.status import NetworkStatus, Phase
+from ccf_operator.api.status import Condition, NetworkStatus, Phase
 from ccf_operator.cli.output import Fitted
 from ccf_operator.cli.screen import screen
 from ccf_operator.cli.terminal import plain
@@ -175,3 +175,19 @@ def test_history_says_how_long_it_took_and_how_it_ended() -> None:
 def test_a_pod_that_nobody_of_ours_made_stands_out() -> None:
     text = shown(scene(phases.running(), "bank-fork"))
     assert re.search(r"bank-fork.*not the operator's", " ".join(text.split()))
+
+
+@pytest.mark.parametrize("status", ["True", "False", "Unknown"])
+def test_how_the_operators_own_member_stands_is_shown_where_there_is_one(status: str) -> None:
+    seen = scene(phases.running())
+    assert "operator's member" not in shown(seen)
+    said = Condition(
+        type="OperatorMemberUsable",
+        status=status,
+        reason="SecretMissing",
+        message="Secret bank-operator does not exist",
+        last_transition_time=seen.now,
+    )
+    of = seen.network.status.model_copy(update={"conditions": [*seen.network.status.conditions, said]})
+    text = shown(Scene(replace(seen.network, status=of), {}, seen.now))
+    assert "operator's member: Secret bank-operator does not exist" in text

@@ -1,6 +1,6 @@
 """The members' messages to CCF's `/gov` API, and a client that sends them (CCF facts §6, api-version 2024-07-01).
 
-The operator holds no member's key: this serves those who do (the demo, the tests, the members' own tools).
+This serves whoever holds a member's key: the members' own tools, tests, the demo, and an operator that was given one.
 """
 
 from __future__ import annotations

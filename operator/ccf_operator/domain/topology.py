@@ -1,7 +1,7 @@
 """Which nodes a network should have: the first one, joiners, and those that members should trust or remove.
 
-Trust is the members' to give: the operator starts joiners, says what members must decide, and stops a node only when
-CCF lists it as removable (CCF facts §7).
+Trust is the members' to give: the operator starts joiners, says what must be decided (`domain.proposals` proposes it
+where the operator has a member), and stops a node only when CCF lists it as removable (CCF facts §7).
 """
 
 from __future__ import annotations

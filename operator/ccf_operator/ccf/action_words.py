@@ -8,6 +8,7 @@ from typing import Any
 
 from ccf_operator.ccf.identity import BadCertificate, key_fingerprint, shorten
 from ccf_operator.ccf.messages import Action, member_id
+from ccf_operator.wording import counted
 
 OPENING = "transition_service_to_open"
 
@@ -93,8 +94,8 @@ _WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
         f"replace the whole constitution ({len(a['constitution'])} characters of JavaScript)"
     ),
     "set_js_app": lambda a, n: (
-        f"install an application of {len(a['bundle']['modules'])} module(s) and "
-        f"{len(a['bundle']['metadata']['endpoints'])} endpoint(s), in place of the present one"
+        f"install an application of {counted(len(a['bundle']['modules']), 'module')} and "
+        f"{counted(len(a['bundle']['metadata']['endpoints']), 'endpoint')}, in place of the present one"
     ),
 }
 

@@ -17,6 +17,7 @@ from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.explain import opening_problem, proposal_problem
 from ccf_operator.cli.signing import Business, Then
+from ccf_operator.wording import counted
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,11 @@ def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Bus
     if problem and source != messages.NO:
         raise Failure(Exit.UNSAFE, f"proposal {one.proposal_id[:8]}…: {problem}", "do not vote for it; tell the others")
     proposer = names(desk).get(one.proposer, f"member {one.proposer[:8]}…")
-    lines = (f"{words}:", *explain_all(one.actions, names(desk)), f"proposed by {proposer}, {one.ballots} ballot(s) in")
+    lines = (
+        f"{words}:",
+        *explain_all(one.actions, names(desk)),
+        f"proposed by {proposer}, {counted(one.ballots, 'ballot')} in",
+    )
     return Business("You would sign", lines, messages.ballot(member, one.proposal_id, source, desk.now()))
 
 

@@ -67,7 +67,8 @@ def _head(network: Network, now: datetime) -> RenderableType:
         (f" for {age}" if age else "", "dim"),
         (f"  in namespace {network.namespace}", "dim"),
     )
-    return Group(line, Text(shorten(status.message))) if status.message else line
+    said = status.message if status.found is None else status.message.partition(". ")[0]  # the volumes follow below
+    return Group(line, Text(shorten(said))) if said else line
 
 
 def _next(network: Network, flags: Sequence[str]) -> RenderableType:
@@ -170,9 +171,9 @@ def _lag(answers: NodeAnswers | None, front: TxID | None) -> str:
 def _volumes(network: Network) -> RenderableType:
     status = network.status
     if status.found is not None and not status.volumes:
-        found = Rows("volume", "service", "holds", network=network.name)
+        found = Rows("volume", "holds", network=network.name)
         for claim in status.found.volumes:
-            found.add(claim.name, f"{claim.service[:8]}…" if claim.service else "–", shorten(claim.shows))
+            found.add(claim.name, shorten(claim.shows))
         return titled("Volumes of an earlier network of this name", found)
     if not status.volumes:
         return titled("Volumes", Text("none yet", style="dim"))

@@ -20,6 +20,7 @@ from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
 from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
+from ccf_operator.wording import counted
 
 GAP = 100
 """Numbers left out above those seen when a network loses its status: names may have been given that left no trace."""
@@ -145,10 +146,11 @@ def _describe(draft: Draft, claim: ClaimView) -> FoundVolume:
 
 
 def _in_words(facts: VolumeFacts) -> Iterator[str]:
-    yield f"ledger in generation(s) {', '.join(map(str, facts.lineage))}"
-    yield f"of the service {(facts.service_key or '')[:16]}…, recovered {facts.recovery_count} time(s)"
+    lineage = "generation" if len(facts.lineage) == 1 else "generations"
+    yield f"a ledger in {lineage} {', '.join(map(str, facts.lineage))}"
+    yield f"of service {(facts.service_key or '')[:8]}…, recovered {counted(facts.recovery_count, 'time')}"
     if facts.configuration is not None:
-        yield f"one of {len(facts.configuration.nodes)} node(s)"
+        yield f"one of {counted(len(facts.configuration.nodes), 'node')}"
     if facts.high_water_mark is not None:
         yield f"{facts.high_water_mark} was seen committed"
 

@@ -28,6 +28,7 @@ from ccf_operator.api.status import (
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.tokens import attempt_token
 from ccf_operator.domain.transitions import check
+from ccf_operator.wording import counted
 
 HISTORY = 10
 """Past attempts kept in the status."""
@@ -71,7 +72,7 @@ def begin(draft: Draft) -> Attempt:
     status.service.status = None
     draft.report(
         "RecoveryStarted",
-        f"attempt {number}: the loss of quorum is proven; recovering from {len(attempt.candidates)} volume(s)",
+        f"attempt {number}: the loss of quorum is proven; recovering from {counted(len(attempt.candidates), 'volume')}",
         warning=True,
     )
     return attempt

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
 from ccf_operator.domain.quorum import Members, deciding_minority
 from ccf_operator.domain.txid import TxID
+from ccf_operator.wording import counted
 
 NO_CONFIGURATION = "it is not known which nodes the service had last, so none of the ledgers can be shown to be whole"
 
@@ -92,8 +93,8 @@ def _shortage(name: str, size: int, at_hand: int, proven: int) -> Iterator[str]:
         else ""
     )
     yield (
-        f"{name} has {size} node(s): only the whole ledgers of {need} of them show that nothing committed is missing, "
-        f"{at_hand} could be recovered{doubtful}"
+        f"{name} has {counted(size, 'node')}: only the whole ledgers of {need} of them show that nothing committed is "
+        f"missing, {at_hand} could be recovered{doubtful}"
     )
 
 

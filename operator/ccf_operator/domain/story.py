@@ -22,6 +22,7 @@ from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance, first_node
 from ccf_operator.render import names
+from ccf_operator.wording import counted
 
 
 @dataclass(frozen=True)
@@ -444,7 +445,7 @@ def _ended_members(draft: Draft) -> list[str]:
 def _about_vote(draft: Draft, proposal: AwaitedProposal) -> str:
     vote = _plugin(draft).does("vote", proposal.id[:8], "yes")
     return (
-        f"members: vote for proposal {proposal.id} ({vote}), {proposal.ballots} ballot(s) in, to "
+        f"members: vote for proposal {proposal.id} ({vote}), {counted(proposal.ballots, 'ballot')} in, to "
         f"{'; '.join(proposal.what)}"
     )
 

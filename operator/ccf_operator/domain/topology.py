@@ -16,6 +16,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
 from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.wording import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Governance:
 def begin(draft: Draft) -> None:
     """Plan the first node of a new service."""
     _plan_start(draft)
-    draft.report("Creating", f"starting a service of {draft.seen.spec.nodes} node(s)")
+    draft.report("Creating", f"starting a service of {counted(draft.seen.spec.nodes, 'node')}")
 
 
 def _plan_start(draft: Draft) -> None:

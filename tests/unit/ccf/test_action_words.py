@@ -21,7 +21,7 @@ NAMES = {"ab" * 32: "bank-0"}
         (governance.set_recovery_threshold(3), "let 3 recovery shares suffice"),
         (governance.set_member(A, "key"), "with a recovery share"),
         (governance.trigger_ledger_rekey(), "new secret"),
-        (governance.set_js_app({"endpoints": {"/x": {}}}, {"x.js": ""}), "1 module(s) and 1 endpoint(s)"),
+        (governance.set_js_app({"endpoints": {"/x": {}}}, {"x.js": ""}), "1 module and 1 endpoint"),
         (governance.set_all_nodes_certificate_validity("260101", 30), "from 260101 for 30 days"),
         ({"name": "something_new", "args": {"x": 1}}, 'something_new {"x": 1}'),
         ({"name": "remove_node", "args": {"wrong": 1}}, 'remove_node {"wrong": 1}'),

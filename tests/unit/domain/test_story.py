@@ -236,7 +236,7 @@ def test_where_the_constitution_wants_votes_for_it_members_are_asked_for_those()
     said = with_operator_member(usable=True, proposal=waits)
     assert said.startswith("members: vote for proposal 12345678")
     assert "kubectl ccf vote bank 12345678 yes -n default" in said
-    assert "1 ballot(s) in, to remove node c" in said
+    assert "1 ballot in, to remove node c" in said
 
 
 # Recovering

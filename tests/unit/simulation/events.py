@@ -191,6 +191,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "nodes": _nodes,
     "lose claim": _lose_claim,
     "damage": _damage,
+    "start": lambda history, pick, how: history.start_recovery(),
     "decide": _decide,
     "decide late": _decide_late,
 }

@@ -61,6 +61,8 @@ class History:
         """What people have decided; each names the token it was given for."""
         self.tokens: list[str] = []
         """Tokens that were ever shown."""
+        self.given_up: set[str | None] = set()
+        """Keys of services whose nodes people have had ended."""
         self.late: list[tuple[fx.Effect, NetworkStatus]] = []
         """Effects of an operator that stopped between writing the status and doing them."""
         self.decided: set[fx.Report] = set()
@@ -296,10 +298,18 @@ class History:
 
     def shown_token(self) -> str | None:
         attempt, paused = self.status.attempt, self.status.paused
-        token = attempt.token if attempt is not None else paused.token if paused is not None else None
+        token = (
+            attempt.token if attempt is not None else paused.token if paused is not None else self.status.recovery_token
+        )
         if token is not None and token not in self.tokens:
             self.tokens.append(token)
         return token
+
+    def start_recovery(self) -> None:
+        """A person wants the service recovered, whatever becomes of its nodes."""
+        if self.status.recovery_token is not None:
+            self.given_up.add(self.status.service.public_key)
+            self.decide(Action.START, token=self.status.recovery_token)
 
     def decide_as_told(self) -> None:
         """A person approves what is asked, and resumes what was stopped."""

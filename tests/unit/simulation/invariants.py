@@ -19,6 +19,7 @@ from ccf_operator.api.status import (
     NodeRecord,
     Winner,
 )
+from ccf_operator.domain.starting import STARTED
 from ccf_operator.domain.txid import TxID
 from unit.simulation.ccf_model import (
     OPEN,
@@ -112,7 +113,7 @@ class Invariants:
                 raise Violation(f"{record.name} is said to have ended, and runs")
 
     def rule_2_nothing_needed_is_ended(self, history: History, name: str, uid: str) -> None:
-        """Nobody ends a node that a service with clients could still need."""
+        """Nobody ends a node that a service with clients could still need, but by a person's word about that one."""
         pod = history.cluster.pods.get(name)
         process = pod.process if pod is not None and pod.uid == uid else None
         if process is None or not process.alive or not process.log or history.deleting:
@@ -120,6 +121,9 @@ class Invariants:
         key = service_of(process.log)
         log = process.log[: process.commit]
         if status_of(log) != OPEN or service_of(log) != key:
+            return
+        record = history.status.node(name)
+        if key in history.given_up and record is not None and record.stop == STARTED:
             return
         if process.node_id in _needed(history, key) and _could_go_on(history, key):
             raise Violation(f"{name} is ended although its service could go on")

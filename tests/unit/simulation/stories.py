@@ -484,6 +484,57 @@ def a_retired_node_is_not_hurried() -> None:
     ends_whole(history)
 
 
+def a_drill() -> None:
+    """A person ends a service that is well; a client that holds on to it writes to the last."""
+    history = opened()
+    history.start_recovery()
+    look_until(history, lambda: history.status.start is not None)
+    while history.status.attempt is None:
+        history.write()
+        history.look()
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def a_drill_whose_operator_dies_at_every_effect() -> None:
+    history = opened()
+    history.start_recovery()
+    for effects in range(12):
+        history.write()
+        history.look(stop_after=effects % 4)
+        history.do_late()
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def a_drill_that_is_cut_off() -> None:
+    """Two machines do not hear that their pods are to end, and their nodes go on; nothing begins before they have."""
+    history = opened()
+    for name in ("m0", "m1"):
+        history.cluster.machines[name].cut = True
+    history.start_recovery()
+    for _ in range(20):
+        history.pass_time(30)
+        history.look()
+        history.write()
+    assert history.status.attempt is None
+    assert history.status.reason == "EndingNodes"
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def what_hangs_is_given_up() -> None:
+    """Silence proves nothing; a person has the nodes ended, and their ends do."""
+    history = opened()
+    for pod in history.processes()[:2]:
+        history.process(pod.name).frozen = True
+    history.pass_time(60)
+    look_until(history, lambda: history.status.reason == "QuorumSuspected")
+    history.start_recovery()
+    look_until(history, lambda: history.status.attempt is not None)
+    ends_whole(history)
+
+
 def it_is_deleted_and_applied_again() -> None:
     """A person says whether the volumes that are found are to be recovered; nothing is started over them unasked."""
     history = opened()
@@ -537,6 +588,10 @@ ALL: tuple[Story, ...] = (
     opened_and_lost_while_nobody_looked,
     the_winner_dies_before_anybody_was_asked,
     a_retired_node_is_not_hurried,
+    a_drill,
+    a_drill_whose_operator_dies_at_every_effect,
+    a_drill_that_is_cut_off,
+    what_hangs_is_given_up,
     it_is_deleted_and_applied_again,
     it_is_deleted_in_the_middle_of_a_recovery,
 )

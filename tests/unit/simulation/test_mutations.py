@@ -21,7 +21,19 @@ import pytest
 from ccf_operator.api.status import CandidateResult, Command, Ended, EndEvidence, HighWaterMark
 from ccf_operator.ccf.identity import node_id
 from ccf_operator.ccf.proven_connection import PeerIdentity
-from ccf_operator.domain import attempts, candidates, choice, effects, ends, fencing, joiners, joining, quorum, tokens
+from ccf_operator.domain import (
+    attempts,
+    candidates,
+    choice,
+    effects,
+    ends,
+    fencing,
+    joiners,
+    joining,
+    quorum,
+    recovery,
+    tokens,
+)
 from ccf_operator.domain.candidates import Judgement
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss
@@ -29,7 +41,7 @@ from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 from ccf_operator.render import ccf_config, pod, volume_objects
 from unit.ccf import test_client, test_proven_connection
-from unit.domain import test_certificates, test_joining, test_nodes
+from unit.domain import test_certificates, test_joining, test_nodes, test_starting
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
 from unit.simulation.invariants import rules_checked
@@ -222,6 +234,13 @@ def _always_anew(draft: Draft, loss: Loss) -> bool:
     return loss.proven and draft.status.service.opened_at is not None and draft.status.paused is None
 
 
+def _takes_word_for_proof(draft: Draft, loss: Loss) -> bool:
+    return draft.status.attempt is None and (_may_begin(draft, loss) or draft.status.start is not None)
+
+
+_may_begin = recovery.may_begin
+
+
 def _one_token(uid: str, attempt: Any, choice: Any) -> str:
     return f"{tokens.attempt_token(uid, attempt)}-any"
 
@@ -291,6 +310,20 @@ MUTATIONS = (
         "domain.recovery.conduct_joining",
         _winner_is_chosen_again,
         stories.a_majority_is_killed,
+    ),
+    Mutation(
+        2,
+        "a person's word is proof",
+        "domain.recovery.may_begin",
+        _takes_word_for_proof,
+        stories.a_drill_that_is_cut_off,
+    ),
+    Mutation(
+        2,
+        "a person's word is good for every recovery",
+        "domain.starting.recovery_token",
+        lambda *_of_what: "start",
+        test_starting.test_a_token_that_was_used_is_not_good_again_although_it_was_called_off,
     ),
     Mutation(2, "NotReady is proof", "domain.nodes.proof_of_end", _unready_has_ended, stories.kubelets_are_cut_off),
     Mutation(2, "silence is proof", "domain.verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),

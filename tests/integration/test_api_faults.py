@@ -9,6 +9,7 @@ import itertools
 import pytest
 
 from ccf_operator.kube.gateway import Gateway
+from ccf_operator.render import labels
 from integration.world.api import Api, ApiError
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
@@ -61,16 +62,18 @@ async def test_somebody_who_annotates_the_network_without_a_pause_starves_nobody
 
 
 async def test_a_loss_is_found_and_mended_without_any_watch(world: World) -> None:
+    """Nor any list that a watch begins with anew: all that is left are the looks that nothing wakes."""
     broken = False
 
     async def refuse_watches(call: Call) -> None:
-        if broken and call.watches:
+        if broken and (call.watches or _begins_a_watch(call)):
             raise Severed
 
     operator = await world.operator(before=refuse_watches)
     await world.open()
     await world.write()
 
+    await operator.at_rest()
     broken = True
     assert operator.proxy.break_watches() >= 4
     world.kubelet.kill(*world.majority())
@@ -162,6 +165,12 @@ async def test_writes_that_are_refused_or_answered_into_the_void_happen_once(wor
 
 def _writes_status(call: Call) -> bool:
     return call.method == "PUT" and call.path.endswith("/status")
+
+
+def _begins_a_watch(call: Call) -> bool:
+    """Whether all networks, or all that is ours of whatever network, is listed: looks list what is of one network."""
+    of_all = call.query.get("labelSelector") == labels.to_selector({labels.MANAGED_BY: labels.FIELD_MANAGER})
+    return call.method == "GET" and (of_all or call.path.endswith("/ccfnetworks"))
 
 
 def _watches_opened(operator: RunningOperator) -> int:

@@ -80,6 +80,12 @@ class RunningOperator:
         await asyncio.wrap_future(self._ended)
         await self.proxy.close()
 
+    async def at_rest(self) -> None:
+        """Until it has asked the API server nothing for a second: it sleeps, for it never thinks as long as that."""
+        asked = -1
+        while asked != (asked := sum(not call.watches for call in self.proxy.calls)):  # noqa: ASYNC110
+            await asyncio.sleep(1)
+
     @property
     def writes(self) -> list[str]:
         """What it has written, with the API server's answers."""

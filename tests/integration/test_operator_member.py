@@ -7,13 +7,23 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ccf_operator.ccf.governance import GovernanceClient
+from ccf_operator.api.operator_member_status import OperatorMemberStatus
+from ccf_operator.api.status import NetworkStatus, ServiceStatus
+from ccf_operator.ccf.governance import GovernanceClient, remove_node
+from ccf_operator.domain.effects import Propose
 from ccf_operator.kube.gateway import Gateway
+from ccf_operator.reconcile.act import Actor
+from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.parse import to_wire
+from ccf_operator.reconcile.signing_member import SigningMember
+from ccf_operator.render.order import Platform
 from integration.conftest import OPERATOR_NAMESPACE, REPOSITORY
 from integration.control_plane import ControlPlane
 from integration.manifests import minimal
@@ -22,6 +32,7 @@ from integration.test_operator import provide, until
 from integration.world.story import Story
 from integration.world.world import World
 from members import GeneratedMember, generate_member, generate_operator_member
+from unit.domain.given import pod, record
 
 SECRET = "bank-operator"
 SPEC: dict[str, Any] = {"operatorMember": {"secretRef": {"name": SECRET}}}
@@ -239,7 +250,39 @@ async def test_what_the_constitution_does_not_know_is_told_in_ccfs_words_and_lef
     assert len({at for at in tries if at}) <= 4, "no more often than it waits longer"
 
 
-# What is wrong with the Secret: no node runs here
+# What comes late, and what is wrong with the Secret: no node runs here
+
+
+async def test_a_message_that_is_out_of_date_is_not_sent(
+    gateway: Gateway, namespace: str, create_network: Callable[..., dict[str, Any]], control_plane: ControlPlane
+) -> None:
+    raw = create_network(minimal(governance=SPEC))
+    member = generate_operator_member("operator")
+    whole = json.dumps({"apiVersion": "v1", "kind": "Secret", **secret_of(member)})
+    assert control_plane.kubectl("create", "--namespace", namespace, "-f", "-", stdin=whole).returncode == 0
+    message = Propose("bank-0", member.member_id, "token", (remove_node("x"),))
+    written = NetworkStatus(
+        service=ServiceStatus(certificate=member.certificate_pem),
+        nodes=[record("bank-0")],
+        operator_member=OperatorMemberStatus(member_id=member.member_id),
+    )
+
+    async def why(seconds: float) -> str:
+        """Why it is not done, so many seconds after the look."""
+        signs = SigningMember(gateway.get_secret)
+        seen = await Observer(gateway, member=signs).look(raw)
+        looked = datetime.now(UTC) - timedelta(seconds=seconds)
+        nowhere = {"bank-0": pod("bank-0", ip="127.0.0.1")}
+        seen = replace(seen, now=looked, pods=nowhere, status=written)
+        actor = Actor(gateway, Platform(stage_image="operator"), signs)
+        [failure] = await actor.act((message,), raw, seen, written)
+        assert failure.passing
+        return failure.why
+
+    assert await why(0) == "the network has changed meanwhile", "another operator has written something else"
+    await gateway.replace_status(namespace, "bank", raw["metadata"]["resourceVersion"], to_wire(written))
+    assert await why(60) == "it was decided too long ago"
+    assert "proposals:create" in await why(0), "it was sent, and nobody is there"
 
 
 async def explained(gateway: Gateway, namespace: str, reason: str) -> str:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ccf_operator import logs
@@ -61,6 +62,9 @@ APPLY_AGAIN_SECONDS = 60.0
 
 Confirm = Callable[[], Awaitable[None]]
 """Raises Conflict if what is about to be written is out of date."""
+
+SIGNED_WITHIN = timedelta(seconds=10)
+"""How long after a look a message that was decided on in it may be signed."""
 
 _log = logs.get(__name__)
 
@@ -192,7 +196,7 @@ class Actor:
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
             case AcknowledgeState() | Propose() | Withdraw():
-                return await self._sign(effect, observation, status)
+                return await self._sign(effect, network, observation, status)
             case AnswerDecision(decision, uid, state, message, at):
                 answer = CCFRecoveryDecisionStatus(state=state, message=message, at=at)
                 body = answer.model_dump(mode="json", by_alias=True)
@@ -273,23 +277,43 @@ class Actor:
         await client.remove_row(pod.ip, names.OPERATOR_PORT, record.node_id, node_id)
         return "removed"
 
-    async def _sign(self, message: SignAsMember, observation: Observation, status: NetworkStatus) -> str:
+    async def _sign(
+        self, message: SignAsMember, network: NetworkRef, observation: Observation, status: NetworkStatus
+    ) -> str:
+        """Only on the strength of a look that is fresh, and of the last that any operator has made.
+
+        Nodes that were to be trusted may have ended since, and a service that trusts them then waits for them.
+        """
         record, pod = status.node(message.through), observation.pods.get(message.through)
         wanted, certificate = observation.spec.governance.operator_member, status.service.certificate
         if record is None or record.node_id is None or pod is None or pod.ip is None:
             raise NotSigned(f"{message.through} cannot be reached")
         if wanted is None or certificate is None:
             raise NotSigned("no member may sign for the operator")
+        still = self._still(network, status, _last_signed)
+
+        async def confirm() -> None:
+            await still()
+            if datetime.now(UTC) - observation.now > SIGNED_WITHIN:
+                raise NotSigned("it was decided too long ago")
+
         recipient = Recipient(pod.ip, record.node_id, certificate)
-        return await self.member.sign(message, observation.namespace, wanted.secret_ref.name, recipient)
+        return await self.member.sign(message, network.namespace, wanted.secret_ref.name, recipient, confirm)
 
 
 def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], list[Effect]]:
-    """Volumes; the pods on them, made and ended; and what only tells or tidies up, with the end of all at its end."""
+    """Volumes; the pods on them, made and ended; and what only tells or tidies up.
+
+    Last what waits for a node's answer, or is the end of all: these two never come together."""
     volumes: list[Effect] = [effect for effect in effects if isinstance(effect, CreateVolume)]
     pods: list[Effect] = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
     rest = [effect for effect in effects if not isinstance(effect, CreateVolume | CreateNode | DeletePod)]
-    return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, RemoveFinalizer))
+    return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, SignAsMember | RemoveFinalizer))
+
+
+def _last_signed(status: NetworkStatus) -> object:
+    """What the operator's member has signed last, as the API server keeps it."""
+    return status.operator_member.model_dump_json() if status.operator_member is not None else None
 
 
 def _configurations(status: NetworkStatus) -> object:

@@ -30,11 +30,14 @@ from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Raw
 from ccf_operator.render import names
 
-SIGN_SECONDS = 5.0
-"""How long a message to a node may take, with its answer."""
+SIGN_SECONDS = 3.0
+"""How long a message to a node may take, with its answer; one that takes longer may have arrived, as the next look
+shows."""
 
 ReadSecret = Callable[[str, str], Awaitable[Raw | None]]
 """The Secret of this namespace and name (`Gateway.get_secret`). Raises KubeError."""
+
+Confirm = Callable[[], Awaitable[None]]
 
 CERTIFICATE, KEY = "tls.crt", "tls.key"
 """Keys of a Secret of type kubernetes.io/tls."""
@@ -78,20 +81,26 @@ class SigningMember:
             return OperatorMemberView(secret, problem=error.reason, detail=str(error), refused=refused)
         return OperatorMemberView(secret, member_id=member.member_id, refused=refused)
 
-    async def sign(self, message: SignAsMember, namespace: str, secret: str, recipient: Recipient) -> str:
-        """Sign and send a message; a word for the log. Raises NotSigned."""
+    async def sign(
+        self, message: SignAsMember, namespace: str, secret: str, recipient: Recipient, confirm: Confirm
+    ) -> str:
+        """Sign and send a message; a word for the log. Raises NotSigned, and what `confirm` raises.
+
+        `confirm` is called last before anything is sent: it raises what it must if the message is out of date.
+        """
         try:
             member = await self._member(namespace, secret)
         except _Unusable as error:
             raise NotSigned(str(error)) from error
         if member.member_id != message.member_id:
             raise NotSigned(f"Secret {secret} holds the key of another member by now")
+        await confirm()
         try:
             async with asyncio.timeout(SIGN_SECONDS), self._client(recipient) as client:
                 outcome = await self._send(client, member, message)
         except GovernanceError as error:
             if error.status:
-                self._refused[message.token] = str(error)
+                self._refused = {message.token: str(error)}  # of the last message: no other is asked about
             raise NotSigned(str(error)) from error
         except (TimeoutError, NotTheNode, BadCertificate) as error:
             raise NotSigned(str(error) or f"no answer within {SIGN_SECONDS:g} s") from error

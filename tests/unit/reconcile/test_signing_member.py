@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from ccf_operator.ccf.messages import member_id
 from ccf_operator.domain.effects import AcknowledgeState
 from ccf_operator.domain.reasons import MemberReason
-from ccf_operator.kube.errors import Forbidden, KubeError, Unavailable
+from ccf_operator.kube.errors import Conflict, Forbidden, KubeError, Unavailable
 from ccf_operator.kube.gateway import Raw
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
 from members import generate_operator_member
@@ -130,24 +130,37 @@ async def test_an_api_server_that_refuses_or_is_away_breaks_nothing() -> None:
     assert away.problem is MemberReason.SECRET_UNUSABLE
 
 
+async def right() -> None:
+    """Nothing has changed since."""
+
+
 NOWHERE = Recipient("127.0.0.1", "00" * 32, MEMBER.certificate_pem)
 
 
 async def test_nothing_is_signed_with_a_key_that_was_put_there_since() -> None:
     asks = AcknowledgeState("bank-0", "ff" * 32, "token")
     with pytest.raises(NotSigned, match="another member"):
-        await api(GOOD).sign(asks, "ns", "bank-operator", NOWHERE)
+        await api(GOOD).sign(asks, "ns", "bank-operator", NOWHERE, right)
 
 
 async def test_nothing_is_signed_without_a_usable_key() -> None:
     asks = AcknowledgeState("bank-0", "ff" * 32, "token")
     with pytest.raises(NotSigned, match="does not exist"):
-        await api(None).sign(asks, "ns", "bank-operator", NOWHERE)
+        await api(None).sign(asks, "ns", "bank-operator", NOWHERE, right)
 
 
 async def test_a_node_that_is_not_there_has_refused_nothing() -> None:
     asks = AcknowledgeState("bank-0", member_id(MEMBER.certificate_pem), "token")
     signing = api(GOOD)
     with pytest.raises(NotSigned):
-        await signing.sign(asks, "ns", "bank-operator", NOWHERE)
+        await signing.sign(asks, "ns", "bank-operator", NOWHERE, right)
     assert (await signing.see("ns", "bank-operator")).refused == {}
+
+
+async def test_what_is_out_of_date_by_then_is_not_sent() -> None:
+    async def outdated() -> None:
+        raise Conflict("the network has changed meanwhile")
+
+    asks = AcknowledgeState("bank-0", member_id(MEMBER.certificate_pem), "token")
+    with pytest.raises(Conflict):
+        await api(GOOD).sign(asks, "ns", "bank-operator", NOWHERE, outdated)

@@ -20,7 +20,7 @@ from ccf_operator.cli.kubectl import Kubectl
 from ccf_operator.cli.live import ask_nodes
 from ccf_operator.cli.network import Network, Pod, load, with_pod
 from ccf_operator.cli.reach import NoWay, Way, Ways, ways
-from ccf_operator.cli.service import Check, Expected, Finding, check, expected_service
+from ccf_operator.cli.service import NOTHING, Check, Expected, Finding, Knowledge, check, expected_service
 from ccf_operator.render.names import CLIENT_PORT
 
 COMMIT_TIMEOUT = 30.0
@@ -117,7 +117,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    kubectl: Kubectl, name: str, *, node: str | None = None, way: Way = Way.AUTO, known: str | None = None
+    kubectl: Kubectl, name: str, *, node: str | None = None, way: Way = Way.AUTO, known: Knowledge = NOTHING
 ) -> AsyncIterator[Desk]:
     """A desk at `node`, or at the one that suits best. Raises Failure where there is none."""
     network = await load(kubectl, name)
@@ -138,7 +138,7 @@ async def sit_down(
     live: Mapping[str, NodeAnswers],
     *,
     node: str | None = None,
-    known: str | None = None,
+    known: Knowledge = NOTHING,
 ) -> AsyncIterator[Desk]:
     """The same, where the nodes have been asked already."""
     pod = _choose(network, live, node)

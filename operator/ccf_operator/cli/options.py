@@ -93,6 +93,16 @@ Known = Annotated[
         rich_help_panel=_SERVICE,
     ),
 ]
+KnownTxID = Annotated[
+    str | None,
+    typer.Option(
+        "--known-txid",
+        metavar="TXID",
+        help="A TxID that you know was committed before the recovery (from a receipt, say): what is offered must reach "
+        "it.",
+        rich_help_panel=_SERVICE,
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the object that would be written; write nothing.")]
@@ -125,6 +135,7 @@ class ServiceOptions:
     node: Node = None
     reach: Reach = Way.AUTO
     known_service: Known = None
+    known_txid: KnownTxID = None
 
 
 @dataclass(frozen=True)

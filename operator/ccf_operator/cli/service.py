@@ -45,6 +45,18 @@ class Check:
     what: str
 
 
+@dataclass(frozen=True)
+class Knowledge:
+    """What a member knows from elsewhere, whatever the cluster says: the certificate (PEM) of the service as it was
+    before the recovery, where there was one; a TxID that was committed in it."""
+
+    service: str | None = None
+    tx_id: TxID | None = None
+
+
+NOTHING = Knowledge()
+
+
 def expected_service(network: Network) -> Expected:
     """The service that members deal with now: the winner's while a recovery waits for them, else the known one.
 
@@ -71,16 +83,21 @@ def expected_service(network: Network) -> Expected:
 
 
 def check(
-    network: Network, expected: Expected, node: str, live: Mapping[str, NodeAnswers], known: str | None
+    network: Network,
+    expected: Expected,
+    node: str,
+    live: Mapping[str, NodeAnswers],
+    known: Knowledge = NOTHING,
 ) -> list[Check]:
-    """Whether `node` offers what the operator says, and nothing else is offered. `known`: PEM of the service that the
-    member knows from elsewhere (before the recovery, where there was one)."""
+    """Whether `node` offers what the operator says and what the member knows, and nothing else is offered."""
     answers = live[node]
     checks = [_is_the_operators(network, node, answers), _has_the_key(expected, answers)]
     if expected.recovered_from is not None:
         checks += _recovered(network, expected, answers)
-    if known is not None:
-        checks.append(_is_known(expected, answers, known))
+    if known.service is not None:
+        checks.append(_is_known(expected, answers, known.service))
+    if known.tx_id is not None and expected.recovered_from is not None:
+        checks.append(_reaches(answers, known.tx_id))
     checks.append(_its_nodes(network, answers))
     checks += _others(network, expected, node, live)
     return checks
@@ -161,6 +178,17 @@ def _is_known(expected: Expected, answers: NodeAnswers, known: str) -> Check:
     if offered == key:
         return Check(Finding.GOOD, f"it {what} the service in your own file: key {key[:8]}…")
     return Check(Finding.BAD, f"your own file has another service: key {key[:8]}…, this one {what} {offered or 'none'}")
+
+
+def _reaches(answers: NodeAnswers, known: TxID) -> Check:
+    created = answers.network.create_tx_id if answers.network is not None else None
+    try:
+        recovered = recovered_tx_id(created) if created is not None else None
+    except ValueError:
+        recovered = None
+    if recovered is not None and recovered >= known:
+        return Check(Finding.GOOD, f"it was recovered up to {recovered}, not below {known}, which you know of")
+    return Check(Finding.BAD, f"it was recovered up to {recovered or 'nothing'} only, and you know of {known}")
 
 
 def _its_nodes(network: Network, answers: NodeAnswers) -> Check:

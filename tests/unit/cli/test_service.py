@@ -8,7 +8,8 @@ from ccf_operator.api.decision import Action
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.cli.exits import Exit, Failure
-from ccf_operator.cli.service import Check, Finding, check, expected_service
+from ccf_operator.cli.service import Check, Finding, Knowledge, check, expected_service
+from ccf_operator.domain.txid import TxID
 from members import generate_operator_member
 from unit.cli import phases
 from unit.cli.phases import Scene, scene
@@ -24,7 +25,7 @@ def winner_of(seen: Scene) -> str:
 
 def bad(seen: Scene, node: str, **live: NodeAnswers) -> list[str]:
     answers = {**seen.live, **live}
-    found = check(seen.network, expected_service(seen.network), node, answers, None)
+    found = check(seen.network, expected_service(seen.network), node, answers)
     return [one.what for one in found if one.finding is Finding.BAD]
 
 
@@ -104,7 +105,7 @@ def test_a_pod_that_nobody_of_ours_made_is_refused_and_doubted_when_it_stands_be
     fork = replace(forged(seen, service_key="f" * 64), node_id="b" * 64)
     found = bad(seen, "bank-fork", **{"bank-fork": fork})
     assert "bank-fork is not a node that the operator made" in found
-    beside = check(seen.network, expected_service(seen.network), node, {**seen.live, "bank-fork": fork}, None)
+    beside = check(seen.network, expected_service(seen.network), node, {**seen.live, "bank-fork": fork})
     assert doubts(beside) == ["a fork is offered besides: pod bank-fork, service ffffffff…; not the operator's"]
     assert not [one for one in beside if one.finding is Finding.BAD]
 
@@ -155,12 +156,14 @@ def test_a_status_that_names_a_fork_as_the_winner_is_unmasked_by_what_the_member
     attempt = seen.network.status.attempt
     assert attempt is not None
     attempt.base_service = key
-    expected = expected_service(seen.network)
-    assert [
-        c for c in check(seen.network, expected, node, live, mine.certificate_pem) if c.finding is Finding.BAD
-    ] == []
-    [found] = [c for c in check(seen.network, expected, node, live, others.certificate_pem) if c.finding is Finding.BAD]
-    assert "your own file has another service" in found.what
+
+    def against(known: str) -> list[str]:
+        found = check(seen.network, expected_service(seen.network), node, live, Knowledge(known))
+        return [one.what for one in found if one.finding is Finding.BAD]
+
+    assert against(mine.certificate_pem) == []
+    [found] = against(others.certificate_pem)
+    assert "your own file has another service" in found
 
 
 def test_members_are_shown_what_a_person_has_approved_to_be_missing() -> None:
@@ -171,6 +174,18 @@ def test_members_are_shown_what_a_person_has_approved_to_be_missing() -> None:
     world.settle()
     seen = scene(world)
     node = winner_of(seen)
-    found = doubts(check(seen.network, expected_service(seen.network), node, seen.live, None))
+    found = doubts(check(seen.network, expected_service(seen.network), node, seen.live))
     assert loss
     assert found == [f"a person approved what may be missing: {one}" for one in loss]
+
+
+@pytest.mark.parametrize(("committed", "all_is_well"), [("2.1204", True), ("2.1205", False), ("3.1", False)])
+def test_a_ledger_that_ends_before_what_the_member_knows_of_is_refused(committed: str, all_is_well: bool) -> None:
+    seen = scene(phases.awaiting_members())
+    node, known = winner_of(seen), Knowledge(tx_id=TxID.parse(committed))
+    found = check(seen.network, expected_service(seen.network), node, seen.live, known)
+    [about] = [one for one in found if f"{committed}" in one.what and "you know of" in one.what]
+    assert about.finding is (Finding.GOOD if all_is_well else Finding.BAD)
+    silent = {node: forged(seen, create_tx_id=None)}
+    found = check(seen.network, expected_service(seen.network), node, silent, known)
+    assert "it was recovered up to nothing only" in " ".join(one.what for one in found)

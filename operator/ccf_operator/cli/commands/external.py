@@ -20,6 +20,7 @@ from ccf_operator.cli.options import (
     EncryptionKey,
     Format,
     Known,
+    KnownTxID,
     NetworkName,
     Output,
     PreparingOptions,
@@ -174,6 +175,7 @@ async def finish(
     output: Output = Format.TEXT,
     reach: Reach = Way.AUTO,
     known_service: Known = None,
+    known_txid: KnownTxID = None,
 ) -> None:
     """Send what 'prepare' has written, with the signature made elsewhere.
 
@@ -189,7 +191,8 @@ async def finish(
         )
     message, member = prepared.sign(read_signature(signature)), prepared.certificate.member_id
     out = for_people(output)
-    async with members.desk_of(kubectl, name, ServiceOptions(prepared.node, reach, known_service)) as at:
+    service = ServiceOptions(prepared.node, reach, known_service, known_txid)
+    async with members.desk_of(kubectl, name, service) as at:
         asking.show_in_short(out, at)
         at.insist()
         business.insist_on_the_same(at, prepared.request)

@@ -34,9 +34,11 @@ from ccf_operator.cli.options import (
 )
 from ccf_operator.cli.output import Rows, for_people, say, titled, write
 from ccf_operator.cli.prepared import write_new
+from ccf_operator.cli.service import Knowledge
 from ccf_operator.cli.share_report import report_share
 from ccf_operator.cli.signing import Business, document
 from ccf_operator.cli.terminal import console
+from ccf_operator.domain.txid import TxID
 
 Build = Callable[[Desk, str], Awaitable[Business | str]]
 Show = Callable[[Console, Desk], None]
@@ -208,9 +210,17 @@ async def _sign(
 
 def desk_of(kubectl: Kubectl, name: str, service: ServiceOptions) -> AbstractAsyncContextManager[Desk]:
     """A desk at the node that the options mean."""
-    known = service.known_service
-    pem = read(known, "the known service's certificate") if known is not None else None
-    return desk(kubectl, name, node=service.node, way=service.reach, known=pem)
+    file, tx_id = service.known_service, service.known_txid
+    pem = read(file, "the known service's certificate") if file is not None else None
+    known = Knowledge(pem, _tx_id(tx_id) if tx_id is not None else None)
+    return desk(kubectl, name, node=service.node, way=service.reach, known=known)
+
+
+def _tx_id(text: str) -> TxID:
+    try:
+        return TxID.parse(text)
+    except ValueError as error:
+        raise Failure(Exit.USAGE, str(error), "give it as CCF writes it: --known-txid 2.1204") from error
 
 
 async def build_ack(at: Desk, member: str) -> Business | str:

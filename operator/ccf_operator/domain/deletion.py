@@ -27,6 +27,7 @@ def take_down(draft: Draft) -> None:
         draft.report(Phase.DELETING.value, "ending the nodes; the volumes stay")
     status.reason, status.next_step = Reason.DELETED.value, ""
     status.message = "ending the nodes; the volumes stay"
+    status.governance = None
     for record in status.nodes:
         record.fit = False
         record.stop = record.stop or "Deleted"

@@ -13,6 +13,7 @@ from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import DOUBTED, recovering_view
 from ccf_operator.domain.observation import MemberInput, Observation
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView, view_service
 from ccf_operator.domain.shares import keep_shares
 
@@ -22,6 +23,8 @@ THE_OPERATOR = "the operator"
 """How the member is called whose key the operator has; nobody waits for it, for it never votes."""
 SHOWN = 10
 """Open proposals that the status names: any member may make as many as it likes."""
+_NOT_NOW = (DOUBTED, Reason.TWO_SERVICES)
+"""Reasons of an attempt for which members had better wait, though they have been asked."""
 LONGEST = 300
 """Characters of what an action would do."""
 
@@ -30,7 +33,7 @@ def are_awaited(draft: Draft, awaits: Awaited | None) -> bool:
     """Whether the service waits for its members. `awaits`: what a recovered one awaits, None where nobody says so."""
     status, attempt = draft.status, draft.status.attempt
     if attempt is not None:
-        waits = attempt.phase is AttemptPhase.AWAITING_MEMBERS and attempt.reason != DOUBTED
+        waits = attempt.phase is AttemptPhase.AWAITING_MEMBERS and attempt.reason not in _NOT_NOW
         return waits and awaits in (None, Awaited.ACCEPT_SERVICE, Awaited.RECOVERY_SHARES)
     return status.phase is Phase.AWAITING_OPEN and status.service.opened_at is None
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnnotateVolume, DeletePod, Effect, ReleasePod, RemoveFinalizer, Report
 from ccf_operator.domain.observation import ContainerView, PodView
-from unit.domain.given import attempt, candidate, draft, end, ended_container, machine, pod, record, status
+from unit.domain.given import OLD, attempt, candidate, draft, end, ended_container, machine, pod, record, status
 
 STUCK = {"ccf": ContainerView(), "stage": ContainerView(waiting_reason="ImagePullBackOff")}
 
@@ -67,3 +68,10 @@ def test_in_the_middle_of_a_recovery_too() -> None:
     work = draft(status(record("r-a", attempt=1), attempt=attempt(candidate("a"))), pods={"r-a": pod("r-a")})
     take_down(work)
     assert to_pods(work) == [DeletePod("r-a", "uid-r-a")]
+
+
+def test_members_are_not_waited_for_any_more() -> None:
+    people = MembersStatus(active=1, total=2, not_active=["bob"])
+    work = draft(status(record("a"), governance=GovernanceStatus(service=OLD, members=people)))
+    take_down(work)
+    assert work.status.governance is None

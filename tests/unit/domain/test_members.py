@@ -126,6 +126,7 @@ def test_nobody_is_asked_where_nobody_leads_or_members_have_no_frontend_yet() ->
         status(record("a"), record("b"), phase=Phase.RUNNING, service=ServiceStatus(public_key=KEY, opened_at=at(0))),
         recovering(AttemptPhase.JOINING),
         recovering(reason="LossDoubted"),
+        recovering(reason="TwoServices"),
         status(record("a"), attempt=attempt()),
     ],
 )

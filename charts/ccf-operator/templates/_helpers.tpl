@@ -67,7 +67,7 @@ capabilities:
   verbs: [get, list, watch, patch]
 - apiGroups: [ccf.dev]
   resources: [ccfnetworks/status]
-  verbs: [get, patch, update]
+  verbs: [update]
 # People's decisions about recoveries: read, and answered in their status. Making one is a person's right alone.
 - apiGroups: [ccf.dev]
   resources: [ccfrecoverydecisions]
@@ -95,11 +95,8 @@ capabilities:
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, create, patch]
-- apiGroups: ["", events.k8s.io]
-  resources: [events]
-  verbs: [create, patch]
-# What members' plugins report of recovery shares: CCF tells it to nobody else.
+# Listed for what members' plugins report of recovery shares: CCF tells it to nobody else.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [list]
+  verbs: [list, create]
 {{- end }}

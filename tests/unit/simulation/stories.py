@@ -201,6 +201,24 @@ def a_survivor_cannot_be_fenced() -> None:
     ends_whole(history)
 
 
+def a_survivor_that_is_needed_cannot_be_fenced() -> None:
+    """The others' disks may lack what was written last: it is waited for, for a while, and then a person is asked."""
+    history = opened()
+    first, second, third = names(history)
+    history.process(third).mute = True
+    machines = [history.cluster.pods[name].machine or "" for name in (first, second, third)]
+    history.cluster.machines[machines[2]].cut = True
+    for machine in machines[:2]:
+        history.cluster.power_off(machine)
+        history.cluster.power_on(machine)
+    look_until(history, lambda: history.status.attempt is not None)
+    for _ in range(40):
+        history.look()
+        history.pass_time(20)
+    assert history.status.attempt is not None
+    assert history.status.attempt.phase is AttemptPhase.AWAITING_APPROVAL
+
+
 def a_candidate_lies(how: int, result: CandidateResult) -> None:
     """What it says does not fit what its ledger was found to be."""
     history = opened()
@@ -566,6 +584,7 @@ ALL: tuple[Story, ...] = (
     damage_hides_what_was_committed,
     a_primary_appends_in_vain,
     a_survivor_cannot_be_fenced,
+    a_survivor_that_is_needed_cannot_be_fenced,
     it_counts_another_recovery,
     it_names_another_service_before_it,
     it_claims_more_than_its_ledger_holds,

@@ -340,7 +340,7 @@ MUTATIONS = (
         "who cannot be fenced is waited for",
         "domain.fencing._is_hopeless",
         _no,
-        stories.a_survivor_cannot_be_fenced,
+        stories.a_survivor_that_is_needed_cannot_be_fenced,
     ),
     Mutation(
         4,

@@ -84,6 +84,12 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "The operator needs a decision: see what it would do, what may be missing, and what can be decided.",
             ((command("recovery", "plan", name), "the choices, each with its command"),),
         )
+    if status.start is not None and status.start.ending_since is None:
+        return Advice(
+            NOBODY,
+            "A person has started a recovery: the nodes are ended, and what they leave is recovered.",
+            ((command("recovery", "abort", name), "calls it off, until nodes are being ended"),),
+        )
     if phase in _BY_ITSELF and not status.next_step:
         return Advice(NOBODY, _BY_ITSELF[phase])
     if status.next_step.startswith("members") and (awaited := _proposed_by_the_operator(network)) is not None:

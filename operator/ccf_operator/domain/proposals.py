@@ -23,7 +23,6 @@ from ccf_operator.ccf.same_actions import canonical, same
 from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
-from ccf_operator.domain.joining import DOUBTED
 from ccf_operator.domain.members import fits
 from ccf_operator.domain.node_change import Membership, next_change
 from ccf_operator.domain.operator_member import ACCEPTED, Standing, standing
@@ -134,8 +133,8 @@ def _opening(draft: Draft, recovering: ServiceView | None) -> _Due | None:
     attempt = draft.status.attempt
     if attempt is None or attempt.winner is None or recovering is None or recovering.primary is None:
         return None
-    if attempt.phase is not AttemptPhase.AWAITING_MEMBERS or attempt.reason == DOUBTED:
-        return None
+    if attempt.phase is not AttemptPhase.AWAITING_MEMBERS or attempt.reason:
+        return None  # it waits for something else than its members
     leader = recovering.leader
     if leader is None or leader.network is None or what_is_awaited(recovering) is not Awaited.ACCEPT_SERVICE:
         return None
@@ -153,7 +152,7 @@ def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | N
     if draft.status.service.opened_at is None:
         return _Due(view.primary, view.key)
     well = draft.status.quorum.verdict in (Verdict.HEALTHY, Verdict.DEGRADED) and view.is_open()
-    if not well or len(view.configs) != 1:
+    if not well or len(view.configs) != 1 or draft.status.start is not None:
         return None
     now = Membership(view.configs[0].nodes, ended_nodes(draft), _following(view, leader), leader.node_id)
     waiting = [record.node_id for record in asked.trust if record.node_id is not None and _is_alive(draft, record)]

@@ -13,6 +13,7 @@ from ccf_operator.api.status import (
     NetworkStatus,
     NodeRecord,
     QuorumStatus,
+    Start,
     Verdict,
 )
 from ccf_operator.ccf.answers import NodeAnswers
@@ -171,6 +172,15 @@ def test_surplus_nodes_leave_one_at_a_time() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECTED, Verdict.LOST, Verdict.UNKNOWN])
 def test_in_doubt_nothing_is_signed(verdict: Verdict) -> None:
     assert not signed(work_on([*DEAD, JOINER], without_minority(), verdict=verdict))
+
+
+def test_nodes_that_a_person_has_ended_to_have_it_recovered_are_not_removed() -> None:
+    known = {"configuration": configuration("a", "b", "c"), "quorum": QuorumStatus(verdict=Verdict.DEGRADED)}
+    begun = Start(token="1-x", attempt=1, decision="drill", at=DEAD[0].planned_at)
+    of = status(*DEAD, JOINER, start=begun, **known)
+    work = draft(of, answers=without_minority(), operator_member=KEY, governance=consortium())
+    act_as_member(work, view(work), None, Governance())
+    assert not signed(work)
 
 
 def test_while_a_change_is_under_way_no_other_is_proposed() -> None:
@@ -389,11 +399,19 @@ def test_the_opening_of_the_winner_is_proposed_with_both_identities() -> None:
     [
         {"phase": AttemptPhase.JOINING},
         {"reason": DOUBTED},
+        {"reason": "TwoServices"},
         {"previous": NEW},
         {"state": "WaitingForRecoveryShares"},
         {"winner": crowned("a", public_key="2" * 64)},
     ],
-    ids=["losers may live", "doubted", "goes on from another service", "accepted already", "not the winner's"],
+    ids=[
+        "losers may live",
+        "doubted",
+        "the lost one is back",
+        "goes on from another service",
+        "accepted already",
+        "not the winner's",
+    ],
 )
 def test_it_is_proposed_only_where_members_may_be_asked_for_it(fields: dict[str, Any]) -> None:
     assert not signed(recovering(**fields))

@@ -65,8 +65,10 @@ def show_business(out: Console, business: Business, member: str) -> None:
     say(out, titled(business.title, *lines, Text(f"signed by member {member[:8]}…", style="dim")))
 
 
-def confirm(*, assured: bool) -> None:
-    """Ask the person at the terminal, unless assured beforehand. Raises Failure (DECLINED)."""
+def confirm(question: str, otherwise: str, *, assured: bool) -> None:
+    """Ask the person at the terminal, unless assured beforehand. `otherwise`: what a no comes to.
+
+    Raises Failure (DECLINED)."""
     if assured:
         return
     if not sys.stdin.isatty():
@@ -75,8 +77,8 @@ def confirm(*, assured: bool) -> None:
             "nobody can be asked: the standard input is not a terminal",
             "look at what is shown above, then give the command again with --yes",
         )
-    if not typer.confirm("Sign and send this?", default=False, err=not sys.stdout.isatty()):
-        raise Failure(Exit.DECLINED, "nothing was signed", "give the command again when you have made up your mind")
+    if not typer.confirm(question, default=False, err=True):
+        raise Failure(Exit.DECLINED, otherwise, "give the command again when you have made up your mind")
 
 
 async def carry_out(out: Console, desk: Desk, member: Member, business: Business) -> list[Done]:

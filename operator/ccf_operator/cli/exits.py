@@ -28,7 +28,7 @@ MEANINGS = {
     Exit.NOT_FOUND: "The network, node, volume, proposal or file does not exist.",
     Exit.CLUSTER: "The Kubernetes API could not be asked, or refused.",
     Exit.UNREACHABLE: "No node answered.",
-    Exit.REFUSED: "CCF refused the message, or the operator the decision.",
+    Exit.REFUSED: "CCF refused the message, or the operator the decision, or has not answered it yet.",
     Exit.NOT_NOW: "The network is in another phase than the command is for.",
     Exit.DECLINED: "A person said no, or nobody could be asked.",
 }

@@ -28,6 +28,10 @@ elif words[0] == "get" and words[2].startswith("-"):
 elif words[0] == "get":
     file = root / f"{{words[1].split('.')[0]}}-{{words[2]}}.json"
     print(file.read_text() if file.exists() else "", end="")
+elif words[0] == "create":
+    made = json.load(sys.stdin)
+    made["metadata"]["name"] = made["metadata"]["generateName"] + "1"
+    print(json.dumps(made))
 elif words[0] == "logs" and (root / f"log-{{words[1]}}").exists():
     print((root / f"log-{{words[1]}}").read_text())
 elif words[0] == "logs":

@@ -11,6 +11,7 @@ import yaml
 from ccf_operator.ccf.identity import key_fingerprint
 from ccf_operator.cli import reference
 from ccf_operator.cli.app import run
+from ccf_operator.cli.commands import recovery
 from ccf_operator.cli.exits import MEANINGS, Exit
 from members import generate_member
 from unit.cli import phases
@@ -186,6 +187,33 @@ def test_a_start_is_printed_in_the_form_that_is_asked_for(kubectl: Stub, capsys:
     assert run(["recovery", "start", "bank"]) == Exit.DECLINED
     assert "ends " in capsys.readouterr().out
     assert not [call for call in kubectl.calls() if "create" in call]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "do"),
+    [
+        ({"state": "Applied", "message": "so it is"}, Exit.DONE, ""),
+        ({"state": "Refused", "message": "too late"}, Exit.REFUSED, "decide anew"),
+        ({}, Exit.REFUSED, "do not decide again"),
+    ],
+)
+def test_what_the_operator_makes_of_a_decision(
+    kubectl: Stub,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, str],
+    code: Exit,
+    do: str,
+) -> None:
+    kubectl.put("ccfnetworks", network(phases.awaiting_approval()))
+    kubectl.put("ccfrecoverydecisions", {"metadata": {"name": "bank-approve-1"}, "status": answer})
+    monkeypatch.setattr(recovery, "ANSWER_TIMEOUT", 1.0 if answer else 0.0)
+    assert run(["recovery", "approve", "bank", "--yes", "-o", "json"]) == code
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["decision"], told["state"]) == ("bank-approve-1", answer.get("state", "Unanswered"))
+    assert "You would decide: Approve" in said.err
+    assert do in said.err
 
 
 def test_history(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ccf_operator.cli import asking, business
+from ccf_operator.cli import acts, asking, business
 from ccf_operator.cli.commands import members
-from ccf_operator.cli.commands.members import Build, Choice, Days, ProposalFile, ProposalId, Show
+from ccf_operator.cli.commands.members import Choice, Days, ProposalFile, ProposalId, Show
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.identity import load_certificate
 from ccf_operator.cli.kubectl import Kubectl
@@ -51,7 +51,7 @@ Signature = Annotated[
 @on_cluster
 async def ack(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
     """Acknowledge the service's state. Takes two signatures: of a request for its digest, then of the digest."""
-    await _prepare(kubectl, name, members.build_ack, asking.show_service, preparing, service)
+    await _prepare(kubectl, name, acts.build_ack, asking.show_service, preparing, service)
 
 
 @prepare.command("open")
@@ -67,7 +67,7 @@ async def propose(
     kubectl: Kubectl, name: NetworkName, file: ProposalFile, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
     """Propose what a file says, and vote for it. Takes two signatures."""
-    build = members.build_proposal(file)
+    build = acts.build_proposal(file)
     await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
@@ -82,7 +82,7 @@ async def vote(
     service: ServiceOptions,
 ) -> None:
     """Vote on a proposal."""
-    build = members.build_vote(proposal_id, choice)
+    build = acts.build_vote(proposal_id, choice)
     await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
@@ -92,7 +92,7 @@ async def withdraw(
     kubectl: Kubectl, name: NetworkName, proposal_id: ProposalId, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
     """Withdraw your own open proposal."""
-    build = members.build_withdrawal(proposal_id)
+    build = acts.build_withdrawal(proposal_id)
     await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
@@ -100,7 +100,7 @@ async def withdraw(
 @on_cluster
 async def trust(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
     """Propose to trust the operator's new nodes and to remove those that have ended, and vote for it."""
-    await _prepare(kubectl, name, members.build_trust, asking.show_in_short, preparing, service)
+    await _prepare(kubectl, name, acts.build_trust, asking.show_in_short, preparing, service)
 
 
 @prepare.command("renew")
@@ -109,7 +109,7 @@ async def renew(
     kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions, days: Days = None
 ) -> None:
     """Propose new certificates for the service and all of its nodes, and vote for it."""
-    build = members.build_renewal(days)
+    build = acts.build_renewal(days)
     await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
 
@@ -124,12 +124,12 @@ async def submit_share(
     share: DecryptedShare = None,
 ) -> None:
     """Hand in your recovery share. What is written holds it in the clear; 'finish' removes it when the share is in."""
-    build = members.build_share(enc_key, share)
+    build = acts.build_share(enc_key, share)
     await _prepare(kubectl, name, build, asking.show_service, preparing, service)
 
 
 async def _prepare(
-    kubectl: Kubectl, name: str, build: Build, show: Show, preparing: PreparingOptions, service: ServiceOptions
+    kubectl: Kubectl, name: str, build: acts.Build, show: Show, preparing: PreparingOptions, service: ServiceOptions
 ) -> None:
     certificate, form = load_certificate(preparing.cert), preparing.output
     out = for_people(form)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,23 +11,26 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.console import Console
 from rich.text import Text
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptSummary
 from ccf_operator.cli import decisions, offering, recovery_plan
+from ccf_operator.cli.asking import confirm
 from ccf_operator.cli.attempt_view import by_whom, history_section, timeline_line
 from ccf_operator.cli.decisions import Decision
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed, cluster_failure
 from ccf_operator.cli.network import Network, load
 from ccf_operator.cli.options import DecidingOptions, Format, NetworkName, Output, on_cluster
-from ccf_operator.cli.output import marked, say, titled, write
+from ccf_operator.cli.output import for_people, marked, say, titled, write
 from ccf_operator.cli.terminal import console
 from ccf_operator.cli.words import shorten
 from ccf_operator.render import labels
 
 ANSWER_TIMEOUT = 30.0
+UNANSWERED = "Unanswered"
 
 recovery = typer.Typer(
     no_args_is_help=True,
@@ -159,14 +161,13 @@ async def _decide(kubectl: Kubectl, name: str, make: Callable[[Network], Decisio
     if deciding.dry_run:
         write(manifest, Format.YAML if deciding.output is Format.TEXT else deciding.output)
         return
-    if deciding.output is Format.TEXT:
-        _show(network, decision, manifest, kubectl.flags)
-    _confirm(deciding.yes)
-    await _carry_out(kubectl.within(network.namespace), manifest, deciding.output)
+    out = for_people(deciding.output)
+    _show(out, network, decision, manifest, kubectl.flags)
+    confirm("Decide this?", "nothing was decided", assured=deciding.yes)
+    await _carry_out(out, kubectl.within(network.namespace), manifest, deciding.output)
 
 
-def _show(network: Network, decision: Decision, manifest: dict[str, Any], flags: Sequence[str]) -> None:
-    out = console()
+def _show(out: Console, network: Network, decision: Decision, manifest: dict[str, Any], flags: Sequence[str]) -> None:
     out.print(recovery_plan.render(network, recovery_plan.plan(network, flags), datetime.now(UTC)), crop=False)
     if decision.action is Action.START:
         out.print(recovery_plan.what_a_start_does(network))
@@ -174,20 +175,8 @@ def _show(network: Network, decision: Decision, manifest: dict[str, Any], flags:
     say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
 
 
-def _confirm(assured: bool) -> None:
-    if assured:
-        return
-    if not sys.stdin.isatty():
-        raise Failure(
-            Exit.DECLINED, "nobody can be asked: the standard input is not a terminal", "look, then say it with --yes"
-        )
-    if not typer.confirm("Decide this?", default=False, err=True):
-        raise Failure(Exit.DECLINED, "nothing was decided", "give the command again when you have made up your mind")
-
-
-async def _carry_out(kubectl: Kubectl, manifest: dict[str, Any], output: Format) -> None:
+async def _carry_out(out: Console, kubectl: Kubectl, manifest: dict[str, Any], output: Format) -> None:
     """Write the decision, and say what the operator makes of it."""
-    out = console()
     try:
         made = json.loads(
             await kubectl.run(
@@ -196,17 +185,21 @@ async def _carry_out(kubectl: Kubectl, manifest: dict[str, Any], output: Format)
             )
         )
         name = made["metadata"]["name"]
-        if output is Format.TEXT:
-            out.print(f"written: {labels.DECISION_KIND} {name}")
+        out.print(f"written: {labels.DECISION_KIND} {name}")
         state, message = await _answer(kubectl, name)
     except KubectlFailed as error:
         raise cluster_failure(error) from error
     if output is not Format.TEXT:
         write({"decision": name, **manifest["spec"], "state": state, "message": message}, output)
+    if state == UNANSWERED:
+        raise Failure(
+            Exit.REFUSED,
+            f"{name} has not been answered: {message}",
+            f"do not decide again: it holds as soon as the operator runs; kubectl get ccfrd {name} shows its state",
+        )
     if state != "Applied":
         raise Failure(Exit.REFUSED, f"{state}: {message}", "look again with kubectl ccf recovery plan, and decide anew")
-    if output is Format.TEXT:
-        out.print(Text.assemble(("✓ ", "good"), f"applied: {message}"))
+    out.print(Text.assemble(("✓ ", "good"), f"applied: {message}"))
 
 
 async def _answer(kubectl: Kubectl, name: str) -> tuple[str, str]:
@@ -218,4 +211,4 @@ async def _answer(kubectl: Kubectl, name: str) -> tuple[str, str]:
         if status.get("state"):
             return str(status["state"]), str(status.get("message", ""))
         await asyncio.sleep(0.3)
-    return "Unanswered", f"the operator has not looked at it within {ANSWER_TIMEOUT:g} s"
+    return UNANSWERED, f"the operator has not looked at it within {ANSWER_TIMEOUT:g} s"

@@ -42,6 +42,24 @@ async def test_a_survivor_that_cannot_be_asked_is_done_without(world: World, bad
     assert attempt["winnerVolume"] != volume
 
 
+async def test_a_survivor_that_is_slow_is_heard(world: World) -> None:
+    """It never comes to the last answer before the operator's patience ends; what it has said by then counts."""
+    await world.operator()
+    await world.open()
+    await world.write()
+    lost = world.majority()
+    [survivor] = [one["name"] for one in world.story.nodes() if one["name"] not in lost]
+    [volume] = [one["volume"] for one in world.story.nodes(name=survivor)]
+
+    async with impostors.slow(world.node(survivor), 0.3):
+        world.kubelet.kill(*lost)
+        await world.recovered()
+
+    await world.nothing_is_missing()
+    [attempt] = world.story.status["history"]
+    assert attempt["candidates"][volume].startswith("Recovered")
+
+
 async def test_nodes_that_hang_are_not_lost(world: World) -> None:
     """A majority that does not answer is a suspicion: nobody may act on it, and it goes with the first answer."""
     await world.operator()

@@ -7,8 +7,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from simulator import tls
+from simulator import http1, tls
 from simulator.config import Address
+from simulator.frontend import Frontend
+from simulator.http1 import Request, Response
 from simulator.node import SimulatedNode
 
 Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -62,6 +64,28 @@ async def dripping(node: SimulatedNode) -> AsyncIterator[None]:
             await asyncio.sleep(0.05)
 
     server = await _serve(node.close_interface(OPERATOR), drip, _own(node))
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def slow(node: SimulatedNode, seconds: float) -> AsyncIterator[None]:
+    """The node itself takes its time for each answer to the operator."""
+    interface = node.config.interfaces[OPERATOR]
+
+    async def take_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers = Frontend(node, interface)
+
+        async def answer(request: Request) -> Response:
+            await asyncio.sleep(seconds)
+            return await answers.answer(request)
+
+        idle = node.config.idle_connection_timeout
+        await http1.serve(reader, writer, answer, idle_timeout=idle, max_body=interface.max_body)
+
+    server = await _serve(node.close_interface(OPERATOR), take_time, _own(node))
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import DecisionView
-from ccf_operator.domain.quorum import majority
+from ccf_operator.domain.quorum import deciding_minority, majority
 from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_service
 from ccf_operator.domain.tokens import numbered_token, recovery_token
 from ccf_operator.domain.verdict import judge_base_loss
@@ -47,7 +47,10 @@ def start(draft: Draft, decision: DecisionView) -> str:
     )
     if lost:
         return f"attempt {number} begins"
-    return f"all nodes of the service are ended; attempt {number} begins when that has proven the loss of quorum"
+    asks = (
+        "" if _disks_will_be_proof(draft) else "; it will ask for approval, for too few disks can prove what they hold"
+    )
+    return f"all nodes of the service are ended; attempt {number} begins when that has proven the loss of quorum{asks}"
 
 
 def obstacle(draft: Draft) -> str | None:
@@ -73,6 +76,16 @@ def _too_few(draft: Draft, nodes: list[str]) -> str | None:
     if len(there) >= need:
         return None
     return f"{len(there)} of the {len(nodes)} nodes' volumes are there, and {need} are needed"
+
+
+def _disks_will_be_proof(draft: Draft) -> bool:
+    """Whether the ends of the nodes can show that all they wrote is on so many volumes that nothing can be missing."""
+    if draft.seen.spec.recovery.trust_machine_disks or draft.status.configuration is None:
+        return True
+    nodes = draft.status.configuration.nodes
+    known = [record for node in nodes if (record := draft.by_node_id(node)) is not None]
+    sure = [r for r in known if (r.ended.disk_kept if r.ended else r.machine is not None and r.machine.boot_id)]
+    return len(sure) >= deciding_minority(len(nodes))
 
 
 def end_nodes(draft: Draft, begun: Start, view: ServiceView) -> None:

@@ -206,6 +206,14 @@ def test_nothing_is_ended_that_could_not_be_recovered(claims: dict[str, Any], wh
     assert not any(node.stop for node in late.status.nodes)
 
 
+def test_a_person_is_told_where_the_recovery_will_ask_for_approval() -> None:
+    unknown = status(*[record(n, machine=None) for n in "abc"], configuration=configuration("a", "b", "c"))
+    assert "ask for approval" in answered(look(unknown, decided(), machines=None))[1]
+    trusting = spec(recovery={"trustMachineDisks": True})
+    for known, how in ((whole(), spec()), (unknown, trusting)):
+        assert "approval" not in answered(look(known, decided(), machines=None, spec=how))[1]
+
+
 def test_two_of_three_volumes_are_enough() -> None:
     assert answered(look(whole(), decided(), claims={n: claim(n) for n in ("v-a", "v-b")}))[0] == "Applied"
 

@@ -12,7 +12,7 @@ from ccf_operator.domain import effects as fx
 from ccf_operator.domain.members import whom_to_ask
 from ccf_operator.domain.observation import Observation, OperatorMemberView
 from ccf_operator.domain.quorum import majority
-from unit.simulation.ccf_model import RECOVERING, WAITING, Process, service_of, status_of
+from unit.simulation.ccf_model import OPEN, RECOVERING, WAITING, Process, service_of, status_of
 from unit.simulation.history import History, Violation
 
 MEMBER, ALICE = "0e" * 32, "a1" * 32
@@ -43,12 +43,16 @@ class Consortium:
 
 
 class GovernedHistory(History):
-    """The constitution lets the operator's member trust and remove nodes alone; an opening takes the members."""
+    """The constitution lets the operator's member trust and remove nodes alone; an opening takes the members.
 
-    def __init__(self, nodes: int = 3, **spec: object) -> None:
+    With `alone` False it takes them for everything.
+    """
+
+    def __init__(self, nodes: int = 3, *, alone: bool = True, **spec: object) -> None:
         member = {"operatorMember": {"secretRef": {"name": "bank-operator"}}}
         super().__init__(nodes, 5, governance=member, **spec)
         self.consortium = Consortium()
+        self.alone = alone
         self.late_now = False
 
     def observe(self, between: Callable[[], object] = lambda: None) -> Observation:
@@ -84,19 +88,23 @@ class GovernedHistory(History):
         return self.ccf.leader(service_of(pod.process.log))
 
     def _propose(self, leader: Process, actions: tuple[Action, ...]) -> None:
-        if any(action["name"] == OPENING_ACTION for action in actions):
+        if not self.alone or any(action["name"] == OPENING_ACTION for action in actions):
             self.consortium.made += 1
             made = ProposalAnswer(f"{self.consortium.made:064d}", MEMBER, "Open", frozenset(), actions)
             self.consortium.open.append((service_of(leader.log) or "", made))
             return
-        before = leader.nodes()
+        before, after = leader.nodes(), self._after(leader, actions)
+        if after is not None:
+            self._check_quorum_is_safe(before, after)
+            self.ccf.change_nodes(leader, after)
+
+    def _after(self, leader: Process, actions: tuple[Action, ...]) -> frozenset[str] | None:
+        """Who is trusted once these actions are applied; None where CCF refuses them all."""
         removed = {a["args"]["node_id"] for a in actions if a["name"] == "remove_node"}
         trusted = {a["args"]["node_id"] for a in actions if a["name"] == "transition_node_to_trusted"}
-        unknown = trusted - {p.node_id for p in self.ccf.processes.values() if p.registered}
-        if unknown:
-            return  # CCF refuses all of it
-        self._check_quorum_is_safe(before, frozenset((before | trusted) - removed))
-        self.ccf.change_nodes(leader, frozenset((before | trusted) - removed))
+        if trusted - {p.node_id for p in self.ccf.processes.values() if p.registered}:
+            return None
+        return (leader.nodes() | trusted) - removed
 
     def _check_quorum_is_safe(self, before: frozenset[str], after: frozenset[str]) -> None:
         """Of what an operator has just seen, not of a message that comes late."""
@@ -107,7 +115,16 @@ class GovernedHistory(History):
             raise Violation(f"those who stay are no quorum any more: {len(before)} became {len(after)}")
 
     def trust_and_remove(self) -> None:
-        """Nobody is asked to, and nobody does."""
+        """The members vote for what the status asks them to; where the operator decides alone, nobody is asked."""
+        leader, own = self.leader(), self.status.operator_member
+        if leader is None or status_of(leader.log) != OPEN or own is None or own.proposal is None:
+            return
+        assert not self.alone
+        for service, proposal in list(self.consortium.open):
+            if service == service_of(leader.log) and proposal.proposal_id == own.proposal.id:
+                self.consortium.open.remove((service, proposal))
+                if (after := self._after(leader, proposal.actions)) is not None:
+                    self.ccf.change_nodes(leader, after)
 
     def accept(self) -> None:
         """The members vote for the opening of the recovered service, where it is proposed."""

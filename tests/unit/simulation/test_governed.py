@@ -21,8 +21,8 @@ pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 
 @cache
-def _opened(nodes: int) -> GovernedHistory:
-    history = GovernedHistory(nodes, recovery={"trustMachineDisks": True})
+def _opened(nodes: int, alone: bool) -> GovernedHistory:
+    history = GovernedHistory(nodes, alone=alone, recovery={"trustMachineDisks": True})
     history.settle()
     history.open()
     history.settle()
@@ -31,8 +31,8 @@ def _opened(nodes: int) -> GovernedHistory:
     return history
 
 
-def opened(nodes: int = 3) -> GovernedHistory:
-    history = copy.deepcopy(_opened(nodes))
+def opened(nodes: int = 3, *, alone: bool = True) -> GovernedHistory:
+    history = copy.deepcopy(_opened(nodes, alone))
     for _ in range(3):
         history.write()
     return history
@@ -72,6 +72,18 @@ def test_two_of_five_are_replaced_at_once() -> None:
     ends_whole(history)
 
 
+def test_members_vote_once_for_a_replacement_that_the_constitution_leaves_to_them() -> None:
+    history = opened(alone=False)
+    kill(history, names(history)[-1])
+    settled_after(history)
+    assert history.status.next_step.startswith("members: vote for proposal")
+    history.trust_and_remove()
+    settled_after(history)
+    assert history.is_whole()
+    assert not history.consortium.open
+    ends_whole(history)
+
+
 @pytest.mark.parametrize("nodes", [1, 2, 4, 5])
 def test_the_number_of_nodes_follows_the_spec(nodes: int) -> None:
     history = opened()
@@ -92,9 +104,9 @@ def test_a_recovered_service_is_opened_by_what_the_operator_proposes() -> None:
 
 
 @SEARCH
-@given(sequence=events(*HARMLESS), nodes=st.sampled_from([1, 2, 3, 3, 3, 4, 5]))
-def test_whatever_happens_it_becomes_whole_without_a_person(sequence: list[Event], nodes: int) -> None:
-    history = opened(nodes)
+@given(sequence=events(*HARMLESS), nodes=st.sampled_from([1, 2, 3, 3, 3, 4, 5]), alone=st.booleans())
+def test_whatever_happens_it_becomes_whole(sequence: list[Event], nodes: int, alone: bool) -> None:
+    history = opened(nodes, alone=alone)
     happen(history, sequence)
     history.see_to_the_end()
     if history.status.reason == "MayHaveOpened":

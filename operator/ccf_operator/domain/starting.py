@@ -47,9 +47,7 @@ def start(draft: Draft, decision: DecisionView) -> str:
     )
     if lost:
         return f"attempt {number} begins"
-    asks = (
-        "" if _disks_will_be_proof(draft) else "; it will ask for approval, for too few disks prove what they hold"
-    )
+    asks = "" if _disks_will_be_proof(draft) else "; it will ask for approval, for too few disks prove what they hold"
     return f"all nodes of the service are ended; attempt {number} begins when that has proven the loss of quorum{asks}"
 
 

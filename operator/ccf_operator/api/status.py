@@ -533,8 +533,8 @@ class NetworkStatus(StatusModel):
     conditions: list[Condition] = Field(
         default_factory=list,
         description="Ready, QuorumHealthy, Recoverable, RecoveryInProgress, GovernanceRequired, "
-        "ServiceIdentityChanged, CertificatesExpiring, Progressing, Reconciling, Stalled; OperatorMemberUsable where the "
-        "spec names such a member.",
+        "ServiceIdentityChanged, CertificatesExpiring, Progressing, Reconciling, Stalled; OperatorMemberUsable where "
+        "the spec names such a member.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     nodes_total: int = Field(default=0, description="Nodes that run or are being started (for the scale subresource).")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -84,5 +85,11 @@ def _say(event: str, **facts: object) -> None:
     )
 
 
+def _end_when_told() -> None:
+    """Process 1 of a container ignores SIGTERM unless it handles it: a long survey would outlast its pod's deletion."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+
+
 if __name__ == "__main__":
+    _end_when_told()
     sys.exit(main(sys.argv[1:]))

@@ -99,3 +99,16 @@ def test_a_person_may_survey_a_ledger() -> None:
     damaged = run("survey", LEDGERS / "damaged/middle-chunk-missing/ledger")
     assert (damaged.returncode, json.loads(damaged.stdout)["sound"]) == (1, False)
     assert run("survey", LEDGERS / "nowhere").returncode == 1
+
+
+def test_it_ends_when_told_to_though_process_1_of_a_container_is_deaf_by_default(tmp_path: Path) -> None:
+    plan = tmp_path / "stage.json"
+    os.mkfifo(plan)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ccf_operator.stage", "--plan", str(plan), "--volume", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(OPERATOR)},
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    )
+    with plan.open("w"):  # opened once the other side reads: it waits for a plan
+        process.terminate()
+        assert process.wait(timeout=10) == 128 + signal.SIGTERM

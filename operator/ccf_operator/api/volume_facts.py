@@ -35,6 +35,11 @@ class VolumeFacts(StatusModel):
         description="Whether that node is known to have ended on a machine that went on running, so that all it wrote "
         "is on the volume.",
     )
+    final: bool = Field(
+        default=False,
+        description="Whether this is the last word on the volume: written when the network was deleted, or after the "
+        "volume itself was read.",
+    )
     configuration: Configuration | None = Field(default=None, description="The last committed configuration known.")
     high_water_mark: str | None = Field(default=None, description="A TxID that was seen committed.")
 

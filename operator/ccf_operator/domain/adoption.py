@@ -14,7 +14,7 @@ from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
-from ccf_operator.domain.exploration import facts_on, may_still_run, progress_of, want_exploration
+from ccf_operator.domain.exploration import facts_on, is_being_read, may_still_run, progress_of, want_exploration
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
@@ -23,7 +23,7 @@ from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
 from ccf_operator.wording import counted
 
 GAP = 100
-"""Numbers left out above those seen when a network loses its status: names may have been given that left no trace."""
+"""Numbers left out above those seen when a network loses its status: some may have been given that left no trace."""
 
 
 def found_claims(draft: Draft) -> list[ClaimView]:
@@ -73,7 +73,7 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
         members_of={known.node_id: name for name, known in of_service.items() if known.node_id is not None},
         disks_kept=sorted(k.node_id for k in of_service.values() if k.node_id is not None and k.disk_kept),
     )
-    _resume_counters(draft)
+    resume_counters(draft)
     return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
 
 
@@ -81,7 +81,7 @@ def disown(draft: Draft, decision: DecisionView) -> str:
     """Leave the found volumes alone for ever: they are none of this network's, and a new service is started."""
     _checked(draft, decision)
     claims = found_claims(draft)
-    _resume_counters(draft)
+    resume_counters(draft)
     draft.status.disowned += [claim.uid for claim in claims]
     return f"{', '.join(claim.name for claim in claims)} are left alone; a new service is started"
 
@@ -105,6 +105,8 @@ def _checked(draft: Draft, decision: DecisionView) -> Found:
         raise Refused(f"this token does not stand for what is found now; that is {current}")
     if running := may_still_run(draft):
         raise Refused(f"pods of that network may still run: {', '.join(running)}; end them first, or their machines")
+    if read := [claim.name for claim in found_claims(draft) if is_being_read(draft, claim)]:
+        raise Refused(f"{', '.join(read)} are being read; decide once it is known what they hold")
     return found
 
 
@@ -141,7 +143,7 @@ def _describe(draft: Draft, claim: ClaimView) -> FoundVolume:
         uid=claim.uid,
         service=facts.service_key,
         recovery_count=facts.recovery_count,
-        shows="; ".join(_in_words(facts)),
+        shows="; ".join([*_in_words(facts), *([progress_of(draft, claim)] if is_being_read(draft, claim) else [])]),
     )
 
 
@@ -159,7 +161,7 @@ def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
     if facts is None:
         return VolumeRecord(name=claim.name, uid=claim.uid, set_aside="it is not known what it holds")
     beyond = facts.lineage[-1] + 1
-    unused = max(beyond, facts.next_generation or beyond)
+    unused = max(beyond, facts.next_generation or beyond) + (0 if facts.final else GAP)
     return VolumeRecord(
         name=claim.name,
         uid=claim.uid,
@@ -170,7 +172,7 @@ def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
     )
 
 
-def _resume_counters(draft: Draft) -> None:
+def resume_counters(draft: Draft) -> None:
     """Go on above every number that a name on a claim, a pod or a configuration shows to have been given away."""
     seen, counters = draft.seen, draft.status.counters
     volumes = [names.volume_counter(name, seen.name, seen.uid) for name in seen.claims]

@@ -20,6 +20,7 @@ from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.proposals import act_as_member
 from ccf_operator.domain.quorum import majority
+from ccf_operator.domain.resumption import take_up
 from ccf_operator.domain.service import (
     ServiceView,
     keep_configuration,
@@ -48,6 +49,8 @@ def decide(seen: Observation) -> Plan:
     """
     draft = Draft.of(seen)
     _keep_pending_events(draft)
+    if not seen.deleting:
+        take_up(draft)
     keep_records(draft)
     if seen.deleting:
         take_down(draft)

@@ -1,4 +1,8 @@
-"""Reading found volumes whose claims say nothing: a pod for each, whose answer is written onto the claim."""
+"""Reading found volumes of which the claims say nothing, or not the last word: a pod for each.
+
+What it finds is written onto the claim. A claim's word is not the last where the status was lost while nodes ran: a
+later service may have been opened since.
+"""
 
 from __future__ import annotations
 
@@ -24,25 +28,51 @@ def may_still_run(draft: Draft) -> list[str]:
     return sorted(
         pod.name
         for pod in draft.seen.pods.values()
-        if not _explores(pod) and proof_of_end(None, pod, draft.seen.machines, draft.now) is None
+        if not explores(pod) and proof_of_end(None, pod, draft.seen.machines, draft.now) is None
     )
 
 
 def want_exploration(draft: Draft, claims: list[ClaimView]) -> None:
-    """Have each of these claims' volumes read whose claim says nothing, once; an explorer goes when it has served."""
+    """Have each of these claims' volumes read on which there is no last word; an explorer goes when it has served."""
     wanted: set[str] = set()
     for claim in claims:
-        if facts_on(claim) is not None or claim.deleting or may_still_run(draft):
+        known = facts_on(claim)
+        if (known is not None and known.final) or claim.deleting or may_still_run(draft):
             continue
         pod = _explorer(draft, claim)
         wanted.add(names.explorer(draft.seen.name, claim.uid))
         if pod is None:
             draft.do(ExploreVolume(volume=claim.name, claim_uid=claim.uid))
-        elif (found := read_facts(json.dumps(_said(pod).get("facts")))) is not None:
+        elif (found := _last_word(known, pod)) is not None:
             draft.do(AnnotateVolume(volume=claim.name, uid=claim.uid, facts=write_facts(found)))
     for pod in draft.seen.pods.values():
-        if _explores(pod) and pod.owner_uid == draft.seen.uid and pod.name not in wanted and not pod.deleting:
+        if explores(pod) and pod.owner_uid == draft.seen.uid and pod.name not in wanted and not pod.deleting:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+
+
+def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | None:
+    """What claim and volume say together: the volume knows of a later service, the claim more about the same one."""
+    said = _said(explorer)
+    if "facts" not in said:
+        return None
+    found = read_facts(json.dumps(said["facts"]))
+    if known is not None and (found is None or found.recovery_count <= known.recovery_count):
+        unused = [it.next_generation for it in (known, found) if it is not None and it.next_generation is not None]
+        return known.model_copy(update={"final": True, "next_generation": max(unused, default=None)})
+    return found.model_copy(update={"final": True}) if found is not None else None
+
+
+def is_being_read(draft: Draft, claim: ClaimView) -> bool:
+    """Whether a volume's last word is still to come; one that no pod can be placed for, or read, has had it."""
+    known = facts_on(claim)
+    if claim.deleting or (known is not None and known.final):
+        return False
+    pod = _explorer(draft, claim)
+    return (
+        pod is None
+        or (pod.explorer.terminated is None and pod.unschedulable is None)
+        or (_last_word(known, pod) is not None)
+    )
 
 
 def progress_of(draft: Draft, claim: ClaimView) -> str:
@@ -52,6 +82,8 @@ def progress_of(draft: Draft, claim: ClaimView) -> str:
     pod = _explorer(draft, claim)
     if pod is None or pod.explorer.terminated is None:
         return f"being read ({pod.unschedulable})" if pod is not None and pod.unschedulable else "being read"
+    if _last_word(facts_on(claim), pod) is not None:
+        return "being read"
     problems = _said(pod).get("problems")
     if not isinstance(problems, list):
         return f"it could not be read: {pod.explorer.terminated.message[-200:]}"
@@ -60,10 +92,11 @@ def progress_of(draft: Draft, claim: ClaimView) -> str:
 
 def _explorer(draft: Draft, claim: ClaimView) -> PodView | None:
     pod = draft.seen.pods.get(names.explorer(draft.seen.name, claim.uid))
-    return pod if pod is not None and pod.owner_uid == draft.seen.uid and _explores(pod) else None
+    return pod if pod is not None and pod.owner_uid == draft.seen.uid and explores(pod) else None
 
 
-def _explores(pod: PodView) -> bool:
+def explores(pod: PodView) -> bool:
+    """Whether a pod is no node, but reads a volume that was found."""
     return pod.labels.get(ROLE) == Role.EXPLORER.value
 
 

@@ -26,9 +26,11 @@ def want_facts(draft: Draft) -> None:
 def want_last_facts(draft: Draft) -> None:
     """Have the claims say all that is known at the end of the network object's life."""
     for volume in draft.status.volumes:
-        wanted = facts_of(draft, volume)
-        known = _known(draft, volume)
-        if wanted is not None and (known is None or write_facts(wanted) != write_facts(known)):
+        wanted, known = facts_of(draft, volume), _known(draft, volume)
+        if wanted is None:
+            continue
+        wanted.final = True
+        if known is None or write_facts(wanted) != write_facts(known):
             _write(draft, volume, wanted)
 
 

@@ -19,6 +19,7 @@ from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.members_words import Plugin, shares_so_far, so_far, to_open, to_submit
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.reasons import Reason, known
+from ccf_operator.domain.resumption import runs_without_status
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance, first_node
 from ccf_operator.render import names
@@ -79,11 +80,20 @@ def _volumes_found(draft: Draft, found: Found) -> Story:
     adopt = ""
     if any(volume.service is not None for volume in found.volumes):
         adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
+    what = (
+        "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
+        "committed transactions"
+    )
+    if runs_without_status(draft):
+        what = (
+            "the status of this network is gone while nodes of it run. They are left alone, and taken up again by "
+            "themselves once they show one service that is open on a quorum, and no other"
+        )
+        first = "wait, or have the members open the service if it is not; else " + first
     return Story(
         Phase.BLOCKED,
         Reason.VOLUMES_FOUND,
-        "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
-        f"committed transactions. {shown}",
+        f"{what}. {shown}",
         f"{first}{adopt}To leave them alone for ever and start a new service: "
         f"{decide_by(draft.seen, Action.DISOWN, found.token)}",
     )

@@ -25,6 +25,7 @@ from ccf_operator.domain.observation import (
     PodView,
     ShareReport,
 )
+from ccf_operator.domain.resumption import records_of
 from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.share_reports import share_report
@@ -228,7 +229,7 @@ class Observer:
         self, network: NetworkRef, pods: Mapping[str, PodView], status: NetworkStatus
     ) -> dict[str, NodeAnswers]:
         asked: dict[str, Addressee] = {}
-        for record in status.nodes:
+        for record in status.nodes or records_of(pods.values(), network.uid):
             pod = pods.get(record.name)
             if pod is None or pod.owner_uid != network.uid or pod.ip is None or not pod.ccf.running:
                 continue

@@ -24,6 +24,8 @@ VOLUME = f"{GROUP}/volume"
 TRAFFIC = f"{GROUP}/traffic"
 TRUSTED = f"{GROUP}/trusted"
 ROLE = f"{GROUP}/role"
+GENERATION = f"{GROUP}/generation"
+COMMAND = f"{GROUP}/command"
 
 CREATED_FOR = f"{GROUP}/created-for"
 """Annotation of a claim: the node it was made for."""

@@ -43,7 +43,11 @@ def pod(order: NodeOrder) -> dict[str, Any]:
         "metadata": {
             "name": record.name,
             "namespace": network.namespace,
-            "labels": labels.node_labels(network, record.name, record.volume, role(order)),
+            "labels": {
+                **labels.node_labels(network, record.name, record.volume, role(order)),
+                labels.GENERATION: str(record.generation),
+                labels.COMMAND: record.command.value,
+            },
             "finalizers": [labels.POD_FINALIZER],
             "ownerReferences": [labels.owner_reference(network)],
         },

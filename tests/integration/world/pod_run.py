@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from ccf_operator.kube.views import CCF, STAGE
+from ccf_operator.kube.views import CCF, EXPLORER, STAGE
 from ccf_operator.stage.__main__ import main as stage_main
 from integration.world.api import Api, ApiError, Raw
 from integration.world.cluster_dns import DOMAIN, ClusterDns
@@ -79,8 +79,11 @@ class PodRun:
         """To the end of its containers, and if it is being deleted to that of its object."""
         reporting = asyncio.create_task(self._report())
         try:
-            self._say("Pending", stage={"running": {"startedAt": _now()}}, ccf=_WAITING)
-            await self._run_containers()
+            if any(one["name"] == EXPLORER for one in self.raw["spec"]["containers"]):
+                await self._explore()
+            else:
+                self._say("Pending", stage={"running": {"startedAt": _now()}}, ccf=_WAITING)
+                await self._run_containers()
             await self._deleted.wait()
             await self._go()
         finally:
@@ -101,9 +104,19 @@ class PodRun:
 
     async def _stage(self) -> tuple[int, str]:
         """Run `stage` on the volume, to its end."""
-        mounts = self._mounts(self._container("initContainers", STAGE))
+        return await self._run_program(self._container("initContainers", STAGE))
+
+    async def _explore(self) -> None:
+        code, message = await self._run_program(self._container("containers", EXPLORER))
+        status = _container_status(EXPLORER, {"terminated": _ended(code, message)}, ready=False)
+        self._status = {"phase": "Succeeded" if code == 0 else "Failed", "containerStatuses": [status]}
+        self._told.set()
+
+    async def _run_program(self, container: Raw) -> tuple[int, str]:
+        """Run the operator's program for volumes, to its end; its exit code and termination message."""
+        mounts = self._mounts(container)
         report = self.directory / "termination-log"
-        arguments = [mounts(one) for one in self._container("initContainers", STAGE)["args"]]
+        arguments = [mounts(one) for one in container["args"]]
         code = await asyncio.to_thread(stage_main, [*arguments, "--termination-log", str(report)])
         return code, report.read_text()
 

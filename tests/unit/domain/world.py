@@ -288,9 +288,9 @@ class World:
     def settle(self, limit: int = 60) -> None:
         """Look until nothing changes any more."""
         for _ in range(limit):
-            before = (self.status.model_dump_json(), repr(self.pods))
+            before = (self.status.model_dump_json(), repr(self.pods), repr(self.annotations))
             self.step()
-            if (self.status.model_dump_json(), repr(self.pods)) == before:
+            if (self.status.model_dump_json(), repr(self.pods), repr(self.annotations)) == before:
                 return
 
     def carry_out(self, effect: fx.Effect) -> None:

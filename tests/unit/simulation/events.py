@@ -147,6 +147,11 @@ def _damage(history: History, pick: int, how: int) -> None:
         history.cluster.claims[names[pick % len(names)]].damage = how
 
 
+def _lose_status(history: History, pick: int, how: int) -> None:
+    if how == 0:
+        history.lose_status()
+
+
 def _nodes(history: History, pick: int, how: int) -> None:
     history.spec = history.spec.model_copy(update={"nodes": 1 + how % 4})
     history.generation += 1
@@ -189,6 +194,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "shares": _shares,
     "trust": lambda history, pick, how: history.trust_and_remove(),
     "nodes": _nodes,
+    "lose status": _lose_status,
     "lose claim": _lose_claim,
     "damage": _damage,
     "start": lambda history, pick, how: history.start_recovery(),
@@ -197,7 +203,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
 }
 
 PEOPLE = frozenset({"decide", "decide late"})
-LOSSY = frozenset({"power cut", "lose claim", "damage", "lie"})
+LOSSY = frozenset({"power cut", "lose claim", "damage", "lie", "lose status"})
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)

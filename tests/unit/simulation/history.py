@@ -153,6 +153,8 @@ class History:
                 self.cluster.create_claim(volume)
             case fx.AnnotateVolume(volume, uid, facts):
                 self.cluster.annotate_claim(volume, uid, facts)
+            case fx.ExploreVolume(volume, claim_uid):
+                self.cluster.explore(volume, claim_uid, self.now)
             case fx.CreateNode(node):
                 self.cluster.create_node(node, status, self.now)
             case fx.DeletePod(name, uid, _):
@@ -338,6 +340,12 @@ class History:
 
     # Fate
 
+    def lose_status(self) -> None:
+        """Somebody wipes the status subresource."""
+        self.status = NetworkStatus()
+        self.must.forget_status()
+        self.decided.clear()
+
     def kill(self, name: str) -> None:
         self.cluster.kill(name)
 
@@ -383,7 +391,7 @@ class History:
     def delete_as_told(self) -> None:
         """A person deletes the pods that the status says to delete."""
         _, told, pods = self.status.next_step.partition(" delete pod ")
-        for name in pods.split() if told else ():
+        for name in pods.replace(";", " ").split() if told else ():
             if name in self.cluster.pods:
                 self.delete_by_hand(name)
 
@@ -426,7 +434,7 @@ class History:
         """A network that runs whole has the records, pods and ConfigMaps of its nodes and no others."""
         nodes = {record.name for record in self.status.nodes}
         there = {pod.name for pod in self.processes()}
-        if not nodes == there == set(self.cluster.pods) == self.cluster.config_maps:
+        if self.cluster.explorers or not nodes == there == set(self.cluster.pods) == self.cluster.config_maps:
             raise Violation(
                 f"left over: {nodes ^ there} {set(self.cluster.pods) ^ there} {self.cluster.config_maps ^ there}"
             )

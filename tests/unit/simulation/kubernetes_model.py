@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord
 from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
-from ccf_operator.render import labels
+from ccf_operator.render import labels, names
 from unit.simulation.ccf_model import (
     Ccf,
     Generation,
@@ -100,6 +100,17 @@ class Claim:
     """Another hand has put something there."""
 
 
+@dataclass
+class Explorer:
+    """A pod that reads a volume; it has read it when its machine works."""
+
+    uid: str
+    volume: str
+    owner_uid: str
+    created_at: datetime
+    found: str | None = None
+
+
 class Kubernetes:
     """The cluster: time passes with `tick`."""
 
@@ -108,6 +119,7 @@ class Kubernetes:
         self.machines = {f"m{n}": Machine(f"m{n}", f"uid-m{n}") for n in range(machines)}
         self.pods: dict[str, Pod] = {}
         self.claims: dict[str, Claim] = {}
+        self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
         self.uids = 0
         self.network_uid = FIRST_UID
@@ -123,6 +135,11 @@ class Kubernetes:
         if claim is not None and claim.uid == uid:
             claim.annotations[labels.RECOVERY_FACTS] = facts
 
+    def explore(self, volume: str, claim_uid: str, now: datetime) -> None:
+        name = names.explorer("bank", claim_uid)
+        if volume in self.claims and self.claims[volume].uid == claim_uid and name not in self.explorers:
+            self.explorers[name] = Explorer(self._uid(), volume, self.network_uid, now)
+
     def create_node(self, name: str, status: NetworkStatus, now: datetime) -> None:
         if name in self.pods:
             return
@@ -136,10 +153,18 @@ class Kubernetes:
             lineage, doubtful = list(candidate.lineage), list(candidate.doubtful)
             recoveries = status.attempt.base_recovery_count
         role = labels.Role.CANDIDATE if record.command is Command.RECOVER else labels.Role.NODE
-        marks = {labels.ROLE: role.value, labels.VOLUME: record.volume, labels.NODE: name}
+        marks = {
+            labels.ROLE: role.value,
+            labels.VOLUME: record.volume,
+            labels.NODE: name,
+            labels.GENERATION: str(record.generation),
+            labels.COMMAND: record.command.value,
+        }
         self.pods[name] = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now)
 
     def delete_pod(self, name: str, uid: str) -> None:
+        if name in self.explorers and self.explorers[name].uid == uid:
+            del self.explorers[name]
         pod = self.pods.get(name)
         if pod is not None and pod.uid == uid:
             pod.deleting = True
@@ -183,6 +208,11 @@ class Kubernetes:
             elif machine is not None and (machine.tainted or not machine.exists):
                 pod.deleting = True  # pod garbage collection
             self._remove_if_done(pod)
+        for explorer in self.explorers.values():
+            claim = self.claims.get(explorer.volume)
+            machine = self.machines.get(claim.machine or "") if claim is not None else None
+            if claim is not None and machine is not None and machine.works and machine.exists and not machine.tainted:
+                explorer.found = json.dumps({"facts": _shown_by(claim), "problems": []})
 
     def _schedule(self, pod: Pod) -> None:
         claim = self.claims.get(pod.volume)
@@ -301,14 +331,20 @@ class Kubernetes:
 
     def outline(self) -> list[tuple[object, ...]]:
         """What tells one moment from another, as far as pods and their processes go."""
-        return [
+        pods = [
             (pod.name, pod.uid, pod.machine, pod.deleting, pod.stage_code, pod.seen, sorted(pod.labels.items()))
-            + ((len(it.log), it.commit, it.view, it.alive, it.leads) if (it := pod.process) is not None else ())
             for pod in self.pods.values()
         ]
+        processes = [
+            (it.pod, len(it.log), it.commit, it.view, it.alive, it.leads, it.reading)
+            for it in self.ccf.processes.values()
+        ]
+        explorers = [(name, pod.found) for name, pod in self.explorers.items()]
+        return [*pods, *processes, *explorers, *((name, *c.annotations.values()) for name, c in self.claims.items())]
 
     def pod_views(self) -> dict[str, PodView]:
-        return {pod.name: self._view(pod) for pod in self.pods.values()}
+        nodes = {pod.name: self._view(pod) for pod in self.pods.values()}
+        return nodes | {name: _explorer_view(name, pod) for name, pod in self.explorers.items()}
 
     def _view(self, pod: Pod) -> PodView:
         started = pod.stage_code is not None
@@ -350,6 +386,44 @@ class Kubernetes:
             for m in self.machines.values()
             if m.exists
         }
+
+
+def _explorer_view(name: str, pod: Explorer) -> PodView:
+    done = ContainerView(terminated=Terminated(0, message=pod.found)) if pod.found is not None else ContainerView()
+    return PodView(
+        name=name,
+        uid=pod.uid,
+        labels={labels.ROLE: labels.Role.EXPLORER.value, labels.VOLUME: pod.volume},
+        finalizers=(),
+        deleting=False,
+        created_at=pod.created_at,
+        phase="Succeeded" if pod.found is not None else "Pending",
+        ready=False,
+        ip=None,
+        machine=None,
+        owner_uid=pod.owner_uid,
+        stage=ContainerView(),
+        ccf=ContainerView(),
+        unschedulable=None if pod.found is not None else "no machine",
+        explorer=done,
+    )
+
+
+def _shown_by(claim: Claim) -> dict[str, object] | None:
+    """The newest ledger on a volume of a service that was open, and whose it is."""
+    for number in sorted(claim.generations, reverse=True):
+        lineage = [*claim.lineages.get(number, []), number]
+        log = read_lineage(claim.generations[n] for n in lineage if n in claim.generations)
+        if log and has_opened(log):
+            key = service_of(log)
+            return {
+                "lineage": lineage,
+                "nextGeneration": max(claim.generations) + 1,
+                "serviceCertificate": f"PEM {key}",
+                "serviceKey": key,
+                "recoveryCount": recoveries_in(log),
+            }
+    return None
 
 
 def _survey(log: Log, written: int) -> dict[str, object]:

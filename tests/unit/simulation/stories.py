@@ -574,7 +574,89 @@ def it_is_deleted_in_the_middle_of_a_recovery() -> None:
     ends_whole(history)
 
 
+def the_status_is_lost_while_all_is_well() -> None:
+    """What the nodes and their claims say is enough to go on with."""
+    history = opened()
+    kill(history)
+    ends_whole(history)
+    history.write()
+    history.settle()
+    pods = names(history)
+    history.lose_status()
+    history.settle()
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    assert names(history) == pods
+    assert history.status.recoveries == 1
+    kill(history)
+    ends_whole(history)
+
+
+def the_status_is_lost_before_anything_was_recovered() -> None:
+    """Candidates run of which nobody knows: a person ends them, and adopts what is found."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: len(history.processes()) == 3)
+    history.lose_status()
+    ends_with_the_persons_word(history)
+
+
+def the_status_is_lost_while_members_are_awaited() -> None:
+    """They are not hurried: once they have opened the service, it goes on."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.submit_shares(reading=5)
+    history.lose_status()
+    history.look()
+    assert (history.status.phase, history.status.reason) == (Phase.BLOCKED, "VolumesFound")
+    history.settle()
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    assert history.status.recoveries == 1
+    kill(history)
+    ends_whole(history)
+
+
+def the_status_is_lost_and_members_do_not_come() -> None:
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.lose_status()
+    ends_with_the_persons_word(history)
+
+
+def the_status_is_lost_and_then_all_that_was_opened_since() -> None:
+    """The claims speak of the service before: what the volumes hold is read before anything is adopted."""
+    history = opened()
+    kill(history)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.submit_shares()
+    before = len(history.committed)
+    history.write()
+    assert len(history.committed) > before
+    kill(history)
+    history.lose_status()
+    ends_with_the_persons_word(history)
+    assert history.status.recoveries == 2
+
+
+def ends_with_the_persons_word(history: History) -> None:
+    """Nothing is started unasked; a person ends what runs and adopts what is found."""
+    history.settle()
+    assert (history.status.phase, history.status.reason) == (Phase.BLOCKED, "VolumesFound")
+    for name in names(history):
+        history.delete_by_hand(name)
+    history.see_to_the_end(decides=True)
+    ends_whole(history)
+
+
 ALL: tuple[Story, ...] = (
+    the_status_is_lost_while_all_is_well,
+    the_status_is_lost_before_anything_was_recovered,
+    the_status_is_lost_while_members_are_awaited,
+    the_status_is_lost_and_members_do_not_come,
+    the_status_is_lost_and_then_all_that_was_opened_since,
     a_majority_is_killed,
     kubelets_are_cut_off,
     everybody_is_silent,

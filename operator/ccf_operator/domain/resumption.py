@@ -1,0 +1,169 @@
+"""A network whose status is gone while its nodes run: taken up again from what they and their claims say.
+
+Only where nothing is in doubt: its own pods show one service, open on a quorum, and no claim or pod hints at a later
+one. Anything else is shown to a person, like the volumes of an earlier network (`domain.adoption`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ccf_operator.api.status import Command, HighWaterMark, NodeRecord, VolumeRecord
+from ccf_operator.api.volume_facts import VolumeFacts
+from ccf_operator.ccf.answers import NetworkAnswer
+from ccf_operator.domain.adoption import GAP, found_claims, has_begun, resume_counters
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.exploration import explores, facts_on
+from ccf_operator.domain.observation import ClaimView, PodView
+from ccf_operator.domain.service import ServiceView, view_service
+from ccf_operator.domain.txid import TxID
+from ccf_operator.render.labels import COMMAND, GENERATION, NETWORK_UID, ROLE, VOLUME, Role
+
+
+def records_of(pods: Iterable[PodView], owner_uid: str) -> list[NodeRecord]:
+    """The nodes that pods of a network tell of; pods whose labels do not say what they are tell of none."""
+    return [
+        NodeRecord(
+            name=pod.name,
+            volume=pod.labels[VOLUME],
+            generation=int(pod.labels[GENERATION]),
+            command=Command(pod.labels[COMMAND]),
+            planned_at=pod.created_at,
+            pod_uid=pod.uid,
+        )
+        for pod in pods
+        if pod.owner_uid == owner_uid and not explores(pod) and {VOLUME, GENERATION, COMMAND} <= set(pod.labels)
+    ]
+
+
+def runs_without_status(draft: Draft) -> bool:
+    """Whether pods of this very network are there, though its status knows of none."""
+    own = (pod for pod in draft.seen.pods.values() if pod.owner_uid == draft.seen.uid and not explores(pod))
+    return not has_begun(draft) and any(pod.ccf.running for pod in own)
+
+
+def take_up(draft: Draft) -> None:
+    """Write down again what is known of a network that runs, if it shows that beyond doubt."""
+    if has_begun(draft) or draft.seen.name_taken or not found_claims(draft):
+        return
+    records = records_of(draft.seen.pods.values(), draft.seen.uid)
+    view = _open_service(draft, records)
+    if view is None or view.leader is None or view.leader.network is None:
+        return
+    claims = _own_claims(draft, records)
+    facts = {claim.name: known for claim in claims if (known := facts_on(claim)) is not None}
+    if not _fits(view, facts.values()):
+        return
+    volumes = [_volume(claim, facts.get(claim.name), records, view) for claim in claims]
+    if not _have_lineages(volumes, records, view):
+        return
+    _write(draft, view, view.leader.network, volumes, records, facts)
+
+
+def _open_service(draft: Draft, records: list[NodeRecord]) -> ServiceView | None:
+    """The one service that the pods show, if it is open on a quorum and no candidate may be of another."""
+    said = {record.name: draft.answers(record) for record in records}
+    keys = {answers.network.service_key for answers in said.values() if answers is not None and answers.network}
+    unlabelled = sum(p.owner_uid == draft.seen.uid and not explores(p) for p in draft.seen.pods.values()) - len(records)
+    if len(keys) != 1 or unlabelled:
+        return None
+    view = view_service(draft, next(iter(keys)), records)
+    candidates = (r for r in records if draft.seen.pods[r.name].labels.get(ROLE) != Role.NODE.value)
+    return view if view.is_open() and all(record.name in view.members for record in candidates) else None
+
+
+def _own_claims(draft: Draft, records: list[NodeRecord]) -> list[ClaimView]:
+    """Claims made for this network, or used by its nodes; a network that runs has been told to leave others alone."""
+    used = {record.volume for record in records}
+    return [
+        claim
+        for claim in found_claims(draft)
+        if claim.labels.get(NETWORK_UID) == draft.seen.uid
+        or claim.name in used
+        or ((known := facts_on(claim)) is not None and known.network_uid == draft.seen.uid)
+    ]
+
+
+def _fits(view: ServiceView, facts: Iterable[VolumeFacts]) -> bool:
+    """Whether all that the claims say is of this service, or of one that it has come from."""
+    leader = view.leader
+    if leader is None or leader.network is None:
+        return False
+    count = leader.network.recovery_count
+    keys = {count: view.key, count - 1: leader.previous_identity_key}
+    return all(
+        known.recovery_count <= count and keys.get(known.recovery_count, known.service_key) == known.service_key
+        for known in facts
+    )
+
+
+def _volume(claim: ClaimView, facts: VolumeFacts | None, records: list[NodeRecord], view: ServiceView) -> VolumeRecord:
+    """What is known of a volume; a generation that may have been given away is never given again."""
+    written = [record.generation for record in records if record.volume == claim.name]
+    lineage = _lineage(claim, facts, records, view)
+    known = [facts.next_generation or 0] if facts is not None else []
+    return VolumeRecord(
+        name=claim.name,
+        uid=claim.uid,
+        lineage=lineage,
+        service=view.key if lineage else None,
+        next_generation=max([*written, *lineage, *known], default=0) + GAP,
+    )
+
+
+def _lineage(claim: ClaimView, facts: VolumeFacts | None, records: list[NodeRecord], view: ServiceView) -> list[int]:
+    """The generations that hold the service's ledger: as the claim says, or what its winner has added to that.
+
+    The generations of joiners are whole copies, and found as ever (`service.keep_lineages`).
+    """
+    if facts is None:
+        return []
+    if facts.service_key == view.key:
+        return list(facts.lineage)
+    winner = [r for r in records if r.volume == claim.name and r.command is Command.RECOVER and r.name in view.members]
+    leader = view.leader
+    follows = leader is not None and leader.previous_identity_key == facts.service_key
+    return [*facts.lineage, winner[0].generation] if winner and follows else []
+
+
+def _have_lineages(volumes: list[VolumeRecord], records: list[NodeRecord], view: ServiceView) -> bool:
+    """Whether the ledger of each node that has recovered is known with its ancestors: it is not whole without."""
+    known = {volume.name for volume in volumes if volume.lineage}
+    return all(
+        record.volume in known
+        for record in records
+        if record.command is Command.RECOVER and record.name in view.members
+    )
+
+
+def _write(
+    draft: Draft,
+    view: ServiceView,
+    network: NetworkAnswer,
+    volumes: list[VolumeRecord],
+    records: list[NodeRecord],
+    facts: dict[str, VolumeFacts],
+) -> None:
+    status, service = draft.status, draft.status.service
+    status.disowned += [claim.uid for claim in found_claims(draft) if claim.name not in {v.name for v in volumes}]
+    service.public_key, service.certificate, service.opened_at = view.key, network.service_certificate, draft.now
+    service.previous_certificate = view.leader.previous_identity if view.leader is not None else None
+    status.recoveries = network.recovery_count
+    status.volumes, status.nodes = volumes, records
+    for record in records:
+        known = facts.get(record.volume)
+        if known is not None and known.lineage[-1] == record.generation:
+            record.node_id = known.node_id
+        if record.command is Command.JOIN and record.name not in view.members:
+            record.join_target = view.primary
+    marks = [TxID.parse(f.high_water_mark) for f in facts.values() if f.high_water_mark and f.service_key == view.key]
+    if marks:
+        status.high_water_mark = HighWaterMark(tx_id=str(max(marks)), service=view.key, seen_at=draft.now)
+    resume_counters(draft)
+    status.counters.next_attempt = network.recovery_count + GAP
+    draft.report(
+        "StatusResumed",
+        f"the status was gone; {view.primary} leads the open service, and the network is taken up again from what its "
+        "nodes and their claims say",
+        warning=True,
+    )

@@ -41,13 +41,24 @@ def has_begun(draft: Draft) -> bool:
     return bool(draft.status.volumes) or draft.status.service.public_key is not None
 
 
+def remnants(draft: Draft) -> list[str]:
+    """Pods and configurations of nodes of this very network that its status never gave their names."""
+    seen = draft.seen
+    own = [pod.name for pod in seen.pods.values() if pod.owner_uid == seen.uid]
+    numbers = {name: names.node_counter(name, seen.name, seen.uid) for name in (*own, *seen.config_maps)}
+    return sorted(
+        n for n, number in numbers.items() if number is not None and number >= draft.status.counters.next_node
+    )
+
+
 def keep_found(draft: Draft) -> None:
     """Show what was found while the network has not begun; nothing once it has."""
+    draft.status.found = None
     claims = found_claims(draft) if not has_begun(draft) else []
     want_exploration(draft, claims)
-    draft.status.found = (
-        Found(token=_token(draft, claims), volumes=[_describe(draft, claim) for claim in claims]) if claims else None
-    )
+    if claims or (not has_begun(draft) and remnants(draft)):
+        volumes = [_describe(draft, claim) for claim in claims]
+        draft.status.found = Found(token=_token(draft, claims), volumes=volumes)
 
 
 def adopt(draft: Draft, decision: DecisionView) -> str:
@@ -83,7 +94,7 @@ def disown(draft: Draft, decision: DecisionView) -> str:
     claims = found_claims(draft)
     resume_counters(draft)
     draft.status.disowned += [claim.uid for claim in claims]
-    return f"{', '.join(claim.name for claim in claims)} are left alone; a new service is started"
+    return f"{', '.join(claim.name for claim in claims) or 'no volumes'} are left alone; a new service is started"
 
 
 def release_predecessors(draft: Draft) -> None:

@@ -73,7 +73,7 @@ def _obstacle(draft: Draft) -> Story | None:
 
 
 def _volumes_found(draft: Draft, found: Found) -> Story:
-    shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes)
+    shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes) or "none of them is there any more"
     running = may_still_run(draft)
     first = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}; then "
     first = first if running else ""
@@ -395,9 +395,19 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
             Phase.DEGRADED, Reason.NODES_ENDED, f"{', '.join(ended)} ended; quorum holds", ask(draft, governance)
         )
     if verdict is Verdict.DEGRADED:
-        return Story(Phase.DEGRADED, Reason.NODES_SILENT, message)
+        return Story(Phase.DEGRADED, Reason.NODES_SILENT, message, _about_strangers(draft))
     serves = "; ".join(filter(None, ("the service is open", message, status.service.approved_loss)))
     return Story(Phase.RUNNING, Reason.RUNNING, serves + _failures(draft), ask(draft, governance))
+
+
+def _about_strangers(draft: Draft) -> str:
+    """What to do about members of the service of which no pod is known, as after a loss of the status."""
+    nodes = draft.status.configuration.nodes if draft.status.configuration else []
+    strangers = [node for node in nodes if draft.by_node_id(node) is None]
+    if not strangers:
+        return ""
+    actions = "; ".join(f"remove_node {node}" for node in strangers)
+    return f"{len(strangers)} node(s) of the service have no known pod; if they run nowhere, members propose: {actions}"
 
 
 def _lost(draft: Draft, message: str) -> Story:

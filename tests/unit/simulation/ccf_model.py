@@ -242,8 +242,8 @@ class Ccf:
         mine = [p for p in group if p.leads]
         if any(self._has_quorum(p) and p.view >= process.view for p in mine):
             return
-        if process.node_id not in process.nodes():
-            return
+        if not any(process.node_id in nodes for _, nodes in process.active()):
+            return  # one that is being retired may still lead (CCF facts §7.2)
         votes = {p.node_id for p in group if end_of(p.log) <= end_of(process.log)}
         process.primary = None
         if all(majority_of(nodes, votes) for _, nodes in process.active()):

@@ -202,7 +202,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "decide late": _decide_late,
 }
 
-PEOPLE = frozenset({"decide", "decide late"})
+PEOPLE = frozenset({"decide", "decide late", "start"})
 LOSSY = frozenset({"power cut", "lose claim", "damage", "lie", "lose status"})
 """After these something may really be missing, and a person may have to be asked."""
 

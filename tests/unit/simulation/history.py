@@ -320,8 +320,13 @@ class History:
             self.decide(Action.APPROVE)
         elif attempt is None and self.status.paused is not None:
             self.decide(Action.RESUME)
-        elif self.status.found is not None:
-            self.decide(Action.ADOPT, token=self.status.found.token)
+        elif (found := self.status.found) is not None and any(volume.service for volume in found.volumes):
+            self.decide(Action.ADOPT, token=found.token)
+        elif found is not None:
+            self.committed.clear()
+            self.decide(Action.DISOWN, token=found.token)
+        elif self.status.recovery_token is not None and self.status.recovery_token in self.status.next_step:
+            self.start_recovery()
 
     def delete_and_apply(self) -> None:
         """The network is deleted by mistake, and applied again."""
@@ -341,7 +346,9 @@ class History:
     # Fate
 
     def lose_status(self) -> None:
-        """Somebody wipes the status subresource."""
+        """Somebody wipes the status; where no volume and no node is left either, nothing tells of a past."""
+        if not (self.cluster.claims or self.cluster.pods or self.cluster.config_maps):
+            self.committed.clear()
         self.status = NetworkStatus()
         self.must.forget_status()
         self.decided.clear()

@@ -330,7 +330,7 @@ def _fellows(history: History, key: str | None) -> list[Process]:
 
 
 def _newest(history: History, key: str | None) -> Process | None:
-    return max(_fellows(history, key), key=lambda p: (len(p.log), p.view), default=None)
+    return max(_fellows(history, key), key=lambda p: end_of(p.log), default=None)
 
 
 def _needed(history: History, key: str | None) -> frozenset[str]:

@@ -591,6 +591,17 @@ def the_status_is_lost_while_all_is_well() -> None:
     ends_whole(history)
 
 
+def the_status_is_lost_after_a_pod_has_gone() -> None:
+    """Nothing tells any more who the node was: members are asked to remove it if it runs nowhere."""
+    history = opened()
+    gone = names(history)[0]
+    history.delete_by_hand(gone)
+    look_until(history, lambda: gone not in history.cluster.pods)
+    history.lose_status()
+    history.pass_time(60)
+    ends_whole(history)
+
+
 def the_status_is_lost_before_anything_was_recovered() -> None:
     """Candidates run of which nobody knows: a person ends them, and adopts what is found."""
     history = opened()
@@ -653,6 +664,7 @@ def ends_with_the_persons_word(history: History) -> None:
 
 ALL: tuple[Story, ...] = (
     the_status_is_lost_while_all_is_well,
+    the_status_is_lost_after_a_pod_has_gone,
     the_status_is_lost_before_anything_was_recovered,
     the_status_is_lost_while_members_are_awaited,
     the_status_is_lost_and_members_do_not_come,

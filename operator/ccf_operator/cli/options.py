@@ -105,6 +105,7 @@ KnownTxID = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+Unasked = Annotated[bool, typer.Option("--yes", "-y", help="Decide without being asked once more.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the object that would be written; write nothing.")]
 
 _Kubeconfig = Annotated[
@@ -162,7 +163,7 @@ class DecidingOptions:
     """How a person decides."""
 
     reason: Why = None
-    yes: Yes = False
+    yes: Unasked = False
     dry_run: DryRun = False
     output: Output = Format.TEXT
 

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.cli import decisions
 from ccf_operator.cli.exits import Exit, Failure
+from ccf_operator.cli.network import Network
 from ccf_operator.cli.recovery_plan import RecoveryPlan, plan, render, what_a_start_does
+from ccf_operator.cli.screen import screen
 from ccf_operator.cli.terminal import plain
+from ccf_operator.domain.decide import decide
 from ccf_operator.domain.doors import decide_by
+from ccf_operator.domain.effects import AnswerDecision
+from ccf_operator.domain.observation import DecisionView
 from ccf_operator.render import labels
 from unit.cli import phases
 from unit.cli.phases import SCENES, Scene, scene
+from unit.domain.given import UID, at
+from unit.domain.test_two_services import both, seen_both
 from unit.domain.world import World
 
 
@@ -90,6 +99,33 @@ def test_a_recovery_can_be_started_of_a_service_that_runs_hangs_or_is_lost_in_mo
     for world in (phases.running(), phases.suspected(), disabled):
         assert applied(world, decisions.starting(scene(world).network, "drill")) == "Applied"
     assert "kubectl ccf recovery start bank" in commands(plan(scene(phases.suspected()).network))
+
+
+def test_it_is_shown_whose_word_an_attempt_began_by() -> None:
+    world = phases.ending()
+    world.settle()
+    seen = scene(world)
+    out = plain(80)
+    with out.capture() as captured:
+        out.print(screen(seen.network, seen.live, seen.now))
+    assert "started by decision-0: drill of March" in captured.get()
+
+
+def test_where_two_services_have_come_up_both_ways_are_shown_and_can_be_decided() -> None:
+    asked = decide(seen_both(both())).status
+    network = Network("bank", "default", UID, {}, asked)
+    made = plan(network)
+    assert commands(made) == ["kubectl ccf recovery approve bank", "kubectl ccf recovery abort bank"]
+    assert made.possible_loss
+    for decision in (decisions.approval(network, None), decisions.abortion(network, None)):
+        made_by = DecisionView(
+            "word",
+            "uid-word",
+            at(11),
+            CCFRecoveryDecisionSpec(network="bank", token=decision.token, action=decision.action),
+        )
+        effects = decide(replace(seen_both(asked, after=11), decisions=(made_by,))).effects
+        assert [e.state.value for e in effects if isinstance(e, AnswerDecision)] == ["Applied"]
 
 
 @pytest.mark.parametrize("name", ["awaiting open", "recovering", "awaiting members", "ending"])

@@ -13,7 +13,7 @@ from e2e.harness.network import Network, Setting
 from terminal import Terminal
 
 
-def sit_down(setting: Setting, directory: Path) -> Terminal:
+def open_terminal(setting: Setting, directory: Path) -> Terminal:
     """A shell in a directory, with kubectl set to the setting's namespace, and with what the project installs: the
     plugin, and CCF's own tools."""
     kubectl = setting.kubectl

@@ -10,7 +10,7 @@ import pytest
 from e2e.harness.consortium import Consortium
 from e2e.harness.network import Network, Setting
 from e2e.harness.operator import Operator
-from e2e.harness.person import lay_out, sit_down
+from e2e.harness.person import lay_out, open_terminal
 from members import generate_member
 from pages import Reading
 from terminal import Terminal
@@ -20,7 +20,7 @@ NewNetwork = Callable[..., Network]
 
 @pytest.fixture
 def terminal(setting: Setting, tmp_path: Path) -> Iterator[Terminal]:
-    with sit_down(setting, tmp_path) as opened:
+    with open_terminal(setting, tmp_path) as opened:
         yield opened
 
 

@@ -39,6 +39,14 @@ def test_the_reference_page_is_what_the_commands_say() -> None:
     assert (DOCS / "reference" / "cli.md").read_text() == reference.page(), "run: make docs"
 
 
+@pytest.mark.parametrize("group", [[], ["recovery"], ["prepare"]])
+def test_what_each_command_is_for_is_said_in_a_line(group: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*group, "--help"]) == Exit.DONE
+    commands = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert len(commands) >= 8
+    assert [line for line in commands if line.endswith("...")] == []
+
+
 def test_every_exit_code_is_documented() -> None:
     assert set(MEANINGS) == set(Exit)
 

@@ -36,8 +36,9 @@ from ccf_operator.cli.signing import Then, document, follow_up
 
 prepare = typer.Typer(
     no_args_is_help=True,
-    help="Check and explain what you would sign, as the commands of the same name do, and write it to a file with the "
-    "bytes to sign beside it (.tbs), for a key that is elsewhere; then 'finish'.",
+    help="Write what is to be signed, for a key that is elsewhere.\n\n"
+    "Checks and explains it, as the commands of the same name do, and writes it to a file with the bytes to sign "
+    "beside it (.tbs); then 'finish'.",
 )
 
 PreparedFile = Annotated[Path, typer.Argument(metavar="FILE", help="What 'prepare' has written.")]
@@ -50,14 +51,18 @@ Signature = Annotated[
 @prepare.command("ack")
 @on_cluster
 async def ack(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
-    """Acknowledge the service's state. Takes two signatures: of a request for its digest, then of the digest."""
+    """Acknowledge the service's state.
+
+    Takes two signatures: of a request for its digest, then of the digest."""
     await _prepare(kubectl, name, acts.build_ack, asking.show_service, preparing, service)
 
 
 @prepare.command("open")
 @on_cluster
 async def open_(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
-    """Accept the service that the operator offers. Takes two signatures where you are the first: proposal and vote."""
+    """Accept the service that is offered, new or recovered.
+
+    Takes two signatures where you are the first: of the proposal, and of your vote."""
     await _prepare(kubectl, name, business.open_service, asking.show_service, preparing, service)
 
 
@@ -99,7 +104,7 @@ async def withdraw(
 @prepare.command("trust")
 @on_cluster
 async def trust(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions) -> None:
-    """Propose to trust the operator's new nodes and to remove those that have ended, and vote for it."""
+    """Let new nodes in and dead ones out, in one proposal."""
     await _prepare(kubectl, name, acts.build_trust, asking.show_in_short, preparing, service)
 
 
@@ -108,7 +113,7 @@ async def trust(kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions
 async def renew(
     kubectl: Kubectl, name: NetworkName, preparing: PreparingOptions, service: ServiceOptions, days: Days = None
 ) -> None:
-    """Propose new certificates for the service and all of its nodes, and vote for it."""
+    """Renew the certificates of the service and its nodes."""
     build = acts.build_renewal(days)
     await _prepare(kubectl, name, build, asking.show_in_short, preparing, service)
 
@@ -123,7 +128,9 @@ async def submit_share(
     enc_key: EncryptionKey = None,
     share: DecryptedShare = None,
 ) -> None:
-    """Hand in your recovery share. What is written holds it in the clear; 'finish' removes it when the share is in."""
+    """Hand in your recovery share.
+
+    What is written holds it in the clear; 'finish' removes it when the share is in."""
     build = acts.build_share(enc_key, share)
     await _prepare(kubectl, name, build, asking.show_service, preparing, service)
 
@@ -177,9 +184,10 @@ async def finish(
     known_service: Known = None,
     known_txid: KnownTxID = None,
 ) -> None:
-    """Send what 'prepare' has written, with the signature made elsewhere.
+    """Send what 'prepare' has written.
 
-    The service is checked again. Where a second signature follows, the next file to sign is written beside this one."""
+    With the signature made elsewhere. The service is checked again. Where a second signature follows, the next file
+    to sign is written beside this one."""
     prepared, second = load(file), file.with_name(f"{file.name}-2")
     if prepared.network != name:
         raise Failure(

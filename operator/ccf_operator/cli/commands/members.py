@@ -76,7 +76,7 @@ async def ack(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, serv
 
 @on_cluster
 async def open_(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions) -> None:
-    """Accept the service that the operator offers: a new one, or a recovered one.
+    """Accept the service that is offered, new or recovered.
 
     Shows what is offered and checks it: the node's key, the service's key, the service it goes on from, its TxID and
     its nodes. Proposes the opening, or votes for it where another member has proposed the same; members give the
@@ -88,7 +88,7 @@ async def open_(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, se
 async def proposals(
     kubectl: Kubectl, name: NetworkName, service: ServiceOptions, every: All = False, output: Output = Format.TEXT
 ) -> None:
-    """List open proposals: what each would do, and whose votes are in and missing."""
+    """List open proposals: what each would do, and who voted."""
     async with desk_of(kubectl, name, service) as at:
         at.insist()
         seen = await governance_view.look(kubectl, at, *([] if every else ["Open"]))
@@ -136,7 +136,9 @@ async def withdraw(
 
 @on_cluster
 async def trust(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions) -> None:
-    """Propose to trust the operator's new nodes and to remove those that have ended, together; and vote for it."""
+    """Let new nodes in and dead ones out, in one proposal.
+
+    Those of the operator that wait to be trusted, and those that have provably ended; with your vote for it."""
     await _sign(kubectl, name, acts.build_trust, asking.show_in_short, signing, service)
 
 
@@ -144,7 +146,9 @@ async def trust(kubectl: Kubectl, name: NetworkName, signing: SigningOptions, se
 async def renew(
     kubectl: Kubectl, name: NetworkName, signing: SigningOptions, service: ServiceOptions, days: Days = None
 ) -> None:
-    """Propose new certificates for the service and all of its nodes, with their present keys; and vote for it."""
+    """Renew the certificates of the service and its nodes.
+
+    A proposal, with your vote for it; keys stay as they are."""
     build = acts.build_renewal(days)
     await _sign(kubectl, name, build, asking.show_in_short, signing, service)
 
@@ -158,9 +162,10 @@ async def submit_share(
     enc_key: EncryptionKey = None,
     share: DecryptedShare = None,
 ) -> None:
-    """Hand in your recovery share, so that the recovered service can decrypt its ledger.
+    """Hand in your recovery share.
 
-    It goes to the service that the members have accepted, after the same checks as for 'open'."""
+    With enough of them the recovered service can decrypt its ledger. It goes to the service that the members have
+    accepted, after the same checks as for 'open'."""
     build = acts.build_share(enc_key, share)
     await _sign(kubectl, name, build, asking.show_service, signing, service)
 
@@ -169,7 +174,9 @@ async def submit_share(
 async def fetch_share(
     kubectl: Kubectl, name: NetworkName, cert: Certificate, out: Out, service: ServiceOptions
 ) -> None:
-    """Fetch your encrypted recovery share into a file, to decrypt it where your encryption key is (an HSM)."""
+    """Fetch your encrypted recovery share into a file.
+
+    To decrypt it where your encryption key is, in an HSM, say."""
     async with desk_of(kubectl, name, service) as at:
         at.insist()
         member = load_certificate(cert).member_id

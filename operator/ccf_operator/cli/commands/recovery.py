@@ -34,8 +34,8 @@ UNANSWERED = "Unanswered"
 
 recovery = typer.Typer(
     no_args_is_help=True,
-    help="See what the operator does about a loss, and decide what it leaves to people. Every decision is a "
-    "CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another way.",
+    help="See what the operator does about a loss, and decide.\n\n"
+    "Every decision is a CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another way.",
 )
 
 Volume = Annotated[
@@ -52,7 +52,9 @@ Number = Annotated[int | None, typer.Argument(metavar="[ATTEMPT]", help="Number 
 @recovery.command("plan")
 @on_cluster
 async def plan(kubectl: Kubectl, name: NetworkName, output: Output = Format.TEXT) -> None:
-    """Show what the operator does now and why, what may be missing, and what you can decide. Does nothing."""
+    """Show what the operator does now, and what you can decide.
+
+    And why, and what may be missing. Does nothing."""
     network = await load(kubectl, name)
     made = recovery_plan.plan(network, kubectl.flags)
     if output is Format.TEXT:
@@ -65,7 +67,9 @@ async def plan(kubectl: Kubectl, name: NetworkName, output: Output = Format.TEXT
 @recovery.command("approve")
 @on_cluster
 async def approve(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
-    """Recover the best ledger in spite of what may be missing (in mode Manual: also where nothing is)."""
+    """Recover in spite of what may be missing.
+
+    The best ledger there is. In mode Manual, also where nothing is missing."""
     await _decide(kubectl, name, lambda network: decisions.approval(network, deciding.reason), deciding)
 
 
@@ -86,9 +90,10 @@ async def exclude(kubectl: Kubectl, name: NetworkName, volume: Volume, deciding:
 @recovery.command("start")
 @on_cluster
 async def start(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
-    """Recover the service now, once, in any mode: as a drill, or where no recovery begins by itself.
+    """Recover the service now, once, in any mode.
 
-    Where the quorum is not lost for good, all nodes are ended first, and the recovery begins once that is proven."""
+    As a drill, or where no recovery begins by itself. Where the quorum is not lost for good, all nodes are ended
+    first, and the recovery begins once that is proven."""
     await _decide(kubectl, name, lambda network: decisions.starting(network, deciding.reason), deciding)
 
 
@@ -118,7 +123,9 @@ async def adopt(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions, 
 @recovery.command("disown")
 @on_cluster
 async def disown(kubectl: Kubectl, name: NetworkName, deciding: DecidingOptions) -> None:
-    """Leave the volumes of an earlier network of this name alone for ever, and start a new service."""
+    """Leave the volumes of an earlier network alone.
+
+    For ever; a new service is started beside them."""
     await _decide(kubectl, name, lambda network: decisions.disowning(network, deciding.reason), deciding)
 
 

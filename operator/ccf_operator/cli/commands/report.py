@@ -55,7 +55,7 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is
 async def logs(
     kubectl: Kubectl, name: NetworkName, node: NodeName = None, tail: Tail = 50, follow: Follow = False
 ) -> None:
-    """Print what the nodes log, each line with the name of its node."""
+    """Print what the nodes log, each line with its node's name."""
     network = await load(kubectl, name)
     within = kubectl.within(network.namespace)
     chosen = [node] if node is not None else sorted(network.pods)
@@ -81,10 +81,10 @@ async def _print_logs(kubectl: Kubectl, pod: str, tail: int, follow: bool) -> No
 async def report(
     kubectl: Kubectl, name: NetworkName, out: Out = None, reach: Reach = Way.AUTO, output: Output = Format.TEXT
 ) -> None:
-    """Collect what is needed to find out what happened, in one archive: objects with their surveys, events, logs of
-    nodes and operator, what nodes answer.
+    """Collect what a bug report needs in one archive.
 
-    Secrets are not asked for, and private keys and tokens are taken out of everything else."""
+    Objects with their surveys, events, logs of nodes and operator, what nodes answer. Secrets are not asked for,
+    and private keys and tokens are taken out of everything else."""
     network = await load(kubectl, name)
     within = kubectl.within(network.namespace)
     files = {"README.txt": _readme(network)}

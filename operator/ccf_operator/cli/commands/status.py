@@ -53,9 +53,10 @@ async def status(
     offline: Offline = False,
     reach: Reach = Way.AUTO,
 ) -> None:
-    """Show a network: where it is, what happens next and who must act, quorum, nodes, volumes, recoveries.
+    """Show a network on one screen.
 
-    Where lines are too short for whole names, those of nodes and volumes lose the network's name (…-0f1e2-3)."""
+    Where it is, what happens next and who must act, quorum, nodes, volumes, recoveries. Where lines are too short
+    for whole names, those of nodes and volumes lose the network's name (…-0f1e2-3)."""
     network = await load(kubectl, name)
     async with ways(kubectl.within(network.namespace), reach) as open_ways:
 

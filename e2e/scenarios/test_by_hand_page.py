@@ -39,7 +39,10 @@ def test_a_network_is_recovered_by_hand_and_given_back(
     last = bank.client.committed[-1].tx_id
 
     with operator.away():
-        bank.kill(*bank.serving()[:2])
+        dead = bank.serving()[:2]
+        bank.kill(*dead)
+        ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
+        bank.kubectl.run("wait", "pod", *dead, ended, "--timeout=60s", timeout=90)
         assert "3 nodes count" in follow("1. Save what is known")
         assert follow("2. Is the majority lost for good?").count("<none>") == 1
         follow("3. End what is left, and keep others out")

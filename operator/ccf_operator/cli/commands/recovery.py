@@ -35,7 +35,8 @@ UNANSWERED = "Unanswered"
 recovery = typer.Typer(
     no_args_is_help=True,
     help="See what the operator does about a loss, and decide.\n\n"
-    "Every decision is a CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another way.",
+    "Every decision is a CCFRecoveryDecision, which stays as a record; --dry-run prints it, to be applied in another "
+    "way.",
 )
 
 Volume = Annotated[

@@ -112,13 +112,18 @@ class Actor:
                     tasks.create_task(attempt(effect))
         # One after the other, for nobody waits for them, but kubelets and the scheduler now wait for the API server.
         for effect in rest:
-            await attempt(effect)
+            if not (isinstance(effect, Report) and self._cannot_tell(failures)):
+                await attempt(effect)
         return failures
 
     @property
     def published(self) -> frozenset[Report]:
         """Of the events last asked for, those that need not be asked for again."""
         return frozenset(self._published)
+
+    def _cannot_tell(self, failures: list[Failure]) -> bool:
+        """Whether an event could not be published for now: the others wait for the next look, too, and cost no time."""
+        return any(isinstance(one.effect, Report) and one.effect not in self._published for one in failures)
 
     async def names_taken(self) -> tuple[str, ...]:
         """Objects, as `Kind name`, that still bear a name we need and still belong to someone else.

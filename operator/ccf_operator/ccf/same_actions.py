@@ -14,13 +14,19 @@ from ccf_operator.ccf.messages import Action
 _BESIDES = {"transition_node_to_trusted": frozenset({"valid_from", "validity_period_days"})}
 """Arguments that do not tell one proposal from another, by action."""
 
+_INCOMPARABLE = (TypeError, ValueError, RecursionError)
+
 
 def canonical(action: Action) -> str:
-    """A text that two actions share if they mean the same."""
+    """A text that two actions share if they mean the same. What members propose may be anything: it never raises."""
     name, args = action.get("name"), action.get("args") or {}
     besides = _BESIDES.get(str(name), frozenset())
-    kept = {key: value for key, value in args.items() if key not in besides} if isinstance(args, dict) else args
-    return json.dumps([name, _stripped(kept)], sort_keys=True)
+    if isinstance(args, dict):
+        args = {key: _stripped(value) for key, value in args.items() if key not in besides}
+    try:
+        return json.dumps([name, args], sort_keys=True)
+    except _INCOMPARABLE:
+        return f"{name} with arguments like no other's"
 
 
 def same(some: Iterable[Action], others: Iterable[Action]) -> bool:
@@ -30,6 +36,4 @@ def same(some: Iterable[Action], others: Iterable[Action]) -> bool:
 
 def _stripped(value: object) -> object:
     """Files end in a line break that messages may lack."""
-    if isinstance(value, dict):
-        return {key: _stripped(inner) for key, inner in value.items()}
     return value.strip() if isinstance(value, str) else value

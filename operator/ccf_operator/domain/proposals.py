@@ -57,9 +57,10 @@ def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | Non
     if how is None or own is None or how.member is None or said is None or not fits(said, recovering or view):
         return
     due = _opening(draft, recovering) if draft.status.attempt is not None else _node_change(draft, view, asked)
-    own.proposal = _awaited(draft, said, due)
     if due is None:
+        own.proposal = None
         return
+    own.proposal = _awaited(draft, said, due, how.member)
     message = _next_message(due, said, how.member)
     if message is not None:
         _sign(draft, own, message)
@@ -90,11 +91,13 @@ def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | N
     return own
 
 
-def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due | None) -> AwaitedProposal | None:
-    """The open proposal of what is due about nodes, whoever made it."""
-    if due is None or draft.status.attempt is not None or not due.actions:
+def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due, member: MemberAnswer) -> AwaitedProposal | None:
+    """The open proposal of what is due about nodes, whoever made it; else the member's own of a part of it."""
+    if draft.status.attempt is not None or not due.actions:
         return None
-    found = next((one for one in said.proposals if same(one.actions, due.actions)), None)
+    whole = (one for one in said.proposals if same(one.actions, due.actions))
+    part = (one for one in _own(said, member) if not _is_outdated(one, due.actions))
+    found = next(whole, None) or next(part, None)
     if found is None:
         return None
     return AwaitedProposal(
@@ -102,11 +105,16 @@ def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due | None) -> Awaited
     )
 
 
+def _own(said: GovernanceAnswers, member: MemberAnswer) -> list[ProposalAnswer]:
+    """What the member has proposed, as far as the operator would."""
+    return [p for p in said.proposals if p.proposer_id == member.member_id and _is_ours(p.actions)]
+
+
 def _next_message(due: _Due, said: GovernanceAnswers, member: MemberAnswer) -> SignAsMember | None:
     if member.status == ACCEPTED:
         token = _token(due.service, member.member_id, "ack")
         return AcknowledgeState(due.through, member.member_id, token)
-    own = [p for p in said.proposals if p.proposer_id == member.member_id and _is_ours(p.actions)]
+    own = _own(said, member)
     if (outdated := next((p for p in own if _is_outdated(p, due.actions)), None)) is not None:
         token = _token(due.service, member.member_id, "withdraw", outdated.proposal_id)
         return Withdraw(due.through, member.member_id, token, outdated.proposal_id)

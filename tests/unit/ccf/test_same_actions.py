@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from ccf_operator.ccf.governance import (
     remove_node,
     set_node_certificate_validity,
@@ -36,3 +38,13 @@ def test_actions_without_arguments_are_compared_by_name() -> None:
     assert same([trigger_snapshot()], [{"name": "trigger_snapshot"}])
     assert not same([trigger_snapshot()], [{"name": "trigger_ledger_chunk"}])
     assert same([], [])
+
+
+def test_arguments_of_any_shape_are_compared_or_differ() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert not same([{"name": "remove_node", "args": deep}], [remove_node("a")])
+    assert not same([{"name": "remove_node", "args": {"node_id": deep}}], [remove_node("a")])
+    assert not same([{"name": "remove_node", "args": "a"}], [remove_node("a")])
+    assert not same([{"name": None, "args": None}], [remove_node("a")])

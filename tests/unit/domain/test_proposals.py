@@ -228,7 +228,11 @@ def test_what_nobody_has_voted_for_makes_way_for_what_says_more() -> None:
     less = is_open(remove_node(node_id("c")))
     assert isinstance(signed(work_on([*DEAD, JOINER], without_minority(), consortium(less)))[0], Withdraw)
     voted = is_open(remove_node(node_id("c")), votes=[OTHER])
-    assert not signed(work_on([*DEAD, JOINER], without_minority(), consortium(voted)))
+    work = work_on([*DEAD, JOINER], without_minority(), consortium(voted))
+    assert not signed(work)
+    assert work.status.operator_member is not None
+    assert work.status.operator_member.proposal is not None, "members are asked to go on with it"
+    assert work.status.operator_member.proposal.id == voted.proposal_id
 
 
 def test_what_the_operator_would_never_propose_is_left_to_whoever_did() -> None:

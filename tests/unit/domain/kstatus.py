@@ -1,4 +1,7 @@
-"""How kstatus judges a custom resource, and so Flux (sigs.k8s.io/cli-utils/pkg/kstatus/status, Compute)."""
+"""How kstatus judges a custom resource, and so Flux (sigs.k8s.io/cli-utils/pkg/kstatus/status, Compute).
+
+Quick, for what is tried thousands of times; tests/integration/test_kstatus.py asks the library itself about the same
+cases."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 OPERATOR = Path(__file__).parents[2] / "operator"
 
 
@@ -72,3 +74,20 @@ def test_less_than_the_level_is_not_heard() -> None:
 
 def test_people_get_text() -> None:
     assert "said" in logged("logs.get('ours').info('said')", form="console")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_shows_where_it_came_from_and_nothing_that_was_at_hand_there(form: str) -> None:
+    said = logged(
+        "def read(secret):\n"
+        "    raise RuntimeError('boom')\n"
+        "try:\n"
+        "    read(''.join(['key', 'material']))\n"
+        "except RuntimeError:\n"
+        "    logs.get('x').exception('the look failed')",
+        form,
+    )
+
+    assert "in read" in said
+    assert "boom" in said
+    assert "keymaterial" not in said

@@ -96,8 +96,12 @@ def _delete(bank: Network) -> None:
 
 
 def _found(bank: Network, what: str, check: Callable[[list[dict[str, Any]]], bool]) -> dict[str, Any]:
+    """What was found, once that is so and no volume is being read any more."""
+
     def checked(status: dict[str, Any]) -> bool:
-        return status.get("reason") == "VolumesFound" and check(status["found"]["volumes"])
+        volumes = (status.get("found") or {}).get("volumes") or []
+        read = not any("being read" in volume["shows"] for volume in volumes)
+        return status.get("reason") == "VolumesFound" and read and check(volumes)
 
     found: dict[str, Any] = bank.wait_for(what, checked)["found"]
     return found

@@ -29,6 +29,18 @@ def test_a_network_deleted_and_applied_again_is_recovered_from_its_volumes(netwo
     bank.check_nothing_is_missing()
 
 
+def test_a_network_whose_status_was_lost_goes_on_and_is_recovered_like_any_other(network: NewNetwork) -> None:
+    bank = network().busy()
+    before, service = bank.uids(), bank.status()["service"]["publicKey"]
+    bank.kubectl.run("patch", "ccfnetwork", bank.name, "--subresource=status", "--type=merge", "-p", '{"status":null}')
+    status = bank.wait_for("it runs as before", lambda s: s.get("phase") == "Running" and s.get("readyNodes") == "3/3")
+    assert status["service"]["publicKey"] == service
+    assert bank.uids() == before
+    bank.kill(*bank.trusted()[:2])
+    bank.let_members_recover()
+    bank.check_nothing_is_missing()
+
+
 @pytest.mark.extended
 def test_volumes_declared_unrelated_are_left_alone(network: NewNetwork) -> None:
     bank = network(nodes=1).busy()

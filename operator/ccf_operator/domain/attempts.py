@@ -54,9 +54,10 @@ def take_number(draft: Draft) -> int:
 
 
 def begin(draft: Draft) -> Attempt:
-    """Write down a new attempt: what is being recovered, on what proof, from which volumes."""
+    """Write down a new attempt: what is being recovered, on what proof, from which volumes. It ends a pause."""
     status = draft.status
     start, status.start = status.start, None
+    status.paused = None
     number = start.attempt if start is not None else take_number(draft)
     what = _from_unsettled(draft, status.unsettled) if status.unsettled is not None else _from_service(draft)
     attempt = Attempt(

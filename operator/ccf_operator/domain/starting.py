@@ -37,7 +37,6 @@ def start(draft: Draft, decision: DecisionView) -> str:
     if not lost and (problem := obstacle(draft)):
         raise Refused(f"{problem}; no node was ended")
     number = attempts.take_number(draft)
-    status.paused = None
     status.start = Start(
         token=numbered_token(draft.seen.uid, number, status.service.public_key),
         attempt=number,

@@ -166,6 +166,20 @@ def test_the_start_of_a_lost_service_ends_a_pause() -> None:
     assert plan.status.attempt is not None
 
 
+@pytest.mark.parametrize("ends", ["called off", "withdrawn"])
+def test_a_start_that_comes_to_nothing_leaves_a_pause_as_it_was(ends: str) -> None:
+    paused = Paused(token="paused-1", attempt=0, decision="stop", at=observation(whole()).now)
+    started = look(whole(paused=paused), decided(), heard=NOBODY)
+    assert started.status.start is not None
+    started.status.decisions = []
+    if ends == "called off":
+        plan = look(started.status, decided(Action.ABORT, started.status.start.token), heard=NOBODY)
+    else:
+        plan = look(started.status, heard=NOBODY, claims={"v-a": claim("v-a")})
+    assert plan.status.start is None
+    assert plan.status.paused == paused
+
+
 @pytest.mark.parametrize(
     ("of", "token", "why"),
     [

@@ -51,7 +51,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
     attempt.network = keep_configuration(attempt.network, draft, view)
     attempt.leaderless_since = None if view.primary is not None else attempt.leaderless_since or draft.now
     _note_acceptance(draft, attempt, view)
-    if base.primary is not None and not may_have_been_accepted(draft, attempt, winner):
+    if base.primary is not None and not attempt.given_up and not may_have_been_accepted(draft, attempt, winner):
         attempts.abandon(draft, attempt, f"the quorum came back: {base.primary} leads")
     elif view.is_open() and loss.proven:
         attempts.succeed(draft, attempt, winner)

@@ -153,3 +153,18 @@ def test_there_is_no_choice_any_more_once_the_other_is_gone() -> None:
     plan = look(gone, old=False, after=12)
     assert plan.status.reason != "TwoServices"
     assert "-" not in token(plan).partition("-")[2]
+
+
+def test_what_was_given_up_does_not_come_back_by_itself_because_it_takes_its_time_to_end() -> None:
+    silent = decide(observation(both(accepted=False), answers=quorum("a", "b", members="abc"), after=10))
+    chosen = decide(
+        replace(
+            observation(silent.status, answers=quorum("a", "b", members="abc"), after=11),
+            decisions=(decided(Action.APPROVE, token(silent)),),
+        )
+    )
+    assert ending(chosen) == ["a", "b"]
+    offered = {"key": NEW, "status": "Recovering", "state": "PartOfPublicNetwork", "recovery_count": 1}
+    plan = look(chosen.status, new=offered, after=12)
+    assert plan.status.attempt is not None
+    assert "r-a" not in ending(plan)

@@ -90,7 +90,7 @@ async def report(
     files = {"README.txt": _readme(network)}
     collected = await asyncio.gather(
         _object(within, "network.yaml", f"{labels.PLURAL}.{labels.GROUP}", name),
-        _text(within, "events.txt", "get", "events", "--sort-by=.lastTimestamp"),
+        _text(within, "events.txt", "get", "events", "--sort-by=.metadata.creationTimestamp"),
         _decisions(within, name),
         *(_kind(within, name, kind) for kind in KINDS),
         *(_text(within, f"logs/{pod}.ccf.txt", "logs", pod, "--container", "ccf") for pod in sorted(network.pods)),

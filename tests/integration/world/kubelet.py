@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from integration.world.pod_run import PodRun
 from simulator.faults import Faults
 
 _subnets = itertools.count(os.getpid() * 7)
+_claims: list[socket.socket] = []
+"""Bound as long as the process lives."""
 
 
 @dataclass
@@ -40,8 +43,8 @@ class Kubelet:
     _homes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        number = next(_subnets)
-        self._addresses = (f"127.{200 + number // 250 % 50}.{number % 250}.{host}" for host in itertools.count(1))
+        subnet = _claim_subnet()
+        self._addresses = (f"{subnet}.{host}" for host in itertools.count(1))
 
     async def register(self) -> None:
         """Let the machines be known to Kubernetes."""
@@ -171,6 +174,21 @@ class Kubelet:
         await self.api.insist(
             "PATCH", f"{path}/status", {"status": {"phase": "Bound"}}, content_type="application/merge-patch+json"
         )
+
+
+def _claim_subnet() -> str:
+    """The first three numbers of loopback addresses that no kubelet uses, in this process or another."""
+    while True:
+        number = next(_subnets)
+        subnet = f"127.{200 + number // 250 % 50}.{number % 250}"
+        claim = socket.socket()
+        try:
+            claim.bind((f"{subnet}.254", 61999))  # above what is given out by chance
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return subnet
 
 
 def _joins_beside_loser(pod: Raw, other: Raw) -> bool:

@@ -441,6 +441,11 @@ class Unsettled(StatusModel):
         default_factory=dict, description="The generations that hold its ledger, by volume."
     )
     members_of: dict[str, str] = Field(default_factory=dict, description="Volume of each of its CCF node ids.")
+    base_high_water_mark: str | None = Field(
+        default=None,
+        description="Greatest TxID of the service before it that was known when it was chosen: if a later one is seen "
+        "committed, that service had come back.",
+    )
 
 
 class JoinFailures(StatusModel):

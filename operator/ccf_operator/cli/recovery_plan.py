@@ -16,7 +16,7 @@ from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
 from ccf_operator.cli.words import shorten, since
-from ccf_operator.domain.choice import recovered
+from ccf_operator.domain.choice import best_of, recovered
 from ccf_operator.domain.quorum import deciding_minority
 from ccf_operator.domain.reasons import Reason
 
@@ -66,14 +66,14 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
         return _without_attempt(network, command("start"), flags)
     attempt = status.attempt
     abort = (command("abort"), "ends the attempt; ledgers stay")
-    if attempt.winner is not None and attempt.reason == Reason.TWO_SERVICES:
+    if attempt.reason == Reason.TWO_SERVICES and (going_on := attempt.winner or best_of(attempt)) is not None:
         return RecoveryPlan(
             f"The operator waits: {shorten(attempt.message)}. Only one can go on, and what the other has committed is "
             "given up. Find out which of them clients have used since.",
             _reasons(attempt),
             tuple(attempt.possible_loss),
             (
-                (command("approve"), f"goes on with the recovered one ({attempt.winner.tx_id}), and ends the other"),
+                (command("approve"), f"goes on with the recovered one ({going_on.tx_id}), and ends the other"),
                 (command("abort"), "goes on with the other, and removes the recovered one"),
             ),
         )

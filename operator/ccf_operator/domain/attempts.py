@@ -28,6 +28,7 @@ from ccf_operator.api.status import (
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.tokens import attempt_token
 from ccf_operator.domain.transitions import check
+from ccf_operator.domain.txid import TxID
 from ccf_operator.wording import counted
 
 HISTORY = 10
@@ -177,6 +178,7 @@ def _lost_network(draft: Draft, attempt: Attempt, winner: Winner, network: Confi
         configuration=network,
         lineages=wrote,
         members_of=members_of,
+        base_high_water_mark=max(winner.tx_id, attempt.base_high_water_mark or winner.tx_id, key=TxID.parse),
     )
 
 

@@ -88,6 +88,8 @@ def abort(draft: Draft, decision: DecisionView) -> str:
     if draft.status.start is not None:
         return _call_off(draft, draft.status.start, decision)
     attempt = _attempt(draft, decision)
+    if attempt.winner is None and may_choose(attempt, decision.spec.token):
+        return _give_up_the_recovered(draft, attempt, decision)
     why = f"ended by {decision.name}" + (f": {decision.spec.reason}" if decision.spec.reason else "")
     if attempt.winner is not None and not may_choose(attempt, decision.spec.token):
         if may_have_been_accepted(draft, attempt, attempt.winner):
@@ -106,6 +108,13 @@ def abort(draft: Draft, decision: DecisionView) -> str:
         reason=decision.spec.reason or "",
     )
     return f"attempt {attempt.number} has ended; no other begins before a Resume"
+
+
+def _give_up_the_recovered(draft: Draft, attempt: Attempt, decision: DecisionView) -> str:
+    draft.status.unsettled = None
+    what = f"what the network of attempt {attempt.unsettled} has committed is given up"
+    attempts.supersede(draft, attempt, f"{what}, as {decision.name} says")
+    return f"{what}; the service before it is recovered"
 
 
 def _call_off(draft: Draft, start: Start, decision: DecisionView) -> str:

@@ -5,6 +5,7 @@ Everything decided is in the attempt before it has an effect, so that an operato
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ccf_operator.api.spec import RecoveryMode, seconds
@@ -20,6 +21,7 @@ from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
+from ccf_operator.domain.two_services import committed_beside
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long the second try of a candidate waits; the third twice as long, and so on."""
@@ -109,7 +111,10 @@ def _the_others_suffice(draft: Draft, attempt: Attempt) -> bool:
 
 
 def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
-    return choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
+    choice = choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
+    if attempt.unsettled is None or not _has_opened(choice):
+        return choice
+    return replace(choice, possible_loss=(*choice.possible_loss, *committed_beside(draft.status)))
 
 
 def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:
@@ -209,7 +214,8 @@ def _ask(draft: Draft, attempt: Attempt, best: Candidate, choice: Choice) -> Non
     said = [f"ready to recover {best.tx_id} from {best.volume}", *missing]
     if attempt.approval is not None:
         said.append(f"{attempt.approval.decision} has approved something else")
-    _wait(draft, attempt, Reason.APPROVAL_REQUIRED, "; ".join(said))
+    both = attempt.unsettled is not None and committed_beside(draft.status)
+    _wait(draft, attempt, Reason.TWO_SERVICES if both else Reason.APPROVAL_REQUIRED, "; ".join(said))
     attempt.token = choice_token(draft.seen.uid, attempt, choice)
 
 

@@ -252,6 +252,8 @@ def _door(draft: Draft, attempt: Attempt) -> str:
             return f"{wait}. To recover without what may be missing: {approve}"
         case Reason.MAY_HAVE_OPENED:
             return f"{wait}. If that service was never used, or all that it committed may be given up: {approve}"
+        case Reason.TWO_SERVICES:
+            return _which(draft, attempt)
         case _:
             return f"{wait}. To end this attempt: {decide_by(draft.seen, Action.ABORT, attempt.token)}"
 

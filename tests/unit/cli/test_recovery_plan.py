@@ -19,7 +19,7 @@ from ccf_operator.render import labels
 from unit.cli import phases
 from unit.cli.phases import SCENES, Scene, scene
 from unit.domain.given import UID, at
-from unit.domain.test_two_services import both, seen_both
+from unit.domain.test_two_services import both, both_lost, seen_both
 from unit.domain.world import World
 
 
@@ -126,6 +126,12 @@ def test_where_two_services_have_come_up_both_ways_are_shown_and_can_be_decided(
         )
         effects = decide(replace(seen_both(asked, after=11), decisions=(made_by,))).effects
         assert [e.state.value for e in effects if isinstance(e, AnswerDecision)] == ["Applied"]
+
+
+def test_where_both_have_been_lost_since_the_same_ways_are_shown() -> None:
+    made = plan(Network("bank", "default", UID, {}, both_lost("2.9999").status))
+    assert commands(made) == ["kubectl ccf recovery approve bank", "kubectl ccf recovery abort bank"]
+    assert "2.9999" in made.possible_loss[0]
 
 
 @pytest.mark.parametrize("name", ["awaiting open", "recovering", "awaiting members", "ending"])

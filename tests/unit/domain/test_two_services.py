@@ -27,6 +27,7 @@ from unit.domain.given import (
     recovered,
     status,
 )
+from unit.domain.world import World
 
 ACCEPTED = {"key": NEW, "status": "WaitingForRecoveryShares", "recovery_count": 1, "created": "4.21"}
 
@@ -168,3 +169,56 @@ def test_what_was_given_up_does_not_come_back_by_itself_because_it_takes_its_tim
     plan = look(chosen.status, new=offered, after=12)
     assert plan.status.attempt is not None
     assert "r-a" not in ending(plan)
+
+
+def both_lost(mark: str) -> World:
+    """The members have opened a recovered network that is lost, and so is by now the service before it, which had come
+    back meanwhile and had committed as much as this."""
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.write_to(world.recovering, 4)
+    world.kill(*world.living())
+    while world.status.unsettled is None:
+        world.step()
+    key = world.status.service.public_key
+    assert key is not None
+    world.status.high_water_mark = HighWaterMark(tx_id=mark, service=key, seen_at=world.now)
+    world.settle()
+    return world
+
+
+def test_what_a_service_has_committed_that_came_back_for_a_while_is_given_up_by_a_person_only() -> None:
+    world = both_lost("2.9999")
+    attempt = world.status.attempt
+    assert (world.phase(), world.status.reason) == (Phase.BLOCKED, "TwoServices")
+    assert attempt is not None
+    assert attempt.unsettled is not None
+    assert "2.9999" in " ".join(attempt.possible_loss)
+    world.decide(Action.APPROVE, attempt.token)
+    world.settle()
+    world.accept()
+    world.settle()
+    assert world.phase() is Phase.RUNNING
+    assert "2.9999" in (world.status.service.approved_loss or "")
+
+
+def test_or_it_is_recovered_and_what_the_recovered_one_has_committed_is_given_up() -> None:
+    world = both_lost("2.9999")
+    assert world.status.attempt is not None
+    old = world.status.service.public_key
+    decision = world.decide(Action.ABORT, world.status.attempt.token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    assert decision in world.status.history[0].message
+    assert world.status.unsettled is None
+    assert world.status.attempt is not None
+    assert world.status.attempt.base_service == old
+    assert "2.9999 was seen committed" in world.status.message
+
+
+def test_nobody_is_asked_about_a_service_that_has_not_come_back() -> None:
+    world = both_lost("2.1")
+    assert world.status.attempt is not None
+    assert (world.status.attempt.winner is not None, world.status.unsettled) == (True, None)

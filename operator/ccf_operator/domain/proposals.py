@@ -14,8 +14,13 @@ from datetime import timedelta
 
 from ccf_operator.api.operator_member_status import AwaitedProposal, Deed, OperatorMemberStatus
 from ccf_operator.api.status import AttemptPhase, NodeRecord, Verdict
-from ccf_operator.ccf import governance as gov
 from ccf_operator.ccf.action_words import OPENING, explain_all
+from ccf_operator.ccf.actions import (
+    remove_node,
+    since_yesterday,
+    transition_node_to_trusted,
+    transition_service_to_open,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
 from ccf_operator.ccf.messages import Action
@@ -148,7 +153,7 @@ def _opening(draft: Draft, recovering: ServiceView | None) -> _Due | None:
         return None
     if leader.previous_identity is None or leader.previous_identity_key != attempt.base_service:
         return None
-    action = gov.transition_service_to_open(leader.network.service_certificate, leader.previous_identity)
+    action = transition_service_to_open(leader.network.service_certificate, leader.previous_identity)
     return _Due(recovering.primary, recovering.key, (action,))
 
 
@@ -166,10 +171,10 @@ def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | N
     waiting = [record.node_id for record in asked.trust if record.node_id is not None and _is_alive(draft, record)]
     change = next_change(now, waiting, asked.surplus, draft.seen.spec.nodes)
     rows = {row.node_id: row.status for row in leader.nodes}
-    since = gov.since_yesterday(draft.now.timestamp())
+    since = since_yesterday(draft.now.timestamp())
     actions = [
-        *(gov.remove_node(node) for node in change.remove if rows.get(node) == "Trusted"),
-        *(gov.transition_node_to_trusted(node, since) for node in change.trust),
+        *(remove_node(node) for node in change.remove if rows.get(node) == "Trusted"),
+        *(transition_node_to_trusted(node, since) for node in change.trust),
     ]
     return _Due(view.primary, view.key, tuple(actions))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
 
@@ -41,7 +39,6 @@ def test_a_network_whose_status_was_lost_goes_on_and_is_recovered_like_any_other
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_volumes_declared_unrelated_are_left_alone(network: NewNetwork) -> None:
     bank = network(nodes=1).busy()
     bank.stop()

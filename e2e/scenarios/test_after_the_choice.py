@@ -24,7 +24,6 @@ def test_the_winner_killed_before_the_vote_is_not_a_new_loss(network: NewNetwork
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_the_winner_killed_right_after_the_last_share(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])
@@ -35,7 +34,6 @@ def test_the_winner_killed_right_after_the_last_share(network: NewNetwork) -> No
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) -> None:
     """CCF cannot leave what follows (CCF facts §8.8): it is said, and a new attempt starts from the same service."""
     bank = network(spec={"ledgerSignatures": {"delay": "3000ms"}}).busy()
@@ -58,7 +56,6 @@ def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) 
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_a_whole_recovering_network_killed_is_recovered_from_the_last_open_service(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])
@@ -74,7 +71,6 @@ def test_a_whole_recovering_network_killed_is_recovered_from_the_last_open_servi
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_a_joiner_that_dies_is_replaced(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])

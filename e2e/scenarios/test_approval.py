@@ -31,7 +31,6 @@ def test_one_volume_left_waits_for_approval_and_then_recovers(network: NewNetwor
     _exactly_the_told_is_lost(bank, before, status["history"][0]["txID"])
 
 
-@pytest.mark.extended
 def test_one_volume_left_behind_the_high_water_mark_loses_what_was_told(
     network: NewNetwork, operator: Operator
 ) -> None:
@@ -66,7 +65,6 @@ def test_an_approval_of_something_else_is_refused(network: NewNetwork, operator:
     bank.stop()
 
 
-@pytest.mark.extended
 def test_an_aborted_recovery_is_taken_back_and_resumed(network: NewNetwork, operator: Operator) -> None:
     bank = network().busy()
     _lose_all_volumes_but(bank, operator, bank.volume_of(bank.primary()))
@@ -86,7 +84,6 @@ def test_an_aborted_recovery_is_taken_back_and_resumed(network: NewNetwork, oper
     _exactly_the_told_is_lost(bank, before, status["history"][0]["txID"])
 
 
-@pytest.mark.extended
 def test_in_manual_mode_every_recovery_is_approved(network: NewNetwork) -> None:
     bank = network(spec={"recovery": {"mode": "Manual"}}).busy()
     bank.kill(*bank.trusted()[:2])
@@ -98,7 +95,6 @@ def test_in_manual_mode_every_recovery_is_approved(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_an_excluded_volume_and_a_pinned_one(network: NewNetwork) -> None:
     bank = network(spec={"recovery": {"mode": "Manual"}}).busy()
     bank.kill(*bank.trusted())

@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from ccf_operator.ccf import governance
 from e2e.harness.consortium import patiently
 from e2e.harness.network import Network
@@ -18,7 +16,6 @@ NewNetwork = Callable[..., Network]
 DAY = 86400
 
 
-@pytest.mark.extended
 def test_certificates_that_ran_out_while_members_were_awaited(network: NewNetwork) -> None:
     """Nobody can turn the clock: the members themselves give certificates that ended two days ago."""
     bank = network().busy()

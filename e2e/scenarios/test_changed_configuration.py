@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
 from e2e.harness.waiting import throughout
@@ -15,7 +13,6 @@ NewNetwork = Callable[..., Network]
 IMPATIENT = {"recovery": {"quorumLossWindow": "3s"}}
 
 
-@pytest.mark.extended
 def test_a_configuration_that_shrank_unseen(network: NewNetwork, operator: Operator) -> None:
     bank = network().busy()
     primary = bank.primary()
@@ -35,7 +32,6 @@ def test_a_configuration_that_shrank_unseen(network: NewNetwork, operator: Opera
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_the_removed_volume_alone_decides_nothing(network: NewNetwork, operator: Operator) -> None:
     bank = network().busy()
     primary = bank.primary()

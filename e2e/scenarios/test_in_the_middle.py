@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
 
@@ -16,7 +14,6 @@ SILENT = "trap 'exit 0' TERM; sleep 86400 & wait"
 """Answers nobody, and ends as soon as it is told to."""
 
 
-@pytest.mark.extended
 def test_all_pods_deleted_at_once(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kubectl.run("delete", "pods", "--all", "--wait=false")
@@ -26,7 +23,6 @@ def test_all_pods_deleted_at_once(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_the_spec_edited_in_the_middle_of_a_recovery(network: NewNetwork) -> None:
     bank = network(spec={"pods": {"hostSpread": "Preferred"}}).busy()
     bank.kill(*bank.trusted()[:2])
@@ -39,7 +35,6 @@ def test_the_spec_edited_in_the_middle_of_a_recovery(network: NewNetwork) -> Non
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_recovery_switched_off_and_on_in_the_middle(network: NewNetwork) -> None:
     """Candidates that never answer hold the recovery where it is."""
     bank = network().busy()
@@ -57,7 +52,6 @@ def test_recovery_switched_off_and_on_in_the_middle(network: NewNetwork) -> None
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_the_network_deleted_in_the_middle_of_a_recovery_leaves_its_volumes(network: NewNetwork) -> None:
     bank = network().busy()
     volumes = bank.volumes()
@@ -70,7 +64,6 @@ def test_the_network_deleted_in_the_middle_of_a_recovery_leaves_its_volumes(netw
     assert bank.volumes() >= volumes
 
 
-@pytest.mark.extended
 def test_pods_deleted_by_force_while_their_processes_run(network: NewNetwork) -> None:
     """But for its finalizer such a pod would be forgotten at once; its process goes on until its kubelet hears."""
     bank = network(spec=IMPATIENT).busy()

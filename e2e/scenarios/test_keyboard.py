@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from e2e.harness.keyboard import Keyboard, sit_down
 from e2e.harness.kubectl import Object
 from e2e.harness.network import Network
@@ -20,7 +18,6 @@ from e2e.harness.waiting import eventually
 NewNetwork = Callable[..., Network]
 
 
-@pytest.mark.extended
 def test_from_nothing_to_open_through_a_loss_that_needs_approval_to_open_again(
     network: NewNetwork, tmp_path: Path
 ) -> None:

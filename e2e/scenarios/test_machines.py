@@ -16,7 +16,6 @@ IMPATIENT = {"recovery": {"quorumLossWindow": "3s"}}
 HURRIED = {"recovery": {"quorumLossWindow": "3s", "startDeadline": "10s"}}
 
 
-@pytest.mark.extended
 def test_a_power_cut_of_all_machines_asks_a_person(network: NewNetwork) -> None:
     """CCF never syncs its ledger to the disk, so nobody can know what is missing (CCF facts §0.20)."""
     bank = network().busy()
@@ -41,7 +40,6 @@ def test_a_power_cut_of_all_machines_whose_disks_are_trusted(network: NewNetwork
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_one_machine_lost_stops_nobody(network: NewNetwork) -> None:
     bank = network(spec=IMPATIENT).busy()
     lost = next(name for name in bank.trusted() if name != bank.primary())
@@ -56,7 +54,6 @@ def test_one_machine_lost_stops_nobody(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_two_machines_lost_are_suspected_until_somebody_says_so(network: NewNetwork) -> None:
     bank = network(spec=HURRIED).busy()
     one, two, survivor = bank.trusted()
@@ -107,7 +104,6 @@ def test_machines_cut_off_from_the_api_server_longer_than_the_eviction_time_are_
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_a_survivor_that_cannot_be_fenced_is_done_without(network: NewNetwork) -> None:
     bank = network(spec=HURRIED).busy()
     one, two, survivor = bank.trusted()

@@ -27,7 +27,6 @@ def test_five_recoveries_in_a_row(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.extended
 def test_three_networks_at_once_one_of_them_blocked(network: NewNetwork, operator: Operator) -> None:
     banks = [network(name=name) for name in ("bank", "mill", "port")]
     for bank in banks:

@@ -49,7 +49,6 @@ def _step(status: dict[str, Any]) -> tuple[str, str] | None:
     return status["phase"], status["reason"]
 
 
-@pytest.mark.extended
 def test_two_operators_at_once_do_no_harm(network: NewNetwork, operator: Operator) -> None:
     operator.scale(2)
     bank = network().busy()

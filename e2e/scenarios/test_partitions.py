@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from e2e.harness.consortium import Door
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
@@ -32,7 +30,6 @@ def test_an_isolated_primary_is_replaced_and_taken_back(network: NewNetwork) -> 
     _whole_again(bank, before)
 
 
-@pytest.mark.extended
 def test_an_isolated_minority_is_waited_for(network: NewNetwork) -> None:
     bank = network(spec=IMPATIENT).busy()
     before, primary = bank.uids(), bank.primary()
@@ -46,7 +43,6 @@ def test_an_isolated_minority_is_waited_for(network: NewNetwork) -> None:
     _whole_again(bank, before)
 
 
-@pytest.mark.extended
 def test_a_majority_cut_into_pieces_is_suspected_and_never_recovered(network: NewNetwork) -> None:
     bank = network(spec=IMPATIENT).busy()
     before = bank.uids()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +37,12 @@ class Members:
     async def both(self, commands: str) -> str:
         return await self.alice(commands) + await self.bob(commands)
 
-    async def proposal(self) -> str:
-        """The id of the open proposal."""
-        [found] = json.loads(await self.alice("kubectl ccf proposals bank -o json"))
-        return str(found["proposalId"])
+
+def proposed(said: str) -> str:
+    """The beginning of the id of the proposal that was made."""
+    found = re.search(r"proposal ([0-9a-f]{8})[0-9a-f]+ is open", said)
+    assert found is not None, said
+    return found[1]
 
 
 @pytest_asyncio.fixture
@@ -84,7 +87,7 @@ async def test_the_page(world: World, members: Members) -> None:
     assert "kubectl ccf ack bank" in await members.alice(begin.text)
 
     [opening] = page.section("A new network")
-    await members.both("kubectl ccf ack bank")
+    await members.bob("kubectl ccf ack bank")
     await members.both(opening.text)
     await world.running()
 
@@ -96,12 +99,13 @@ async def test_the_page(world: World, members: Members) -> None:
     await world.running()
 
     look, propose, trust, renew = page.section("Everyday governance")
-    await members.bob("kubectl ccf propose bank proposal.json")
-    assert "Active" in await members.alice(look.text.replace("3f2a91", (await members.proposal())[:8]))
-    asked, given_up = propose.text.splitlines()
-    await members.alice(asked)
-    await members.alice(given_up.replace("7b01c4", (await members.proposal())[:8]))
-    assert "no proposal is open" in await members.alice("kubectl ccf proposals bank")
+    his = proposed(await members.bob("kubectl ccf propose bank proposal.json"))
+    assert "voted: alice, bob" in await members.alice(
+        look.text.replace("3f2a91", his) + "kubectl ccf proposals bank -a"
+    )
+    ask, take_back = propose.text.splitlines()
+    hers = proposed(await members.alice(ask))
+    assert "withdrawn" in await members.alice(take_back.replace("7b01c4", hers))
 
     world.kubelet.kill(world.story.nodes(fit=True)[0]["name"])
     await world.story.until("a node waits to be trusted", lambda s: "transition_node" in s.status.get("nextStep", ""))

@@ -11,9 +11,11 @@ import re
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+_UNREADABLE = (ValueError, TypeError, AttributeError, x509.InvalidVersion)
+"""What the library raises for what is no certificate; peers and members can send anything."""
 _LONG_HEX = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
@@ -23,46 +25,48 @@ class BadCertificate(ValueError):
 
 def node_id(der: bytes) -> str:
     """Node id of the owner of a DER certificate: 64 lower-case hex digits. Raises BadCertificate."""
-    try:
-        return _fingerprint(x509.load_der_x509_certificate(der))
-    except (ValueError, TypeError) as error:
-        raise BadCertificate(f"not a DER certificate: {error}") from error
+    return _fingerprint(_load_der(der))
 
 
 def key_fingerprint(pem: str) -> str:
     """SHA-256 hex of the public key of the first certificate in a PEM text. Raises BadCertificate."""
-    return _fingerprint(_load(pem))
+    return _fingerprint(load_certificate(pem))
 
 
 def expires_at(pem: str) -> datetime:
     """The moment (UTC) after which the first certificate in a PEM text is not valid. Raises BadCertificate."""
-    return _load(pem).not_valid_after_utc
+    return load_certificate(pem).not_valid_after_utc
 
 
 def certificate_ends_at(der: bytes) -> datetime:
     """The moment (UTC) after which a DER certificate is not valid. Raises BadCertificate."""
-    try:
-        return x509.load_der_x509_certificate(der).not_valid_after_utc
-    except (ValueError, TypeError) as error:
-        raise BadCertificate(f"not a DER certificate: {error}") from error
+    return _load_der(der).not_valid_after_utc
 
 
 def endorsed_by(der: bytes, service_pem: str) -> bool:
     """Whether the key of the service's certificate (PEM) signed a node's certificate (DER); validity in time is not
     looked at. Raises BadCertificate."""
-    service = _load(service_pem)
+    service, certificate = load_certificate(service_pem), _load_der(der)
     try:
-        x509.load_der_x509_certificate(der).verify_directly_issued_by(service)
-    except (InvalidSignature, ValueError, TypeError):  # also: another issuer's name, a key of another kind
+        certificate.verify_directly_issued_by(service)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):  # also: another issuer, another kind of key
         return False
     return True
 
 
-def _load(pem: str) -> x509.Certificate:
+def load_certificate(pem: str) -> x509.Certificate:
+    """The first certificate in a PEM text. Raises BadCertificate."""
     try:
         return x509.load_pem_x509_certificate(pem.encode())
-    except (ValueError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise BadCertificate(f"not a PEM certificate: {error}") from error
+
+
+def _load_der(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _UNREADABLE as error:
+        raise BadCertificate(f"not a DER certificate: {error}") from error
 
 
 def shorten(text: str) -> str:

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from ccf_operator.ccf.cose import Value
+from ccf_operator.ccf.identity import load_certificate
 
 API_VERSION = "2024-07-01"
 
@@ -60,8 +60,7 @@ class Message:
 
 def member_id(certificate_pem: str) -> str:
     """Lower-hex SHA-256 of a member certificate's DER. Raises ValueError if it does not parse."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return hashlib.sha256(load_certificate(certificate_pem).public_bytes(Encoding.DER)).hexdigest()
 
 
 def proposal(actions: Sequence[Action], created_at: int) -> Request:

@@ -52,8 +52,8 @@ def load_certificate(file: Path) -> Certificate:
 def parse_certificate(pem: str, where: str) -> Certificate:
     """The same, of its text. Raises Failure."""
     try:
-        key = x509.load_pem_x509_certificate(pem.encode()).public_key()
         identity = member_id(pem)
+        key = x509.load_pem_x509_certificate(pem.encode()).public_key()
     except ValueError as error:
         raise Failure(Exit.USAGE, f"{where} is not a PEM certificate", "give the member's certificate") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from ccf_operator.ccf.identity import load_certificate
 from ccf_operator.ccf.messages import member_id
 from ccf_operator.ccf.parsing import parse_members
 from ccf_operator.cli.desk import Desk, ballots_of
@@ -85,7 +85,7 @@ async def _config_map(kubectl: Kubectl, name: str) -> dict[str, str]:
 
 def _common_name(pem: str) -> str | None:
     try:
-        names = x509.load_pem_x509_certificate(pem.encode()).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        names = load_certificate(pem).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     except ValueError:
         return None
     return str(names[0].value) if names else None

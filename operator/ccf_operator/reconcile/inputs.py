@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ccf_operator.api.spec import CCFNetworkSpec, Member, PemSource
+from ccf_operator.ccf.identity import BadCertificate, load_certificate
 from ccf_operator.domain.observation import Inputs, MemberInput
 
 SIZE_LIMIT = 900_000
@@ -59,9 +59,9 @@ def _member(member: Member, config_maps: Mapping[str, Data | None], problems: li
     certificate = _pem(member.certificate, f"certificate of member {member.name}", config_maps, problems)
     if certificate:
         try:
-            x509.load_pem_x509_certificate(certificate.encode())
-        except ValueError as error:
-            problems.append(f"certificate of member {member.name} is not a PEM certificate: {error}")
+            load_certificate(certificate)
+        except BadCertificate as error:
+            problems.append(f"certificate of member {member.name} is {error}")
     key: str | None = None
     if member.encryption_public_key is not None:
         what = f"encryption key of member {member.name}"

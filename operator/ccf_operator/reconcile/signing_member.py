@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from ccf_operator.ccf import governance
 from ccf_operator.ccf.cose import digest_of
 from ccf_operator.ccf.governance import GovernanceClient, GovernanceError, Member
-from ccf_operator.ccf.identity import BadCertificate
+from ccf_operator.ccf.identity import BadCertificate, load_certificate
 from ccf_operator.ccf.proven_connection import NotTheNode, PeerIdentity, ProvenTransport
 from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
 from ccf_operator.domain.observation import OperatorMemberView
@@ -154,8 +153,7 @@ def _member_in(raw: Raw, secret: str) -> Member:
     """The member of a Secret. Raises _Unusable, whose text has nothing of the key."""
     certificate_pem, key_pem = _text(raw, secret, CERTIFICATE), _text(raw, secret, KEY)
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-        shown = certificate.public_key()
+        shown = load_certificate(certificate_pem).public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(f"{CERTIFICATE} of Secret {secret} is not a PEM certificate") from error
     try:

@@ -1,5 +1,7 @@
+import base64
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from ccf_operator.ccf.identity import BadCertificate, expires_at, key_fingerprint, node_id
+from ccf_operator.ccf.identity import (
+    BadCertificate,
+    certificate_ends_at,
+    endorsed_by,
+    expires_at,
+    key_fingerprint,
+    node_id,
+)
+from ccf_operator.ccf.messages import member_id
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "ccf"
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CCF Node")])
@@ -49,6 +59,24 @@ def test_a_service_certificate_of_ccf_parses() -> None:
         if a["path"] == "/node/network" and a["answer"].get("status") == 200
     }
     assert len({key_fingerprint(pem), *map(key_fingerprint, recorded)}) > 1
+
+
+def test_a_certificate_of_a_version_that_there_is_not_is_called_a_bad_one() -> None:
+    made = certificate(ec.generate_private_key(ec.SECP384R1()), datetime(2040, 1, 1, tzinfo=UTC))
+    der = made.public_bytes(Encoding.DER).replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    pem = f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(der).decode()}-----END CERTIFICATE-----\n"
+    service = made.public_bytes(Encoding.PEM).decode()
+    reading: list[Callable[[], object]] = [
+        lambda: key_fingerprint(pem),
+        lambda: expires_at(pem),
+        lambda: member_id(pem),
+        lambda: node_id(der),
+        lambda: certificate_ends_at(der),
+        lambda: endorsed_by(der, service),
+    ]
+    for read in reading:
+        with pytest.raises(BadCertificate):
+            read()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ class History:
         """Events that were to be published once a status was written, and it was."""
         self.published: set[fx.Report] = set()
         """Those that were."""
+        self.dies_after: int | None = None
+        """After so many more effects the operator stops, once, and another starts."""
+        self.leaves_late = False
+        """Whether what that one had under way takes effect during the next look, or not at all."""
         self.asked = 0
         """Plans that were made."""
         self.lost_claims: set[tuple[str, str]] = set()
@@ -132,13 +136,21 @@ class History:
             self.status = _as_persisted(plan.status) if self.asked % 8 == 0 else plan.status
             self.must.check_written(self)
             self.decided |= {effect for effect in plan.effects if isinstance(effect, fx.Report)}
-            for number, effect in enumerate(plan.effects):
-                if stop_after is not None and number >= stop_after:
-                    self.late.append((effect, self.status))
-                else:
-                    self.carry_out(effect, self.status)
+            left_behind = [(effect, self.status) for effect in self._do(plan, stop_after)]
+            if self.leaves_late:
+                self.do_late()
+            self.late += left_behind
         self.pass_time(min(plan.wake_after, 2.0))
         return plan
+
+    def _do(self, plan: Plan, stop_after: int | None) -> list[fx.Effect]:
+        """Carry out a plan until the operator stops; what is left of it."""
+        if stop_after is None and self.dies_after is not None:
+            stop_after, left = self.dies_after, self.dies_after - len(plan.effects)
+            self.dies_after = left if left >= 0 else None
+        for effect in plan.effects[:stop_after]:
+            self.carry_out(effect, self.status)
+        return list(plan.effects[stop_after:]) if stop_after is not None else []
 
     def do_late(self) -> None:
         """What a stopped operator had under way takes effect after all, as far as Kubernetes lets it."""

@@ -26,8 +26,14 @@ lint: $(STAMP) ## Style
 types: $(STAMP) ## Types, strictly
 	$(BIN)/mypy operator/ccf_operator charts tests e2e
 
-unit: $(STAMP) ## The fast loop: pure functions and the parts of the simulator
-	$(PYTEST) tests/unit
+SEARCHES := tests/unit/simulation/test_histories.py tests/unit/simulation/test_crashes.py
+
+unit: $(STAMP) ## The fast loop: pure functions, the parts of the simulator, and two thousand histories beside it; HISTORIES=n of each kind
+	@mkdir -p $(RESULTS)
+	@CCF_HISTORIES=$(or $(HISTORIES),650) $(BIN)/pytest --junitxml=$(RESULTS)/unit.histories.xml $(SEARCHES) \
+	  > $(RESULTS)/unit.histories.log 2>&1 & searches=$$!; \
+	$(PYTEST) tests/unit $(SEARCHES:%=--ignore=%); rest=$$?; \
+	wait $$searches; found=$$?; cat $(RESULTS)/unit.histories.log; exit $$((rest | found))
 
 soak: $(STAMP) ## Thousands of random histories of the decisions' model; HISTORIES=n of each kind (default 3000)
 	CCF_HISTORIES=$(or $(HISTORIES),3000) $(PYTEST) tests/unit/simulation

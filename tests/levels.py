@@ -33,18 +33,23 @@ class Level:
 
 def run(name: str) -> Level:
     """Run one level by its make target and read its results."""
-    report = RESULTS / f"{name}.xml"
-    report.unlink(missing_ok=True)
+    for report in _reports(name):
+        report.unlink()
     started = time.monotonic()
     done = subprocess.run(["make", "--no-print-directory", name], check=False)
-    return read(name, report, done.returncode, time.monotonic() - started)
+    return read(name, _reports(name), done.returncode, time.monotonic() - started)
 
 
-def read(name: str, report: Path, returncode: int, seconds: float) -> Level:
-    """The level's counts from its JUnit report; broken if there is none, or it disagrees with the exit status."""
-    if not report.is_file():
+def _reports(name: str) -> list[Path]:
+    """Of the level, and of what runs beside it: `<name>.xml`, `<name>.<part>.xml`."""
+    return [*RESULTS.glob(f"{name}.xml"), *RESULTS.glob(f"{name}.*.xml")]
+
+
+def read(name: str, reports: list[Path], returncode: int, seconds: float) -> Level:
+    """The level's counts from its JUnit reports; broken if there is none, or they disagree with the exit status."""
+    if RESULTS / f"{name}.xml" not in reports:
         return Level(name, broken=True, seconds=seconds)
-    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    suites = [suite for report in reports for suite in ElementTree.parse(report).getroot().iter("testsuite")]
     count = {key: sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")}
     failed = count["failures"] + count["errors"]
     passed = count["tests"] - failed - count["skipped"]

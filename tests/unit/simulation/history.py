@@ -335,10 +335,14 @@ class History:
         elif (found := self.status.found) is not None and any(volume.service for volume in found.volumes):
             self.decide(Action.ADOPT, token=found.token)
         elif found is not None:
-            self.committed.clear()
+            self._give_up_all()
             self.decide(Action.DISOWN, token=found.token)
         elif self.status.recovery_token is not None and self.status.recovery_token in self.status.next_step:
             self.start_recovery()
+
+    def _give_up_all(self) -> None:
+        self.committed.clear()
+        self.must.start_over()
 
     def delete_and_apply(self) -> None:
         """The network is deleted by mistake, and applied again."""
@@ -360,7 +364,7 @@ class History:
     def lose_status(self) -> None:
         """Somebody wipes the status; where no volume and no node is left either, nothing tells of a past."""
         if not (self.cluster.claims or self.cluster.pods or self.cluster.config_maps):
-            self.committed.clear()
+            self._give_up_all()
         self.status = NetworkStatus()
         self.must.forget_status()
         self.decided.clear()

@@ -66,6 +66,10 @@ class Invariants:
         self._nodes.clear()
         self._attempt = None
 
+    def start_over(self) -> None:
+        """All that there was is lost, and given up: the next service is the first."""
+        self._opened = dict.fromkeys(self._opened, -1)
+
     def check(self, history: History) -> None:
         """At any moment."""
         self._note_what_was_opened(history)

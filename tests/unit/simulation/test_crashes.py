@@ -48,7 +48,6 @@ def the_status_is_lost(history: History) -> None:
     kill(history)
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["", "what it had under way comes late"])
 @pytest.mark.parametrize(
     "course",
     [
@@ -61,10 +60,11 @@ def the_status_is_lost(history: History) -> None:
     ],
     ids=lambda course: course.__name__,
 )
-def test_it_dies_after_every_effect(course: Callable[[History], None], late: bool) -> None:
+def test_it_dies_after_every_effect(course: Callable[[History], None]) -> None:
+    """What it had under way comes to nothing, or every other time to effect while its successor looks."""
     for number in count():
         history = opened()
-        history.dies_after, history.leaves_late = number, late
+        history.dies_after, history.leaves_late = number, number % 2 == 1
         course(history)
         history.see_to_the_end(decides=True)
         ends_whole(history)

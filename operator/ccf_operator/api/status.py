@@ -388,6 +388,11 @@ class Attempt(StatusModel):
     forks: list[str] = Field(
         default_factory=list, description="Ledgers found to be on another branch than the best; one sentence each."
     )
+    tried: list[str] = Field(
+        default_factory=list,
+        description="Volumes that the attempts just before had chosen, which led nowhere: of ledgers that end alike, "
+        "another is preferred.",
+    )
     excluded: list[str] = Field(default_factory=list, description="Volumes that a person has left out.")
     pinned: str | None = Field(default=None, description="The volume that a person has chosen.")
     approval: Approval | None = Field(default=None, description="A person's approval, for what was shown then.")

@@ -40,7 +40,7 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=5)
 
 def next_may_begin_at(draft: Draft) -> datetime:
     """When the next attempt may begin: at once after one that led nowhere, later after several in a row."""
-    failed = list(takewhile(lambda past: past.result is AttemptResult.SUPERSEDED, draft.status.history))
+    failed = _led_nowhere(draft)
     if len(failed) < 3:
         return draft.now
     pause: timedelta = min(FIRST_PAUSE * 2 ** (len(failed) - 3), LONGEST_PAUSE)
@@ -52,6 +52,11 @@ def take_number(draft: Draft) -> int:
     number = draft.status.counters.next_attempt
     draft.status.counters.next_attempt = number + 1
     return number
+
+
+def _led_nowhere(draft: Draft) -> list[AttemptSummary]:
+    """The attempts just before that were superseded, the last first."""
+    return list(takewhile(lambda past: past.result is AttemptResult.SUPERSEDED, draft.status.history))
 
 
 def begin(draft: Draft) -> Attempt:
@@ -66,6 +71,7 @@ def begin(draft: Draft) -> Attempt:
         phase=AttemptPhase.FENCING,
         start=start,
         evidence=[e.model_copy() for e in status.quorum.evidence],
+        tried=sorted({past.winner_volume for past in _led_nowhere(draft) if past.winner_volume is not None}),
         timeline=Timeline(suspected_at=status.quorum.unseen_since, proven_at=draft.now),
         **what,
     )

@@ -2,6 +2,10 @@
 
 A result counts only if it is what it seems (CCF facts §4.6, §8.8): the recovered service must be the successor of the
 service being recovered, and it must have recovered all that a reading of the files beforehand has shown to be there.
+
+A ledger that is damaged in its middle recovers as if nothing were wrong; the number of the new chunk's file tells it, but
+no endpoint of a node does (`startup_seqno` is that of a snapshot, `/node/commit` counts what was recovered). What stands
+for it is that reading: every Merkle root and signature of the ledger, and the last signature must be what was recovered.
 """
 
 from __future__ import annotations
@@ -166,6 +170,15 @@ def _last_words(message: str | None) -> str:
     return f": {error}"
 
 
+def gave_up(ended: Ended) -> str | None:
+    """What a CCF process said that ended by itself; None of one that was ended from outside, or of which no more is
+    known than that it has ended."""
+    seen = ended.evidence is EndEvidence.CONTAINER_TERMINATED and ended.exit_code is not None
+    if not seen or ended.exit_code in _ENDED_FROM_OUTSIDE:
+        return None
+    return f"CCF gave up with exit code {ended.exit_code}{_last_words(ended.message)}"
+
+
 def _judge_end(ended: Ended) -> Judgement:
     said = _last_words(ended.message)
     if ended.evidence is EndEvidence.NEVER_STARTED and ended.reason == STAGE_FAILED:
@@ -175,8 +188,8 @@ def _judge_end(ended: Ended) -> Judgement:
             return Judgement(CandidateResult.DAMAGED, f"a generation of its ledger is missing{said}")
         return _tried(f"stage gave up with exit code {ended.exit_code}{said}")
     if ended.evidence is EndEvidence.CONTAINER_TERMINATED:
-        if ended.exit_code not in _ENDED_FROM_OUTSIDE:
-            return Judgement(CandidateResult.DAMAGED, f"CCF gave up with exit code {ended.exit_code}{said}")
+        if (why := gave_up(ended)) is not None:
+            return Judgement(CandidateResult.DAMAGED, why)
         return _tried(f"CCF was ended from outside (exit code {ended.exit_code})")
     return _tried(f"its node ended: {ended.reason or ended.evidence.value}")
 
@@ -206,6 +219,10 @@ def _judge_recovered(attempt: Attempt, answers: NodeAnswers, report: StageReport
         return Judgement(CandidateResult.DAMAGED, f"it made a service at {network.create_tx_id}, as if from nothing")
     if report is None:
         return Judgement(CandidateResult.DAMAGED, "its ledger was not surveyed before it was recovered")
+    if answers.state is not None and answers.state.startup_seqno > 0:
+        return Judgement(
+            CandidateResult.DAMAGED, f"it started from a snapshot at {answers.state.startup_seqno}, and none is offered"
+        )
     problem = _shortfall(found, report)
     if problem is not None:
         return Judgement(CandidateResult.DAMAGED, problem)

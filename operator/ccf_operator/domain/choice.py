@@ -34,9 +34,16 @@ def recovered(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def best_of(attempt: Attempt) -> Candidate | None:
-    """The candidate to choose: the pinned one, if it has recovered; else the one with the greatest TxID."""
+    """The candidate to choose: the pinned one, if it has recovered; else one with the greatest TxID.
+
+    Of those with the same, one that was not chosen just before in vain: its ledger may show only when it is decrypted
+    that it does not read.
+    """
     ranking = recovered(attempt.candidates)
-    return next((c for c in ranking if attempt.pinned in (None, c.volume)), None)
+    if attempt.pinned is not None:
+        return next((c for c in ranking if c.volume == attempt.pinned), None)
+    equal = [c for c in ranking if c.tx_id == ranking[0].tx_id]
+    return next((c for c in equal if c.volume not in attempt.tried), equal[0] if equal else None)
 
 
 def configurations_to_cover(attempt: Attempt) -> list[tuple[str, Members]]:

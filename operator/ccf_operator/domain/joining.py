@@ -13,6 +13,7 @@ from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.awaiting import SERVICE_RECOVERING, Awaited, what_is_awaited
+from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import FENCED
 from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
@@ -116,7 +117,7 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
             attempts.leave_unsettled(draft, attempt, winner, attempt.network)
         else:
             attempts.leave_doubtful(draft, attempt, winner)
-        attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}")
+        attempts.supersede(draft, attempt, f"the recovering network is lost: {loss.why}{_who_gave_up(draft, attempt)}")
     elif _waits_for_the_dead(draft, attempt, winner, view):
         attempts.supersede(draft, attempt, "a joiner ended once it was trusted, and no quorum can form without it")
     elif _is_in_the_dead_end(draft, attempt, view):
@@ -128,6 +129,16 @@ def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) 
             f"{attempt.stuck_at} to {view.commit()} have been seen committed since",
         )
     return draft.status.attempt is not attempt
+
+
+def _who_gave_up(draft: Draft, attempt: Attempt) -> str:
+    """What its nodes said that ended by themselves, as on a ledger that cannot be decrypted (CCF facts §4.6)."""
+    said = [
+        f"{record.name} on {record.volume}: {why}"
+        for record in draft.status.nodes
+        if record.attempt == attempt.number and record.ended is not None and (why := gave_up(record.ended)) is not None
+    ]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _may_have_been_opened(draft: Draft, attempt: Attempt) -> bool:

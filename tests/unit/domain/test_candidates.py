@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,6 +115,12 @@ def test_more_than_the_survey_saw_is_a_lie() -> None:
 @pytest.mark.parametrize("survey", ["", "no json", "[]", '{"survey":null}', '{"survey":{"lastSigned":7}}', "[" * 4000])
 def test_a_recovery_that_was_not_surveyed_proves_nothing(survey: str) -> None:
     assert result(judged(recovering(), survey=survey)) is CandidateResult.DAMAGED
+
+
+def test_who_started_from_a_snapshot_has_not_replayed_its_ledger() -> None:
+    said = recovering()
+    assert said.state is not None
+    assert result(judged(replace(said, state=replace(said.state, startup_seqno=12)))) is CandidateResult.DAMAGED
 
 
 def test_a_service_made_from_nothing_is_no_recovery() -> None:

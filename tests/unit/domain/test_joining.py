@@ -17,6 +17,8 @@ from ccf_operator.api.status import (
     Timeline,
 )
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.attempts import begin
+from ccf_operator.domain.choice import best_of
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import conduct_joining
 from ccf_operator.domain.quorum import Loss
@@ -271,6 +273,29 @@ def test_a_network_that_may_have_opened_unseen_is_not_simply_given_up(of: Attemp
     assert (unsettled.attempt, unsettled.public_key, unsettled.recovery_count) == (1, NEW, 1)
     assert unsettled.lineages == {"v-a": [0, 1], "v-j1": [0]}
     assert unsettled.members_of == {node_id("r-a"): "v-a", node_id("j1"): "v-j1"}
+
+
+def test_a_ledger_that_does_not_decrypt_is_told_and_its_equal_is_taken_next() -> None:
+    # CCF facts §4.6: damage in the private part may show only once the shares are there.
+    aborted = end().model_copy(
+        update={"exit_code": 134, "message": "Private recovery did not reach public ledger seqno"}
+    )
+    asked = running(phase=AttemptPhase.AWAITING_MEMBERS, timeline=Timeline(chosen_at=at(0), accepted_at=at(5)))
+    work = look(winner(ended=aborted), joiner("j1", ended=end()), of=asked)
+    said = work.status.history[0].message
+    assert "r-a on v-a: CCF gave up with exit code 134: Private recovery did not reach" in said
+    assert "j1" not in said, "it was killed"
+    work.status.unsettled = None
+    following = begin(work)
+    assert following.tried == ["v-a"]
+    following.candidates = [recovered("a", "2.20"), recovered("b", "2.20"), recovered("c", "2.18")]
+    chosen = best_of(following)
+    assert chosen is not None
+    assert chosen.volume == "v-b"
+    following.tried = ["v-a", "v-b"]
+    again = best_of(following)
+    assert again is not None
+    assert again.volume == "v-a", "never one that has less"
 
 
 def test_a_winner_that_waits_for_a_dead_joiner_for_ever_is_given_up() -> None:

@@ -379,6 +379,27 @@ def the_winner_cannot_read_its_private_ledger() -> None:
     assert history.status.recoveries == 1
 
 
+def a_ledger_does_not_decrypt() -> None:
+    """As often as it is chosen: the next attempt chooses another that ends alike."""
+    history = opened()
+    kill(history)
+    for _ in range(4):
+        look_until(history, lambda: asked(history))
+        attempt = history.status.attempt
+        assert attempt is not None
+        assert attempt.winner is not None
+        bad = attempt.winner.volume if not attempt.tried else attempt.tried[0]
+        for pod in history.processes():
+            pod.process.rotten = attempt.winner.volume == bad  # type: ignore[union-attr]
+        history.accept()
+        history.submit_shares(reading=3)
+        history.settle()
+        if history.status.recoveries:
+            break
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
 def nobody_can_read_the_private_ledger() -> None:
     history = opened()
     kill(history)
@@ -692,6 +713,7 @@ ALL: tuple[Story, ...] = (
     all_have_joined_when_members_are_asked,
     a_joiner_dies_while_the_ledger_is_read,
     the_winner_cannot_read_its_private_ledger,
+    a_ledger_does_not_decrypt,
     nobody_can_read_the_private_ledger,
     members_open_it_unasked_and_it_is_lost,
     an_impostor_answers,

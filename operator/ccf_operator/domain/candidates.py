@@ -3,9 +3,9 @@
 A result counts only if it is what it seems (CCF facts §4.6, §8.8): the recovered service must be the successor of the
 service being recovered, and it must have recovered all that a reading of the files beforehand has shown to be there.
 
-A ledger that is damaged in its middle recovers as if nothing were wrong; the number of the new chunk's file tells it, but
-no endpoint of a node does (`startup_seqno` is that of a snapshot, `/node/commit` counts what was recovered). What stands
-for it is that reading: every Merkle root and signature of the ledger, and the last signature must be what was recovered.
+A ledger that is damaged in its middle recovers as if nothing were wrong. The number of the new chunk's file tells it,
+but no endpoint of a node does (`startup_seqno` is a snapshot's, `/node/commit` counts what was recovered). What stands
+for it is that reading: all Merkle roots and signatures hold, and the last signature is what was recovered.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest

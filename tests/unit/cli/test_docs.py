@@ -18,7 +18,7 @@ from unit.cli.phases import SCENES, scene
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted({*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs/reference/cli.md"})
-SHOWN = re.compile(r"kubectl[ -]ccf (?!is|\[)([^`\n#>|]+)")
+SHOWN = re.compile(r"kubectl[ -]ccf (?!is|\[)([^`\n#>|)]+?)(?=  |[`\n#>|)])")
 
 
 def parse(line: str) -> None:

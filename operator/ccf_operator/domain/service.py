@@ -169,14 +169,15 @@ def raise_high_water_mark(draft: Draft, view: ServiceView) -> None:
 
 
 def keep_lineages(draft: Draft) -> None:
-    """A volume holds the ledger of the open service once its node is part of it.
+    """A volume holds the ledger of the open service once its node is part of it, or may be.
 
-    The generation a joiner writes is a whole copy; a winner's is whole only with its ancestors.
+    The generation a joiner writes is a whole copy; a winner's is whole only with its ancestors. What a node of a
+    configuration that is under way has acknowledged may be committed by that.
     """
-    service = draft.status.service
-    if service.opened_at is None or draft.status.configuration is None:
+    service, known = draft.status.service, draft.status.configuration
+    if service.opened_at is None or known is None:
         return
-    trusted = set(draft.status.configuration.nodes)
+    trusted = set(known.nodes).union(*known.pending)
     for record in draft.status.nodes:
         volume = draft.status.volume(record.volume)
         if volume is None or record.node_id not in trusted or record.generation <= max(volume.lineage, default=-1):

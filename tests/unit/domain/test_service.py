@@ -175,6 +175,15 @@ def test_the_ledger_of_an_earlier_service_is_no_copy_of_this_one() -> None:
     assert lineage_after({}, [0], service_of_volume=NEW) == [3]
 
 
+def test_so_does_that_of_one_whose_trust_is_under_way() -> None:
+    # It may have acknowledged what was committed by the configuration that nobody has seen committed.
+    under_way = configuration("a", "b", pending=[("a", "b", "c")])
+    work = draft(status(*ABC[:2], record("c", generation=3), configuration=under_way))
+    work.status.volumes = [volume("v-c", [])]
+    keep_lineages(work)
+    assert work.status.volumes[0].lineage == [3]
+
+
 def test_a_node_that_is_not_trusted_changes_no_lineage() -> None:
     stranger = record("d", generation=3)
     work = draft(status(*ABC, stranger, configuration=configuration("a", "b", "c")))

@@ -187,6 +187,30 @@ def a_primary_appends_in_vain() -> None:
     assert "Fork" in {event.reason for event in history.published}
 
 
+def joiners_go_on_before_their_trust_was_seen_committed() -> None:
+    """The first node ends at that moment; what the others committed is on volumes that are known by then."""
+    history = opened(1)
+    history.spec = history.spec.model_copy(update={"nodes": 3})
+    history.generation += 1
+    history.settle()
+    first = history.leader()
+    assert first is not None
+    for process in history.ccf.processes.values():
+        process.slow = process is not first
+    history.trust_and_remove()
+    history.look()
+    for process in history.ccf.processes.values():
+        process.slow = False
+    history.ccf.spread(first)
+    history.kill(first.pod)
+    history.look()
+    before = len(history.committed)
+    history.write()
+    assert len(history.committed) > before
+    kill(history)
+    ends_whole(history)
+
+
 def a_survivor_cannot_be_fenced() -> None:
     """It hangs, on a machine whose kubelet is cut off: its ledger is done without."""
     history = opened()
@@ -698,6 +722,7 @@ ALL: tuple[Story, ...] = (
     a_volume_is_of_an_earlier_service,
     damage_hides_what_was_committed,
     a_primary_appends_in_vain,
+    joiners_go_on_before_their_trust_was_seen_committed,
     a_survivor_cannot_be_fenced,
     a_survivor_that_is_needed_cannot_be_fenced,
     it_counts_another_recovery,

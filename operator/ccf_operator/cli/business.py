@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ccf_operator.ccf import governance, messages
-from ccf_operator.ccf.action_words import explain_all
+from ccf_operator.ccf.action_words import OPENING, explain_all
 from ccf_operator.ccf.governance_answers import MemberAnswer, ProposalRow
 from ccf_operator.ccf.messages import Action, Request
 from ccf_operator.ccf.parsing import parse_actions, parse_members, parse_proposals
@@ -16,6 +16,7 @@ from ccf_operator.ccf.same_actions import same
 from ccf_operator.cli.desk import Desk
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.explain import opening_problem, proposal_problem
+from ccf_operator.cli.service import insist_on_asked
 from ccf_operator.cli.signing import Business, Then
 from ccf_operator.wording import counted
 
@@ -154,6 +155,7 @@ async def _opening(desk: Desk) -> Action:
 
 def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:
     """A proposal, and one's own vote for it. Raises Failure if it would open a fork, or let a stranger in."""
+    _insist_on_offer(desk, actions)
     if problem := proposal_problem(actions, desk.expected, names(desk)):
         network = desk.network.name
         right = f"kubectl ccf open {network} and kubectl ccf trust {network} propose what the operator offers"
@@ -174,13 +176,15 @@ def _vote_for(desk: Desk, one: Proposed, member: str) -> Business:
 
 
 def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Business:
-    """A ballot. Raises Failure if it is a yes to a fork or a stranger, or the proposal is decided."""
+    """A ballot. Raises Failure if it is a yes to a fork or a stranger or comes too soon, or the proposal is decided."""
     if one.state != "Open":
         raise Failure(
             Exit.NOT_NOW,
             f"proposal {one.proposal_id} is {one.state}: no more ballots are taken",
             f"kubectl ccf proposals {desk.network.name} lists open ones",
         )
+    if source != messages.NO:
+        _insist_on_offer(desk, one.actions)
     problem = proposal_problem(one.actions, desk.expected, names(desk))
     if problem and source != messages.NO:
         raise Failure(Exit.UNSAFE, f"proposal {one.proposal_id[:8]}…: {problem}", "do not vote for it; tell the others")
@@ -197,8 +201,15 @@ def insist_on_the_same(desk: Desk, request: Request) -> None:
     """Of a proposal that was prepared earlier: the service that is offered may be another by now. Raises Failure."""
     if request.type != "proposal":
         return
-    if problem := proposal_problem(json.loads(request.payload)["actions"], desk.expected, names(desk)):
+    actions = json.loads(request.payload)["actions"]
+    _insist_on_offer(desk, actions)
+    if problem := proposal_problem(actions, desk.expected, names(desk)):
         raise Failure(Exit.UNSAFE, problem, "prepare the message anew")
+
+
+def _insist_on_offer(desk: Desk, actions: Sequence[Action]) -> None:
+    if any(action["name"] == OPENING for action in actions):
+        insist_on_asked(desk.network)
 
 
 def withdraw(desk: Desk, one: Proposed, member: str) -> Business:
@@ -227,6 +238,7 @@ async def encrypted_share(desk: Desk, member: str) -> str:
 
 async def insist_on_waiting_for_shares(desk: Desk) -> str | None:
     """None while shares are taken; a sentence where none is needed any more. Raises Failure where it is too early."""
+    insist_on_asked(desk.network)
     status = (await desk.get("/node/network"))["service_status"]
     if status == "Open":
         return "the service is open already: no share is needed"

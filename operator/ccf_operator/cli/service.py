@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ccf_operator.api.status import Winner
+from ccf_operator.api.status import AttemptPhase, Winner
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.identity import BadCertificate, key_fingerprint
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import shorten
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 
 
@@ -58,9 +59,9 @@ NOTHING = Knowledge()
 
 
 def expected_service(network: Network) -> Expected:
-    """The service that members deal with now: the winner's while a recovery waits for them, else the known one.
+    """The service that members deal with now: the winner's once one is chosen, else the known one.
 
-    Raises Failure (NOT_NOW) where there is none yet, or none that may be offered."""
+    Raises Failure (NOT_NOW) where there is none yet."""
     status = network.status
     attempt = status.attempt
     if attempt is not None:
@@ -80,6 +81,22 @@ def expected_service(network: Network) -> Expected:
             f"wait until kubectl ccf status {network.name} says AwaitingOpen",
         )
     return Expected(service.certificate, service.public_key)
+
+
+def insist_on_asked(network: Network) -> None:
+    """Raises Failure (NOT_NOW) while the operator does not ask the members to go on with the service it recovers.
+
+    Another candidate may still run, the lost service may be back, or nodes that could join now would have to wait.
+    """
+    attempt = network.status.attempt
+    doubted = attempt is not None and attempt.reason in (Reason.LOSS_DOUBTED, Reason.TWO_SERVICES)
+    if attempt is not None and (attempt.phase is not AttemptPhase.AWAITING_MEMBERS or doubted):
+        raise Failure(
+            Exit.NOT_NOW,
+            f"the members are not asked to go on with it yet ({network.status.phase.value}: "
+            f"{shorten(network.status.message)})",
+            f"wait until kubectl ccf status {network.name} says AwaitingMembers",
+        )
 
 
 def check(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
+from ccf_operator.api.status import AttemptPhase
 from ccf_operator.ccf import governance, messages
 from ccf_operator.ccf.governance import Answer, GovernanceClient
 from ccf_operator.ccf.identity import key_fingerprint
@@ -18,6 +20,7 @@ from ccf_operator.cli.roster import Person
 from ccf_operator.cli.service import Check, Expected, Finding
 from ccf_operator.cli.signing import Done, Then, document, follow_up, outcome
 from ccf_operator.cli.terminal import plain
+from ccf_operator.domain.reasons import Reason
 from members import generate_operator_member
 from unit.cli import phases
 from unit.cli.phases import scene
@@ -57,6 +60,35 @@ def test_a_fork_is_neither_proposed_nor_voted_for_but_can_be_voted_against() -> 
         assert code(refused) is Exit.UNSAFE
     assert business.vote(desk(), proposed(WRONG), "b" * 64, messages.NO, "a vote against").request.type == "ballot"
     assert business.vote(desk(), proposed(RIGHT), "b" * 64, messages.YES, "a vote for").request.type == "ballot"
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason"),
+    [
+        (AttemptPhase.JOINING, ""),
+        (AttemptPhase.AWAITING_MEMBERS, Reason.LOSS_DOUBTED),
+        (AttemptPhase.AWAITING_MEMBERS, Reason.TWO_SERVICES),
+    ],
+)
+async def test_nobody_goes_on_with_a_service_that_the_operator_does_not_offer_now(
+    phase: AttemptPhase, reason: str
+) -> None:
+    at = desk()
+    assert at.network.status.attempt is not None
+    at.network.status.attempt.phase, at.network.status.attempt.reason = phase, reason
+    signing: list[Callable[[], object]] = [
+        lambda: business.propose_actions(at, [RIGHT]),
+        lambda: business.vote(at, proposed(RIGHT), "b" * 64, messages.YES, "a vote for"),
+        lambda: business.insist_on_the_same(at, messages.proposal([RIGHT], 7)),
+    ]
+    for sign in signing:
+        with pytest.raises(Failure, match="not asked") as refused:
+            sign()
+        assert code(refused) is Exit.NOT_NOW
+    with pytest.raises(Failure, match="not asked"):
+        await business.insist_on_waiting_for_shares(at)
+    assert business.vote(at, proposed(RIGHT), "b" * 64, messages.NO, "a vote against")
+    assert business.propose_actions(at, [governance.trigger_snapshot()])
 
 
 def test_a_proposal_prepared_for_the_service_of_an_earlier_attempt_is_not_sent() -> None:

@@ -100,15 +100,28 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
     stop_failed(draft, _joining(draft, leader, active), active)
     _let_go_of_the_gone(draft, active)
     trusted = view.configs[-1].nodes if view.configs else frozenset()
-    living = [node for node in trusted if (r := draft.by_node_id(node)) is None or r.ended is None]
+    living = [node for node in trusted if (r := draft.by_node_id(node)) is not None and r.ended is None]
+    strangers = sum(draft.by_node_id(node) is None for node in trusted)
     joiners = [r for r in _joining(draft, leader, trusted) if r.ended is None and r.stop is None]
-    missing = draft.seen.spec.nodes - len(living) - len(joiners)
+    missing = draft.seen.spec.nodes - len(living) - strangers - len(joiners)
     if missing > 0:
         plan_joiners(draft, missing, target, draft.status.service.certificate, None)
-    elif missing < 0:
-        for record in sorted(joiners, key=lambda r: r.planned_at, reverse=True)[:-missing]:
-            record.stop = "NotNeeded"
+    else:
+        _stop_spare(joiners, strangers, draft.seen.spec.nodes - len(living))
     return _governance(draft, view, leader, joiners)
+
+
+def _stop_spare(joiners: list[NodeRecord], strangers: int, wanted: int) -> None:
+    """Stop the newest joiners beyond the number wanted.
+
+    A joiner that has not said its node id yet may be one of the trusted nodes that nobody on record is (`strangers`): a
+    new service trusts a joiner before the operator has heard of it. Such a one is neither counted twice nor stopped.
+    """
+    nameless = sum(record.node_id is None for record in joiners)
+    spare = len(joiners) - nameless + max(nameless, strangers) - wanted
+    stoppable = [record for record in joiners if record.node_id is not None or not strangers]
+    for record in sorted(stoppable, key=lambda r: r.planned_at, reverse=True)[: max(0, spare)]:
+        record.stop = "NotNeeded"
 
 
 def _joining(draft: Draft, leader: NodeAnswers, trusted: frozenset[str]) -> list[NodeRecord]:

@@ -204,6 +204,16 @@ def test_joiners_that_are_not_needed_any_more_are_stopped() -> None:
     assert stops(work) == {"j": "NotNeeded"}
 
 
+def test_a_joiner_that_is_trusted_before_it_has_said_who_it_is_is_no_spare_one() -> None:
+    of = [*ABC[:2], record("c", node_id=None, join_target="a")]
+    work, _ = wanted(of, quorum("a", "b", members="abc"))
+    assert not stops(work)
+    assert not planned(work)
+    of = [*of, record("j", join_target="a")]
+    work, _ = wanted(of, quorum("a", "b", members="abc"))
+    assert stops(work) == {"j": "NotNeeded"}, "whoever is trusted as c, three there are without it"
+
+
 def test_a_retired_node_is_stopped_when_ccf_lists_it_and_its_row_goes_after_its_end() -> None:
     said = quorum("a", "b", members="ab", removable=["c"])
     work, _ = wanted(ABC, said, nodes=2)

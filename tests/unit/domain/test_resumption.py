@@ -15,6 +15,8 @@ from ccf_operator.domain.effects import CreateNode, CreateVolume, DeleteConfigMa
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.resumption import records_of
 from ccf_operator.render.labels import GENERATION, RECOVERY_FACTS, ROLE
+from unit.simulation.ccf_model import OPEN
+from unit.simulation.history import History
 from unit.simulation.stories import kill, names, opened
 
 WORK = CreateNode | CreateVolume | DeletePod | ReleasePod | DeleteConfigMap
@@ -102,6 +104,24 @@ def test_a_member_that_is_dead_is_known_by_what_its_claim_says() -> None:
     assert record.node_id in status.configuration.nodes
     assert status.phase is Phase.DEGRADED
     assert f"remove_node {record.node_id}" in status.next_step
+
+
+def test_a_service_that_was_not_open_yet_is_taken_up_once_it_is() -> None:
+    history = History()
+    history.settle()
+    leader = history.leader()
+    assert leader is not None
+    history.lose_status()
+    history.look()
+    assert history.status.reason == "VolumesFound"
+    history.ccf.change_status(leader, OPEN)
+    history.settle()
+    assert history.is_whole(), (history.status.phase, history.status.message)
+    history.write()
+    kill(history)
+    history.see_to_the_end()
+    assert history.is_whole()
+    history.check_nothing_is_lost()
 
 
 IN_DOUBT: dict[str, Callable[[Observation], Observation]] = {

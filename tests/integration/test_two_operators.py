@@ -11,7 +11,7 @@ from integration.world.api import Raw
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
 from integration.world.proxy import Call
-from integration.world.story import Story
+from integration.world.story import PATIENCE, Story
 from integration.world.world import World
 
 
@@ -60,7 +60,8 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
     await world.write()
     await world.at_rest()
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
-    await held.wait()
+    async with asyncio.timeout(PATIENCE):
+        await held.wait()
     name = names[0]
     await world.operator(before=keep_its_configuration)
     if configured:
@@ -92,7 +93,8 @@ async def test_clients_are_never_given_an_old_certificate_again(world: World, me
     await world.operator()
     await world.open()
     slow = await world.operator(before=stop)
-    await held.wait()
+    async with asyncio.timeout(PATIENCE):
+        await held.wait()
     world.kubelet.kill(*world.majority())
     await world.recovered()
     go.set()

@@ -21,6 +21,9 @@ FENCED = "Fenced"
 STOPPING = timedelta(seconds=60)
 """How long a node that was told to stop is waited for beyond the quorum-loss window; its grace period is 30 s."""
 
+REPORTED_WITHIN = timedelta(seconds=2)
+"""How long the report of an end may be under way: a kubelet looks at its containers once a second."""
+
 TRIES = 4
 """Nodes that are started for one candidate, where something else than its ledger ends them."""
 
@@ -44,6 +47,8 @@ def do_without_the_silent(draft: Draft, attempt: Attempt) -> None:
 
     To be called when the other candidates show that nothing is missing without them.
     """
+    if _waited(draft, attempt) < REPORTED_WITHIN:
+        return
     for candidate in attempt.candidates:
         running = [record for record in draft.on_volume(candidate.volume) if record.ended is None]
         if candidate.result is None and running and all(record.stop is None for record in running):

@@ -176,6 +176,8 @@ def test_a_silent_survivor_is_not_waited_for_where_nothing_can_be_missing_withou
     world.silence(silent)
     world.kill(*others)
     world.settle()
+    world.now += timedelta(seconds=2)
+    world.settle()
     attempt = world.status.attempt
     assert attempt is not None
     assert attempt.phase is AttemptPhase.AWAITING_MEMBERS

@@ -88,10 +88,10 @@ def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | N
         return None
     own = OperatorMemberStatus(member_id=view.member_id, usable=how.reason is MemberReason.USABLE)
     draft.status.operator_member = own
-    if before is None or before.member_id != view.member_id:
+    if before is None:
         return own
     own.deed = before.deed
-    if how.reason is MemberReason.NOT_ASKED:
+    if how.reason is MemberReason.NOT_ASKED and before.member_id == view.member_id:
         own.usable, own.proposal = before.usable, before.proposal
     return own
 

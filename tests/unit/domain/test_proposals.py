@@ -268,6 +268,24 @@ def test_a_message_that_may_have_been_sent_is_signed_again_only_after_a_while() 
     assert signed(after_a_crash(again, 15))
 
 
+def test_nor_sooner_because_the_secret_could_not_be_read_in_between() -> None:
+    first = work_on([*DEAD, JOINER], without_minority())
+    unread = after_a_crash(first, 1, member_id=None, problem=MemberReason.SECRET_UNUSABLE, detail="no answer")
+    assert not usable(unread)
+    assert not signed(after_a_crash(unread, 4))
+    assert signed(after_a_crash(unread, 5)) == signed(first)
+
+
+def test_what_was_refused_to_one_member_is_not_held_against_another() -> None:
+    first = work_on([*DEAD, JOINER], without_minority())
+    [sent] = signed(first)
+    refused = after_a_crash(first, 1, refused={sent.token: "403 not allowed"})
+    new = "ff" * 32
+    another = after_a_crash(refused, 2, consortium(member_id=new), member_id=new)
+    assert not usable(refused)
+    assert usable(after_a_crash(another, 2.5, consortium(member_id=new), member_id=new))
+
+
 def test_a_message_that_arrived_is_not_signed_again() -> None:
     first = work_on([*DEAD, JOINER], without_minority())
     [sent] = signed(first)

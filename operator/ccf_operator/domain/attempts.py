@@ -21,6 +21,7 @@ from ccf_operator.api.status import (
     Configuration,
     EndEvidence,
     QuorumStatus,
+    Start,
     Timeline,
     Unsettled,
     Winner,
@@ -59,12 +60,21 @@ def _led_nowhere(draft: Draft) -> list[AttemptSummary]:
     return list(takewhile(lambda past: past.result is AttemptResult.SUPERSEDED, draft.status.history))
 
 
+def unfinished_start(draft: Draft) -> Start | None:
+    """The decision that began the last attempt, where that led nowhere: the next one goes on with it, if no other loss
+    has come since."""
+    last = draft.status.history[0] if draft.status.history else None
+    if last is None or last.result is not AttemptResult.SUPERSEDED:
+        return None
+    return last.start if (draft.status.quorum.since or last.ended_at) <= last.ended_at else None
+
+
 def begin(draft: Draft) -> Attempt:
     """Write down a new attempt: what is being recovered, on what proof, from which volumes. It ends a pause."""
     status = draft.status
-    start, status.start = status.start, None
+    number = status.start.attempt if status.start is not None else take_number(draft)
+    start, status.start = status.start or unfinished_start(draft), None
     status.paused = None
-    number = start.attempt if start is not None else take_number(draft)
     what = _from_unsettled(draft, status.unsettled) if status.unsettled is not None else _from_service(draft)
     attempt = Attempt(
         number=number,

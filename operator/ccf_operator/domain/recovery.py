@@ -45,9 +45,10 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
 
 
 def _begins_by_itself(draft: Draft) -> bool:
+    wanted = draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED or attempts.unfinished_start(draft) is not None
     return (
         draft.status.paused is None
-        and draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED
+        and wanted
         and draft.now >= attempts.next_may_begin_at(draft)
     )
 

@@ -9,6 +9,7 @@ from ccf_operator.api.decision import Action
 from ccf_operator.api.operator_member_status import AwaitedProposal
 from ccf_operator.api.spec import RecoveryMode, seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Start, Verdict, Winner
+from ccf_operator.domain.attempts import unfinished_start
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
 from ccf_operator.domain.doors import decide_by
@@ -413,7 +414,7 @@ def _about_strangers(draft: Draft) -> str:
 
 
 def _lost(draft: Draft, message: str) -> Story:
-    if draft.seen.spec.recovery.mode is RecoveryMode.DISABLED:
+    if draft.seen.spec.recovery.mode is RecoveryMode.DISABLED and unfinished_start(draft) is None:
         return Story(
             Phase.BLOCKED,
             Reason.RECOVERY_DISABLED,

@@ -6,18 +6,31 @@ from typing import Any
 import pytest
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
-from ccf_operator.api.status import Adopted, AttemptPhase, NetworkStatus, Paused, Phase, Start
+from ccf_operator.api.status import (
+    Adopted,
+    AttemptPhase,
+    AttemptResult,
+    AttemptSummary,
+    NetworkStatus,
+    Paused,
+    Phase,
+    QuorumStatus,
+    Start,
+    Verdict,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.effects import AnswerDecision, DeletePod
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.tokens import recovery_token
+from ccf_operator.domain.txid import TxID
 from ccf_operator.render import labels
 from unit.domain.given import (
     OLD,
     UID,
     answers,
+    at,
     attempt,
     candidate,
     claim,
@@ -33,6 +46,7 @@ from unit.domain.given import (
     spec,
     status,
 )
+from unit.domain.world import World
 
 TOKEN = recovery_token(UID, 1, OLD)
 NOBODY: Mapping[str, NodeAnswers] = {}
@@ -164,6 +178,39 @@ def test_the_start_of_a_lost_service_ends_a_pause() -> None:
     plan = look(known, decided(), heard=NOBODY)
     assert plan.status.paused is None
     assert plan.status.attempt is not None
+
+
+def test_an_attempt_that_led_nowhere_is_followed_by_another_in_mode_disabled_too_until_a_person_ends_it() -> None:
+    world = World(recovery={"mode": "Disabled"}).running()
+    committed = world.write(3)
+    world.kill(*world.living())
+    world.settle()
+    assert world.status.recovery_token is not None
+    decision = world.decide(Action.START, world.status.recovery_token)
+    while world.status.attempt is None or world.status.attempt.winner is None:
+        world.step()
+    world.kill(*world.living())
+    world.settle()
+    assert world.status.history[0].result is AttemptResult.SUPERSEDED
+    again = world.status.attempt
+    assert again is not None
+    assert again.winner is not None
+    assert TxID.parse(again.winner.tx_id) >= committed
+    assert (again.number, again.start is not None and again.start.decision) == (2, decision)
+    world.decide(Action.ABORT, again.token)
+    world.settle()
+    assert world.status.attempt is None
+    assert world.status.reason == "RecoveryDisabled"
+
+
+@pytest.mark.parametrize(("lost_at", "goes_on"), [(0, True), (2, False)])
+def test_what_was_started_for_one_loss_is_not_for_another(lost_at: float, goes_on: bool) -> None:
+    known = dead()
+    known.quorum = QuorumStatus(verdict=Verdict.LOST, since=at(lost_at))
+    led_nowhere = AttemptSummary(number=1, result=AttemptResult.SUPERSEDED, start=begun(), ended_at=at(1))
+    known.history = [led_nowhere]
+    plan = look(known, heard=NOBODY, spec=spec(recovery={"mode": "Disabled"}), after=3)
+    assert (plan.status.attempt is not None) is goes_on
 
 
 @pytest.mark.parametrize("ends", ["called off", "withdrawn"])

@@ -296,8 +296,9 @@ class History:
             if p.process and p.process.registered and f"transition_node_to_trusted {p.process.node_id}" in asked
         }
         removed = {node for node in leader.nodes() if f"remove_node {node}" in asked}
-        if trusted or removed:
-            self.ccf.change_nodes(leader, (leader.nodes() | trusted) - removed)
+        nodes = (leader.nodes() | trusted) - removed
+        if nodes != leader.nodes():  # to trust a node once more changes nothing
+            self.ccf.change_nodes(leader, nodes)
 
     # What people decide
 

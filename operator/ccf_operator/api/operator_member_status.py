@@ -7,7 +7,7 @@ from pydantic import Field
 from ccf_operator.api.base import Moment, StatusModel
 
 
-class Deed(StatusModel):
+class LastSigned(StatusModel):
     """What the operator has signed last; written before it is sent, so that it is never sent again without a pause."""
 
     token: str = Field(description="Stands for exactly this message to exactly this service.")
@@ -37,4 +37,4 @@ class OperatorMemberStatus(StatusModel):
     proposal: AwaitedProposal | None = Field(
         default=None, description="What is proposed about nodes and waits for the members' votes."
     )
-    deed: Deed | None = Field(default=None, description="What the operator has signed last.")
+    last_signed: LastSigned | None = Field(default=None, description="What the operator has signed last.")

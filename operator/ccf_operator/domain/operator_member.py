@@ -62,10 +62,10 @@ def _in_the_consortium(draft: Draft, view: OperatorMemberView, said: GovernanceA
 
 def _refusal(draft: Draft) -> str | None:
     own = draft.status.operator_member
-    deed = own.deed if own is not None else None
-    if deed is None or deed.refusal is None:
+    last = own.last_signed if own is not None else None
+    if last is None or last.refusal is None:
         return None
-    return f"CCF refused to {'; '.join(deed.what)}: {deed.refusal}"
+    return f"CCF refused to {'; '.join(last.what)}: {last.refusal}"
 
 
 def _short(member_id: str) -> str:

@@ -25,7 +25,7 @@ def wake_after(draft: Draft) -> float:
     if any(_may_be_ready_soon(draft, record) for record in draft.alive()):
         return EAGER
     own = status.operator_member
-    if own is not None and own.deed is not None and draft.now - own.deed.at < SIGNED:
+    if own is not None and own.last_signed is not None and draft.now - own.last_signed.at < SIGNED:
         return BUSY
     attempt = status.attempt
     if attempt is not None:

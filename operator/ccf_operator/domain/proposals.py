@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ccf_operator.api.operator_member_status import AwaitedProposal, Deed, OperatorMemberStatus
+from ccf_operator.api.operator_member_status import AwaitedProposal, LastSigned, OperatorMemberStatus
 from ccf_operator.api.status import AttemptPhase, NodeRecord, Verdict
 from ccf_operator.ccf.action_words import OPENING, explain_all
 from ccf_operator.ccf.actions import (
@@ -69,15 +69,15 @@ def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | Non
     message = _next_message(due, said, how.member)
     if message is not None:
         _sign(draft, own, message)
-    elif own.deed is not None:
-        own.deed.refusal = None
+    elif own.last_signed is not None:
+        own.last_signed.refusal = None
 
 
 def _note_refusal(draft: Draft) -> None:
     """What CCF had against what was signed last."""
     view, own = draft.seen.operator_member, draft.status.operator_member
-    if view is not None and own is not None and own.deed is not None:
-        own.deed.refusal = view.refused.get(own.deed.token, own.deed.refusal)
+    if view is not None and own is not None and own.last_signed is not None:
+        own.last_signed.refusal = view.refused.get(own.last_signed.token, own.last_signed.refusal)
 
 
 def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | None:
@@ -90,7 +90,7 @@ def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | N
     draft.status.operator_member = own
     if before is None:
         return own
-    own.deed = before.deed
+    own.last_signed = before.last_signed
     if how.reason is MemberReason.NOT_ASKED and before.member_id == view.member_id:
         own.usable, own.proposal = before.usable, before.proposal
     return own
@@ -201,12 +201,12 @@ def _is_alive(draft: Draft, record: NodeRecord) -> bool:
 
 
 def _sign(draft: Draft, own: OperatorMemberStatus, message: SignAsMember) -> None:
-    before = own.deed
+    before = own.last_signed
     again = before if before is not None and before.token == message.token else None
     if before is not None and draft.now - before.at < (_wait_after(before) if again else BREATH):
         return
     what = _in_words(draft, message)
-    own.deed = Deed(
+    own.last_signed = LastSigned(
         token=message.token,
         what=what,
         at=draft.now,
@@ -218,8 +218,8 @@ def _sign(draft: Draft, own: OperatorMemberStatus, message: SignAsMember) -> Non
         draft.report("OperatorMemberSigns", f"as member {message.member_id[:8]}…: {'; '.join(what)}")
 
 
-def _wait_after(deed: Deed) -> timedelta:
-    wait: timedelta = min(FIRST_WAIT * 2 ** min(deed.tries - 1, 10), LONGEST_WAIT)
+def _wait_after(last: LastSigned) -> timedelta:
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(last.tries - 1, 10), LONGEST_WAIT)
     return wait
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ccf_operator.api.operator_member_status import AwaitedProposal, LastSigned, OperatorMemberStatus
@@ -29,7 +29,7 @@ from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
 from ccf_operator.domain.members import fits
-from ccf_operator.domain.node_change import Membership, next_change
+from ccf_operator.domain.node_change import Membership, NodeChange, next_change
 from ccf_operator.domain.operator_member import ACCEPTED, Standing, standing
 from ccf_operator.domain.reasons import MemberReason
 from ccf_operator.domain.service import ServiceView, ended_nodes
@@ -46,11 +46,16 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class _Due:
-    """Where something may be signed now: at a node of a service; and what should be proposed there, if anything."""
+    """Where something may be signed now: at a node of a service; and what should be proposed there, if anything.
+
+    `fair` is what may be part of a proposal that is open: a node that is silent for a look makes nothing wrong, and
+    members' ballots would be lost with what was withdrawn for it.
+    """
 
     through: str
     service: str
     actions: tuple[Action, ...] = ()
+    fair: tuple[Action, ...] = ()
 
 
 def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | None, asked: Governance) -> None:
@@ -98,10 +103,10 @@ def _keep_status(draft: Draft, how: Standing | None) -> OperatorMemberStatus | N
 
 def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due, member: MemberAnswer) -> AwaitedProposal | None:
     """The open proposal of what is due about nodes, whoever made it; else the member's own of a part of it."""
-    if draft.status.attempt is not None or not due.actions:
+    if draft.status.attempt is not None:
         return None
-    whole = (one for one in said.proposals if same(one.actions, due.actions))
-    part = (one for one in _own(said, member) if not _is_outdated(one, due.actions))
+    whole = (one for one in said.proposals if due.actions and same(one.actions, due.actions))
+    part = (one for one in _own(said, member) if not _is_outdated(one, due))
     found = next(whole, None) or next(part, None)
     if found is None:
         return None
@@ -120,7 +125,7 @@ def _next_message(due: _Due, said: GovernanceAnswers, member: MemberAnswer) -> S
         token = _token(due.service, member.member_id, "ack")
         return AcknowledgeState(due.through, member.member_id, token)
     own = _own(said, member)
-    if (outdated := next((p for p in own if _is_outdated(p, due.actions)), None)) is not None:
+    if (outdated := next((p for p in own if _is_outdated(p, due)), None)) is not None:
         token = _token(due.service, member.member_id, "withdraw", outdated.proposal_id)
         return Withdraw(due.through, member.member_id, token, outdated.proposal_id)
     if not due.actions or own or any(same(p.actions, due.actions) for p in said.proposals):
@@ -133,12 +138,13 @@ def _is_ours(actions: Sequence[Action]) -> bool:
     return bool(actions) and all(action.get("name") in OURS for action in actions)
 
 
-def _is_outdated(proposal: ProposalAnswer, due: Sequence[Action]) -> bool:
+def _is_outdated(proposal: ProposalAnswer, due: _Due) -> bool:
     """Whether something in it is not right any more, or it could say more; what members have voted for is left as long
     as it is right."""
-    wanted = {canonical(action) for action in due}
+    wanted = {canonical(action) for action in due.actions}
+    fair = wanted.union(canonical(action) for action in due.fair)
     proposed = {canonical(action) for action in proposal.actions}
-    return not proposed <= wanted or (proposed != wanted and not proposal.ballots)
+    return not proposed <= fair or not (wanted <= proposed or proposal.ballots)
 
 
 def _opening(draft: Draft, recovering: ServiceView | None) -> _Due | None:
@@ -169,14 +175,24 @@ def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | N
         return None
     now = Membership(view.configs[0].nodes, ended_nodes(draft), _following(view, leader), leader.node_id)
     waiting = [record.node_id for record in asked.trust if record.node_id is not None and _is_alive(draft, record)]
-    change = next_change(now, waiting, asked.surplus, draft.seen.spec.nodes)
+    due = next_change(now, waiting, asked.surplus, draft.seen.spec.nodes)
+    return _Due(view.primary, view.key, _actions(draft, leader, due), _actions(draft, leader, _fair(draft, now, asked)))
+
+
+def _fair(draft: Draft, now: Membership, asked: Governance) -> NodeChange:
+    """The change, if all that have not provably ended were heard on this look."""
+    all_heard = replace(now, following=now.trusted - now.ended)
+    waiting = [record.node_id for record in asked.trust if record.node_id is not None]
+    return next_change(all_heard, waiting, asked.surplus, draft.seen.spec.nodes)
+
+
+def _actions(draft: Draft, leader: NodeAnswers, change: NodeChange) -> tuple[Action, ...]:
     rows = {row.node_id: row.status for row in leader.nodes}
     since = since_yesterday(draft.now.timestamp())
-    actions = [
+    return (
         *(remove_node(node) for node in change.remove if rows.get(node) == "Trusted"),
         *(transition_node_to_trusted(node, since) for node in change.trust),
-    ]
-    return _Due(view.primary, view.key, tuple(actions))
+    )
 
 
 def _following(view: ServiceView, leader: NodeAnswers) -> frozenset[str]:

@@ -224,6 +224,31 @@ def test_what_is_not_right_any_more_is_withdrawn_first() -> None:
     assert message.proposal_id == outdated.proposal_id
 
 
+@pytest.mark.parametrize("votes", [[], [OTHER]])
+@pytest.mark.parametrize("silent", ["j", "b"])
+def test_what_is_open_stays_while_a_node_is_silent_for_a_moment(silent: str, votes: list[str]) -> None:
+    five = [*DEAD, record("d"), record("e"), JOINER]
+    rows = {**ROWS, "d": "Trusted", "e": "Trusted"}
+    said = {**quorum("a", "b", "d", "e", members="abcde", rows=rows), "j": pending("j")}
+    known = configuration(*"abcde")
+    begun = work_on(five, said, known=known, wanted=5)
+    [sent] = signed(begun)
+    assert isinstance(sent, Propose)
+    assert len(sent.actions) == 2
+    quiet = {name: one for name, one in said.items() if name != silent}
+    work = work_on(five, quiet, consortium(is_open(*sent.actions, votes=votes)), known=known, wanted=5)
+    assert not signed(work)
+    assert work.status.operator_member is not None
+    assert work.status.operator_member.proposal is not None
+
+
+def test_what_would_trust_a_joiner_that_has_ended_does_not() -> None:
+    gone = record("j", join_target="a", ended=end())
+    both = is_open(remove_node(node_id("c")), TRUSTED, votes=[OTHER])
+    [message] = signed(work_on([*DEAD, gone], without_minority(), consortium(both)))
+    assert isinstance(message, Withdraw)
+
+
 def test_what_nobody_has_voted_for_makes_way_for_what_says_more() -> None:
     less = is_open(remove_node(node_id("c")))
     assert isinstance(signed(work_on([*DEAD, JOINER], without_minority(), consortium(less)))[0], Withdraw)

@@ -259,7 +259,9 @@ def test_a_report_holds_what_is_needed_and_no_secret(kubectl: Stub, tmp_path: Pa
     metadata = {"name": "bank-0f1e2-3", "namespace": "prod", "uid": "u", "managedFields": ["noise"]}
     kubectl.put("pods", {"metadata": metadata, "spec": {}, "status": {"phase": "Failed"}})
     of = '[pod/operator] {{"namespace": "prod", "network": "{0}", "event": "acted for {0}"}}'
-    kubectl.log("bank-0f1e2-3", f"log of bank-0f1e2-3\npassword=hunter22\n{of.format('bank')}\n{of.format('shop')}\n")
+    said = [of.format("bank"), of.format("shop"), '{"namespace": null, "network": null, "event": "about none"}']
+    said += ["for people attempt=None namespace=prod network=bank", "for people namespace=prod network=shop"]
+    kubectl.log("bank-0f1e2-3", "\n".join(["log of bank-0f1e2-3", "password=hunter22", *said, ""]))
     key = generate_member("alice").key_pem
     kubectl.put("configmaps", {"metadata": {"name": "bank-keys"}, "data": {"oops": key}})
     assert run(["report", "bank", "--out", "report.tar.gz"]) == Exit.DONE
@@ -270,8 +272,9 @@ def test_a_report_holds_what_is_needed_and_no_secret(kubectl: Stub, tmp_path: Pa
     together = "\n".join(texts.values())
     assert "AwaitingMembers" in texts["report/status.txt"]
     assert "log of bank-0f1e2-3" in together
-    assert "acted for bank" in texts["report/logs/operator.txt"]
-    assert "acted for shop" not in texts["report/logs/operator.txt"]
+    for line in ("acted for bank", "about none", "network=bank"):
+        assert line in texts["report/logs/operator.txt"]
+    assert "shop" not in texts["report/logs/operator.txt"]
     for secret in ("PRIVATE KEY", "hunter22", "managedFields"):
         assert secret not in together
     assert not [call for call in kubectl.calls() if "secrets" in call or "secret" in call]

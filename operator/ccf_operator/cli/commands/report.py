@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import tarfile
 import time
 from dataclasses import asdict
@@ -38,6 +39,8 @@ KINDS = (
     "configmaps",
 )
 """What bears the network's label. Secrets are never asked for."""
+
+_SUBJECT = re.compile(r"\b(namespace|network)=(\S+)")
 
 OPERATOR = "app.kubernetes.io/name=ccf-operator"
 """The label of the operator's pods, as the chart sets it."""
@@ -148,9 +151,11 @@ def _is_of_another(network: Network, line: str) -> bool:
     """Whether a line of the operator's log is about another network, which is nobody's business here."""
     try:
         logged = json.loads(line[line.index("{") :])
-        return (logged["namespace"], logged["network"]) != (network.namespace, network.name)
+        about = (logged["namespace"], logged["network"])
     except (ValueError, KeyError, TypeError):
-        return False
+        said = dict(_SUBJECT.findall(line))  # as the operator logs for people
+        about = (said.get("namespace"), said.get("network"))
+    return about[1] not in (None, "None") and about != (network.namespace, network.name)
 
 
 async def _object(kubectl: Kubectl, file: str, kind: str, name: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.parse import Unreadable, is_deleting, to_wire
 from ccf_operator.render import labels
 
-FIRST_BACKOFF = 1.0
+FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 10.0
 """Seconds to wait after a look that failed; doubled each time."""
 LOOKS_AT_ONCE = 20

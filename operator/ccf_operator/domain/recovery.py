@@ -211,11 +211,11 @@ def _choose(draft: Draft, attempt: Attempt) -> None:
 
 def _ask(draft: Draft, attempt: Attempt, best: Candidate, choice: Choice) -> None:
     """Show a person what would be recovered, and exactly what may be missing from it."""
-    missing = [*choice.possible_loss, *(_if_disks_are_trusted(attempt) if choice.possible_loss else [])]
+    both = attempt.unsettled is not None and committed_beside(draft.status)
+    missing = [*choice.possible_loss, *(_if_disks_are_trusted(attempt) if choice.possible_loss and not both else [])]
     said = [f"ready to recover {best.tx_id} from {best.volume}", *missing]
     if attempt.approval is not None:
         said.append(f"{attempt.approval.decision} has approved something else")
-    both = attempt.unsettled is not None and committed_beside(draft.status)
     _wait(draft, attempt, Reason.TWO_SERVICES if both else Reason.APPROVAL_REQUIRED, "; ".join(said))
     attempt.token = choice_token(draft.seen.uid, attempt, choice)
 

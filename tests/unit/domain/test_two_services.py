@@ -196,6 +196,7 @@ def test_what_a_service_has_committed_that_came_back_for_a_while_is_given_up_by_
     assert attempt is not None
     assert attempt.unsettled is not None
     assert "2.9999" in " ".join(attempt.possible_loss)
+    assert "trustMachineDisks" not in world.status.message
     world.decide(Action.APPROVE, attempt.token)
     world.settle()
     world.accept()

@@ -46,11 +46,7 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
 
 def _begins_by_itself(draft: Draft) -> bool:
     wanted = draft.seen.spec.recovery.mode is not RecoveryMode.DISABLED or attempts.unfinished_start(draft) is not None
-    return (
-        draft.status.paused is None
-        and wanted
-        and draft.now >= attempts.next_may_begin_at(draft)
-    )
+    return draft.status.paused is None and wanted and draft.now >= attempts.next_may_begin_at(draft)
 
 
 def lift_pause(draft: Draft, view: ServiceView) -> None:

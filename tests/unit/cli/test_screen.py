@@ -48,7 +48,7 @@ def test_names_that_do_not_fit_lose_the_networks_name_alike() -> None:
     long = "payments-settlement-production-eu-west-1"
     raw = seen.network.status.model_dump_json(by_alias=True)
     status = NetworkStatus.model_validate_json(
-        re.sub(r"machine-(\d)", r"ip-10-42-117-\1.eu-west-1.compute.internal", raw.replace("bank-", f"{long}-"))
+        re.sub(r'"m(\d)"', r'"ip-10-42-117-\1.eu-west-1.compute.internal"', raw.replace("bank-", f"{long}-"))
     )
     named = Scene(replace(seen.network, name=long, status=status), {}, seen.now)
     narrow, wide = shown(named, 80), shown(named, 200)

@@ -59,7 +59,9 @@ def test_another_service_on_the_right_node_is_a_fork() -> None:
     seen = scene(phases.awaiting_members())
     node = winner_of(seen)
     found = bad(seen, node, **{node: forged(seen, service_key="f" * 64)})
-    assert found == [f"its service is another one: key ffffffff…, the operator's has {digest(f'service {node}')[:8]}…"]
+    assert found == [
+        f"its service is another one: key ffffffff…, the operator's has {digest(f'service of {node}')[:8]}…"
+    ]
 
 
 @pytest.mark.parametrize("changed", [{"recovery_count": 7}, {"create_tx_id": None}])

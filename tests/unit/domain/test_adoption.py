@@ -8,7 +8,8 @@ from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptPhase, AttemptResult, Found, Phase
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render.labels import RECOVERY_FACTS
-from unit.domain.world import World
+from unit.domain.world import UID, World
+from unit.simulation.kubernetes_model import Claim
 
 
 def deleted_and_applied_again() -> World:
@@ -182,9 +183,10 @@ def test_with_a_lost_status_no_name_is_given_twice() -> None:
 @pytest.mark.parametrize("action", [Action.ADOPT, Action.DISOWN])
 def test_nothing_is_decided_while_nodes_of_it_may_still_run(action: Action) -> None:
     world = World().running()
+    living = world.living()
+    world.silence(*living[1:])
     world.lose_status()
     world.settle()
-    living = world.living()
     decision = world.decide(action, found(world).token)
     world.settle()
     assert world.answer(decision) == "Refused"
@@ -196,7 +198,7 @@ def test_nothing_is_decided_while_nodes_of_it_may_still_run(action: Action) -> N
 def test_what_was_found_since_needs_another_decision() -> None:
     world = deleted_and_applied_again()
     token = found(world).token
-    world.claims["another"] = "claim-another"
+    world.claims["another"] = Claim("uid-another", UID)
     world.settle()
     assert found(world).token != token
     decision = world.decide(Action.DISOWN, token)
@@ -244,11 +246,11 @@ def test_volumes_whose_claims_say_nothing_are_read() -> None:
     world.settle()
     key = world.service.key
     world.delete()
-    world.annotations.clear()
+    world.forget_annotations()
     world.create_again()
     world.settle()
     assert {v.service for v in found(world).volumes} == {key}
-    assert world.pods == {}, "what has served is removed"
+    assert (world.pods, world.explorers) == ({}, {}), "what has served is removed"
     world.decide(Action.ADOPT, found(world).token)
     world.settle()
     attempt = world.status.attempt
@@ -263,24 +265,25 @@ def test_a_volume_that_shows_nothing_is_read_once_and_can_be_disowned() -> None:
     world.delete()
     world.create_again()
     world.settle()
-    read = set(world.pods)
+    read = set(world.explorers)
     assert len(read) == len(world.claims)
     assert all("shows no ledger" in v.shows for v in found(world).volumes)
     for _ in range(5):
         world.step()
-    assert set(world.pods) == read
+    assert set(world.explorers) == read
     world.decide(Action.DISOWN, found(world).token)
     world.settle()
-    assert set(world.pods).isdisjoint(read)
+    assert world.explorers == {}
 
 
 def test_nothing_is_read_while_a_node_may_still_write() -> None:
     world = World().running()
-    world.annotations.clear()
+    world.forget_annotations()
+    world.silence(*world.living()[1:])
     world.lose_status()
     before = set(world.pods)
     world.settle()
-    assert set(world.pods) == before
+    assert (set(world.pods), world.explorers) == (before, {})
     assert all("not read while" in v.shows for v in found(world).volumes)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,8 @@ from hypothesis import strategies as st
 
 from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase, Verdict
 from ccf_operator.domain.txid import TxID
-from unit.domain.world import World
+from unit.domain.world import World, digest
+from unit.simulation.kubernetes_model import Claim
 
 
 def test_a_new_network_starts_one_service_and_awaits_its_opening() -> None:
@@ -188,8 +188,7 @@ def test_it_is_waited_for_where_something_may_be() -> None:
     world = World(recovery={"quorumLossWindow": "1h"}).running()
     world.write(5)
     silent, *others = world.living()
-    for name, machine in world.machines.items():
-        world.machines[name] = replace(machine, boot_id=f"{machine.boot_id} again")
+    world.boot_again()
     world.silence(silent)
     world.kill(*others)
     world.settle()
@@ -215,8 +214,7 @@ def test_one_volume_of_three_needs_a_person() -> None:
 def test_after_a_power_cut_of_every_machine_a_person_is_asked() -> None:
     world = World().running()
     world.write(5)
-    for name, machine in world.machines.items():
-        world.machines[name] = replace(machine, boot_id=f"{machine.boot_id} again")
+    world.boot_again()
     world.kill(*world.living())
     world.settle()
     assert world.status.reason == "ApprovalRequired"
@@ -225,8 +223,7 @@ def test_after_a_power_cut_of_every_machine_a_person_is_asked() -> None:
 def test_unless_the_disks_are_trusted() -> None:
     world = World(recovery={"trustMachineDisks": True}).running()
     world.write(5)
-    for name, machine in world.machines.items():
-        world.machines[name] = replace(machine, boot_id=f"{machine.boot_id} again")
+    world.boot_again()
     world.kill(*world.living())
     world.settle()
     assert world.phase() is Phase.AWAITING_MEMBERS
@@ -287,8 +284,7 @@ def test_a_winner_that_dies_among_its_joiners_is_no_new_loss() -> None:
 def test_a_survivor_that_knows_a_living_configuration_vetoes() -> None:
     world = World().running()
     keeper, *others = world.living()
-    service = world.service
-    world._change_members(service, frozenset({world.pods[keeper].process.node_id}))  # type: ignore[union-attr]
+    world.change_members(frozenset({digest(keeper)}))
     world.kill(*others)
     world.settle()
     assert world.status.attempt is None
@@ -313,8 +309,7 @@ def test_more_nodes_wait_for_trust_and_fewer_for_removal() -> None:
 def test_deletion_lets_go_of_everything_but_the_volumes() -> None:
     world = World().running()
     volumes = set(world.claims)
-    dead = world.machines[world.pods[world.living()[0]].machine]
-    world.machines[dead.name] = replace(dead, ready=False)
+    world.machines[world.pods[world.living()[0]].machine or ""].cut = True
     world.deleting = True
     for _ in range(5):
         world.step()
@@ -324,7 +319,7 @@ def test_deletion_lets_go_of_everything_but_the_volumes() -> None:
 
 def test_volumes_of_an_earlier_network_are_never_started_over() -> None:
     world = World()
-    world.claims["bank-ledger-aaaaa-0"] = "claim"
+    world.claims["bank-ledger-aaaaa-0"] = Claim("claim", "another")
     world.settle()
     assert world.phase() is Phase.BLOCKED
     assert world.status.reason == "VolumesFound"

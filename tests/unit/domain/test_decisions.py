@@ -187,13 +187,13 @@ def test_the_pinned_volume_is_chosen() -> None:
 def test_in_mode_automatic_a_pin_is_no_approval_of_what_only_others_hold() -> None:
     world = World().running()
     world.write(5)
-    behind, *_ = world.living()
+    *_, behind = world.living()
     pod = world.pods[behind]
     assert pod.process is not None
-    pod.process.silent = True
+    pod.process.slow = True
     world.write(5)
     world.step()
-    pod.process.silent = False
+    pod.process.slow = False
     world.kill(*world.living())
     world.step()
     attempt = world.status.attempt
@@ -232,9 +232,7 @@ def test_a_chosen_recovery_is_aborted_only_while_its_members_have_not_accepted_i
     world.decide(Action.APPROVE, token)
     world.settle()
     assert world.phase() is Phase.AWAITING_MEMBERS
-    key = winner_of(world).public_key
-    service = next(s for s in world.services if s.key == key)
-    service.status = "WaitingForRecoveryShares"
+    world.vote()
     refused = world.decide(Action.ABORT, token)
     world.step()
     assert world.answer(refused) == "Refused"
@@ -269,8 +267,7 @@ def test_a_service_that_may_have_opened_is_given_up_only_by_a_person() -> None:
     world = World().running()
     world.kill(*world.living())
     world.settle()
-    key = winner_of(world).public_key
-    next(s for s in world.services if s.key == key).status = "WaitingForRecoveryShares"
+    world.vote()
     world.step()
     kept = world.pods[world.living()[0]].volume
     world.kill(*world.living())

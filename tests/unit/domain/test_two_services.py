@@ -12,6 +12,7 @@ from ccf_operator.domain.effects import AnswerDecision, DeletePod
 from ccf_operator.domain.observation import DecisionView, Observation
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.tokens import attempt_token
+from ccf_operator.domain.txid import TxID
 from unit.domain.given import (
     NEW,
     OLD,
@@ -184,6 +185,7 @@ def both_lost(mark: str) -> World:
         world.step()
     key = world.status.service.public_key
     assert key is not None
+    world.history.must.note_committed(key, TxID.parse(mark))
     world.status.high_water_mark = HighWaterMark(tx_id=mark, service=key, seen_at=world.now)
     world.settle()
     return world

@@ -15,7 +15,6 @@ from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
 from ccf_operator.domain.plan import Plan
-from unit.domain.world import assert_told
 from unit.simulation.ccf_model import (
     OPEN,
     OPENING,
@@ -29,6 +28,7 @@ from unit.simulation.ccf_model import (
 )
 from unit.simulation.invariants import Invariants
 from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
+from unit.simulation.told import assert_told
 
 INPUTS = Inputs(constitution=(("actions.js", "//"),), members=(MemberInput("alice", "PEM", "PEM", None, None),))
 
@@ -236,7 +236,7 @@ class History:
             return
         followers = None if to is None else [self.process(n) for n in to if n in self.cluster.pods]
         self.ccf.write(leader, followers)
-        self._note_committed(leader)
+        self.note_committed(leader)
         self.check()
 
     def append_in_vain(self, name: str, count: int) -> None:
@@ -246,7 +246,8 @@ class History:
             for _ in range(count):
                 process.append(Entry(process.view, f"in vain {name} {len(process.log)}"))
 
-    def _note_committed(self, leader: Process) -> None:
+    def note_committed(self, leader: Process) -> None:
+        """What clients of an open service see."""
         if status_of(leader.log[: leader.commit]) != OPEN:
             return
         for seqno, entry in enumerate(leader.log[: leader.commit], 1):

@@ -70,6 +70,10 @@ class Invariants:
         """All that there was is lost, and given up: the next service is the first."""
         self._opened = dict.fromkeys(self._opened, -1)
 
+    def note_committed(self, service: str, tx_id: TxID) -> None:
+        """What a service has committed that was never seen here."""
+        self._committed.setdefault(service, set()).add(tx_id)
+
     def check(self, history: History) -> None:
         """At any moment."""
         self._note_what_was_opened(history)

@@ -1,0 +1,16 @@
+"""What people are told, in every status there is."""
+
+from __future__ import annotations
+
+from ccf_operator.api.status import NetworkStatus
+from ccf_operator.domain.reasons import MEANINGS
+
+_DOCUMENTED = {(phase, meaning.reason.value) for meaning in MEANINGS for phase in meaning.phases}
+
+
+def assert_told(status: NetworkStatus) -> None:
+    """What holds of every status: its reason is documented, and whoever must act is told what to do."""
+    assert (status.phase, status.reason) in _DOCUMENTED
+    said = {condition.type: condition.status for condition in status.conditions}
+    assert not said["Reconciling"] == said["Stalled"] == "True"
+    assert said["Stalled"] == "False" or status.next_step

@@ -393,7 +393,7 @@ class History:
             process.frozen = process.mute = process.slow = False
             process.side = 0
 
-    def see_to_the_end(self, rounds: int = 12, *, decides: bool = False) -> None:
+    def see_to_the_end(self, rounds: int = 24, *, decides: bool = False) -> None:
         """Everything heals, and members do what they are asked, until the network runs whole or waits for a person.
 
         `decides`: the person decides what is asked.

@@ -56,6 +56,7 @@ def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) 
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_a_whole_recovering_network_killed_is_recovered_from_the_last_open_service(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kill(*bank.trusted()[:2])

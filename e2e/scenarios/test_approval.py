@@ -84,6 +84,7 @@ def test_an_aborted_recovery_is_taken_back_and_resumed(network: NewNetwork, oper
     _exactly_the_told_is_lost(bank, before, status["history"][0]["txID"])
 
 
+@pytest.mark.extended
 def test_in_manual_mode_every_recovery_is_approved(network: NewNetwork) -> None:
     bank = network(spec={"recovery": {"mode": "Manual"}}).busy()
     bank.kill(*bank.trusted()[:2])
@@ -95,6 +96,7 @@ def test_in_manual_mode_every_recovery_is_approved(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_an_excluded_volume_and_a_pinned_one(network: NewNetwork) -> None:
     bank = network(spec={"recovery": {"mode": "Manual"}}).busy()
     bank.kill(*bank.trusted())

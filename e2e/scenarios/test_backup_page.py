@@ -28,6 +28,7 @@ def terminal(environment: Environment, setting: Setting, tmp_path: Path) -> Iter
         yield opened
 
 
+@pytest.mark.extended
 def test_a_network_is_backed_up_restored_and_upgraded(
     network: NewNetwork, environment: Environment, terminal: Terminal, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
 from e2e.harness.waiting import throughout
@@ -32,6 +34,7 @@ def test_a_configuration_that_shrank_unseen(network: NewNetwork, operator: Opera
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_the_removed_volume_alone_decides_nothing(network: NewNetwork, operator: Operator) -> None:
     bank = network().busy()
     primary = bank.primary()

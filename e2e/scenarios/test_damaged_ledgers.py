@@ -87,15 +87,15 @@ def _put_foreign(faults: Faults, kubectl: Kubectl, volume: str) -> None:
 
 DAMAGES = [
     Damage("volume-wiped", frozenset({"Empty", "Damaged"}), _wipe),
-    Damage("tail-cut", frozenset({"Damaged", "Recovered"}), _cut_the_tail),
-    Damage("committed-chunk-flipped", frozenset({"Damaged"}), _flip_in_the_middle),
+    Damage("foreign-ledger", frozenset({"WrongService", "Damaged"}), _put_foreign),
 ]
 MORE_DAMAGES = [
+    Damage("tail-cut", frozenset({"Damaged", "Recovered"}), _cut_the_tail),
+    Damage("committed-chunk-flipped", frozenset({"Damaged"}), _flip_in_the_middle),
     Damage("tail-emptied", frozenset({"Damaged", "Recovered"}), _empty_the_tail),
     Damage("tail-removed", frozenset({"Damaged", "Recovered"}), _remove_the_tail),
     Damage("committed-chunk-cut", frozenset({"Damaged"}), _cut_in_the_middle),
     Damage("committed-chunk-removed", frozenset({"Damaged"}), _remove_in_the_middle),
-    Damage("foreign-ledger", frozenset({"WrongService", "Damaged"}), _put_foreign),
 ]
 DAMAGED = [pytest.param(damage, id=damage.name) for damage in DAMAGES]
 DAMAGED += [pytest.param(damage, id=damage.name, marks=pytest.mark.extended) for damage in MORE_DAMAGES]

@@ -38,7 +38,7 @@ def test_volumes_whose_claims_say_nothing_are_read(network: NewNetwork) -> None:
     bank.check_nothing_is_missing()
 
 
-@pytest.mark.parametrize("which", ["lagging", "divergent"])
+@pytest.mark.parametrize("which", [pytest.param("lagging", marks=pytest.mark.extended), "divergent"])
 def test_ledgers_that_another_hand_made_are_recovered_as_real_ccf_does(network: NewNetwork, which: str) -> None:
     bank = network()
     told = json.loads((FOREIGN / which / "facts.json").read_text())["recovered"]

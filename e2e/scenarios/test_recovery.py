@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from e2e.harness.kubectl import Object
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
@@ -50,6 +52,7 @@ def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -
     _lose_and_recover(bank, lose, behind)
 
 
+@pytest.mark.extended
 def test_a_majority_of_deleted_pods_is_recovered(network: NewNetwork) -> None:
     bank = network().busy()
     victims = bank.trusted()[:2]

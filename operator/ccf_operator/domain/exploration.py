@@ -17,6 +17,9 @@ from ccf_operator.domain.observation import ClaimView, PodView
 from ccf_operator.render import names
 from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 
+UNSEEN = 100
+"""Generations left out above those known of a volume that does not read."""
+
 
 def facts_on(claim: ClaimView) -> VolumeFacts | None:
     """What a claim says of the ledger on its volume."""
@@ -57,8 +60,10 @@ def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | No
         return None
     found = read_facts(json.dumps(said["facts"]))
     if known is not None and (found is None or found.recovery_count <= known.recovery_count):
-        unused = [it.next_generation for it in (known, found) if it is not None and it.next_generation is not None]
-        return known.model_copy(update={"final": True, "next_generation": max(unused, default=None)})
+        unused = [known.lineage[-1] + 1, known.next_generation or 0]
+        # A volume that shows nothing does not tell either which of its generations were given away.
+        unused.append(found.next_generation or 0 if found is not None else max(unused) + UNSEEN)
+        return known.model_copy(update={"final": True, "next_generation": max(unused)})
     return found.model_copy(update={"final": True}) if found is not None else None
 
 

@@ -46,7 +46,7 @@ def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event],
     happen(history, sequence)
     history.see_to_the_end()
     if history.status.phase is Phase.BLOCKED:
-        powered_off = any(event.kind in ("power", *LOSSY) for event in sequence)
+        powered_off = any(event.kind in ("power", "torn look", *LOSSY) for event in sequence)
         assert powered_off, (history.status.reason, history.status.message)
         assert history.status.next_step
     else:

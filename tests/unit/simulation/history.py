@@ -378,9 +378,11 @@ class History:
         self.cluster.delete_pod(name, self.cluster.pods[name].uid)
 
     def lose_claim(self, name: str) -> None:
-        """A person deletes a claim that no running pod uses."""
+        """A person deletes a claim that no running pod uses; after the last one only the status tells of a past."""
         if not any(p.volume == name and p.process and p.process.alive for p in self.cluster.pods.values()):
             self.lost_claims.add((name, self.cluster.claims.pop(name).uid))
+            if not self.cluster.claims and self.status.service.public_key is None:
+                self._give_up_all()
 
     def heal(self) -> None:
         """Everything that can come back comes back."""
@@ -434,7 +436,8 @@ class History:
 
     def is_whole(self) -> bool:
         fit = sum(record.fit for record in self.status.nodes)
-        return self.status.phase is Phase.RUNNING and fit == self.spec.nodes and not self.status.next_step
+        told = self.status.phase is Phase.RUNNING and fit == self.spec.nodes and not self.status.next_step
+        return told and self.leader() is not None
 
     # What must hold
 

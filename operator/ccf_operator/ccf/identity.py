@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from cryptography import x509
@@ -72,6 +73,11 @@ def _load_der(der: bytes) -> x509.Certificate:
 def shorten(text: str) -> str:
     """The text with node ids, key fingerprints and digests cut to their first eight characters."""
     return _LONG_HEX.sub(lambda found: f"{found.group()[:8]}…", " ".join(text.split()))
+
+
+def called(identity: str, names: Mapping[str, str]) -> str:
+    """What to call whoever has this id: the name where there is one, else the beginning of the id."""
+    return names.get(identity, f"{identity[:8]}…")
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ccf_operator.ccf.identity import called
 from ccf_operator.ccf.messages import Request
 from ccf_operator.cli import roster
 from ccf_operator.cli.desk import Desk
@@ -32,7 +33,7 @@ async def report_share(
         return
     network = desk.network
     report = ShareReport(desk.expected.key, member, submitted, threshold, datetime.now(UTC))
-    name = (await roster.names_in_spec(kubectl, network)).get(member, f"{member[:8]}…")
+    name = called(member, await roster.names_in_spec(kubectl, network))
     about = {"name": network.name, "namespace": network.namespace, "uid": network.uid}
     try:
         await kubectl.within(network.namespace).create(share_reports.event(about, report, name))

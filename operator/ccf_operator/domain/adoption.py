@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
-from ccf_operator.domain.exploration import facts_on, is_being_read, may_still_run, progress_of, want_exploration
+from ccf_operator.domain.exploration import GAP, facts_on, is_being_read, may_still_run, progress_of, want_exploration
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
 from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
 from ccf_operator.wording import counted
-
-GAP = 100
-"""Numbers left out above those seen when a network loses its status: some may have been given that left no trace."""
 
 
 def found_claims(draft: Draft) -> list[ClaimView]:
@@ -73,9 +70,7 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
     service.recovery_count, service.opened_at = newest.recovery_count, draft.now
     status.recoveries = newest.recovery_count
     status.configuration = newest.configuration or Configuration(seqno=0, nodes=[], service=key, seen_at=draft.now)
-    marks = [TxID.parse(known.high_water_mark) for known in of_service.values() if known.high_water_mark]
-    if marks:
-        status.high_water_mark = HighWaterMark(tx_id=str(max(marks)), service=key, seen_at=draft.now)
+    keep_known_mark(draft, key, of_service.values())
     status.volumes += [_record(claim, facts.get(claim.name)) for claim in found_claims(draft)]
     status.adopted = Adopted(
         decision=decision.name,
@@ -86,6 +81,13 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
     )
     resume_counters(draft)
     return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
+
+
+def keep_known_mark(draft: Draft, service: str, facts: Iterable[VolumeFacts]) -> None:
+    """The high-water mark of the service with this key, where claims tell of one."""
+    marks = [TxID.parse(f.high_water_mark) for f in facts if f.high_water_mark and f.service_key == service]
+    if marks:
+        draft.status.high_water_mark = HighWaterMark(tx_id=str(max(marks)), service=service, seen_at=draft.now)
 
 
 def disown(draft: Draft, decision: DecisionView) -> str:

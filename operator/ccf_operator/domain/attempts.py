@@ -26,6 +26,7 @@ from ccf_operator.api.status import (
     Unsettled,
     Winner,
 )
+from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.tokens import attempt_token
 from ccf_operator.domain.transitions import check
@@ -44,8 +45,7 @@ def next_may_begin_at(draft: Draft) -> datetime:
     failed = _led_nowhere(draft)
     if len(failed) < 3:
         return draft.now
-    pause: timedelta = min(FIRST_PAUSE * 2 ** (len(failed) - 3), LONGEST_PAUSE)
-    return failed[0].ended_at + pause
+    return failed[0].ended_at + wait_after(len(failed) - 2, FIRST_PAUSE, LONGEST_PAUSE)
 
 
 def take_number(draft: Draft) -> int:

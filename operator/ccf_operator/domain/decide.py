@@ -27,7 +27,7 @@ from ccf_operator.domain.service import (
     keep_high_water_mark,
     keep_lineages,
     keep_service,
-    view_service,
+    view_own_service,
 )
 from ccf_operator.domain.story import Story, tell
 from ccf_operator.domain.topology import (
@@ -96,8 +96,7 @@ def _begin(draft: Draft) -> None:
 def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
     meet_service(draft)
     status = draft.status
-    own = [record for record in status.nodes if record.attempt is None]
-    view = view_service(draft, status.service.public_key, own)
+    view = view_own_service(draft)
     keep_service(draft, view)
     status.configuration = keep_configuration(status.configuration, draft, view)
     loss = judge_base_loss(draft, view)

@@ -67,6 +67,14 @@ class Draft:
         """Nodes whose end is not proven."""
         return (record for record in self.status.nodes if record.ended is None)
 
+    def own_nodes(self) -> list[NodeRecord]:
+        """Nodes of the service on record, which no attempt in progress has made."""
+        return [record for record in self.status.nodes if record.attempt is None]
+
+    def node_names(self) -> dict[str, str]:
+        """Names of the nodes by their CCF node ids, as far as those are known."""
+        return {record.node_id: record.name for record in self.status.nodes if record.node_id is not None}
+
     def on_volume(self, volume: str) -> Iterator[NodeRecord]:
         """Nodes that write or wrote on a volume, as far as they are on record."""
         return (record for record in self.status.nodes if record.volume == volume)

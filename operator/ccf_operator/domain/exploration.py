@@ -17,8 +17,9 @@ from ccf_operator.domain.observation import ClaimView, PodView
 from ccf_operator.render import names
 from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 
-UNSEEN = 100
-"""Generations left out above those known of a volume that does not read."""
+GAP = 100
+"""Numbers left out above those seen where what is left may not show all that were given: by a network that has lost its
+status, by a volume that does not read."""
 
 
 def facts_on(claim: ClaimView) -> VolumeFacts | None:
@@ -62,7 +63,7 @@ def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | No
     if known is not None and (found is None or found.recovery_count <= known.recovery_count):
         unused = [known.lineage[-1] + 1, known.next_generation or 0]
         # A volume that shows nothing does not tell either which of its generations were given away.
-        unused.append(found.next_generation or 0 if found is not None else max(unused) + UNSEEN)
+        unused.append(found.next_generation or 0 if found is not None else max(unused) + GAP)
         return known.model_copy(update={"final": True, "next_generation": max(unused)})
     return found.model_copy(update={"final": True}) if found is not None else None
 

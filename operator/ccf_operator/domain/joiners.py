@@ -8,6 +8,7 @@ from datetime import timedelta
 from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.draft import Draft
 from ccf_operator.render import names
 
@@ -102,8 +103,7 @@ def may_plan(draft: Draft) -> bool:
     failures = draft.status.join_failures
     if failures is None:
         return True
-    wait: timedelta = min(FIRST_WAIT * 2 ** min(failures.count - 1, 10), LONGEST_WAIT)
-    return draft.now - failures.last_at >= wait
+    return draft.now - failures.last_at >= wait_after(failures.count, FIRST_WAIT, LONGEST_WAIT)
 
 
 def note_joined(draft: Draft, record: NodeRecord, leader: NodeAnswers) -> None:

@@ -8,13 +8,14 @@ from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, 
 from ccf_operator.api.status import AttemptPhase, NodeRecord, Phase
 from ccf_operator.ccf.action_words import OPENING, explain_all, key_in
 from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
+from ccf_operator.ccf.identity import called
 from ccf_operator.ccf.messages import Action, member_id
 from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import DOUBTED, recovering_view
 from ccf_operator.domain.observation import MemberInput, Observation
 from ccf_operator.domain.reasons import Reason
-from ccf_operator.domain.service import ServiceView, view_service
+from ccf_operator.domain.service import ServiceView, view_own_service
 from ccf_operator.domain.shares import keep_shares
 
 ACTIVE = "Active"
@@ -59,7 +60,7 @@ def _service_with_members(draft: Draft) -> ServiceView | None:
         return view if are_awaited(draft, what_is_awaited(view)) else None
     if not are_awaited(draft, None) and draft.seen.spec.governance.operator_member is None:
         return None
-    return view_service(draft, draft.status.service.public_key, [r for r in draft.status.nodes if r.attempt is None])
+    return view_own_service(draft)
 
 
 def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | None) -> None:
@@ -116,8 +117,8 @@ def _has_share(member: MemberAnswer) -> bool:
 def _proposal(
     draft: Draft, one: ProposalAnswer, active: list[MemberAnswer], names: Mapping[str, str], service: str
 ) -> ProposalStatus:
-    nodes = {record.node_id: record.name for record in draft.status.nodes if record.node_id is not None}
-    sentences = [_legible(sentence[:LONGEST]) for sentence in explain_all(one.actions[:SHOWN], {**nodes, **names})]
+    known = {**draft.node_names(), **names}
+    sentences = [_legible(sentence[:LONGEST]) for sentence in explain_all(one.actions[:SHOWN], known)]
     if len(one.actions) > SHOWN:
         sentences.append(f"and {len(one.actions) - SHOWN} more")
     return ProposalStatus(
@@ -159,4 +160,4 @@ def names_of(members: Iterable[MemberInput]) -> Mapping[str, str]:
 
 def named(members: Iterable[str], names: Mapping[str, str]) -> list[str]:
     """Names of members given by id, sorted; of one that the spec does not have, the beginning of its id."""
-    return sorted(names.get(member, f"{member[:8]}…") for member in members)
+    return sorted(called(member, names) for member in members)

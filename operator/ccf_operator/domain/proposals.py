@@ -26,6 +26,7 @@ from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer,
 from ccf_operator.ccf.messages import Action
 from ccf_operator.ccf.same_actions import canonical, same
 from ccf_operator.domain.awaiting import Awaited, what_is_awaited
+from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember, Withdraw
 from ccf_operator.domain.members import fits
@@ -111,7 +112,7 @@ def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due, member: MemberAns
     if found is None:
         return None
     return AwaitedProposal(
-        id=found.proposal_id, what=explain_all(found.actions, _names(draft)), ballots=len(found.ballots)
+        id=found.proposal_id, what=explain_all(found.actions, draft.node_names()), ballots=len(found.ballots)
     )
 
 
@@ -219,7 +220,8 @@ def _is_alive(draft: Draft, record: NodeRecord) -> bool:
 def _sign(draft: Draft, own: OperatorMemberStatus, message: SignAsMember) -> None:
     before = own.last_signed
     again = before if before is not None and before.token == message.token else None
-    if before is not None and draft.now - before.at < (_wait_after(before) if again else BREATH):
+    wait = wait_after(again.tries, FIRST_WAIT, LONGEST_WAIT) if again is not None else BREATH
+    if before is not None and draft.now - before.at < wait:
         return
     what = _in_words(draft, message)
     own.last_signed = LastSigned(
@@ -234,11 +236,6 @@ def _sign(draft: Draft, own: OperatorMemberStatus, message: SignAsMember) -> Non
         draft.report("OperatorMemberSigns", f"as member {message.member_id[:8]}…: {'; '.join(what)}")
 
 
-def _wait_after(last: LastSigned) -> timedelta:
-    wait: timedelta = min(FIRST_WAIT * 2 ** min(last.tries - 1, 10), LONGEST_WAIT)
-    return wait
-
-
 def _in_words(draft: Draft, message: SignAsMember) -> list[str]:
     match message:
         case AcknowledgeState():
@@ -246,11 +243,7 @@ def _in_words(draft: Draft, message: SignAsMember) -> list[str]:
         case Withdraw(proposal_id=proposal_id):
             return [f"withdraw proposal {proposal_id[:8]}…, which is outdated"]
         case Propose(actions=actions):
-            return explain_all(actions, _names(draft))
-
-
-def _names(draft: Draft) -> dict[str, str]:
-    return {record.node_id: record.name for record in draft.status.nodes if record.node_id is not None}
+            return explain_all(actions, draft.node_names())
 
 
 def _token(*parts: str) -> str:

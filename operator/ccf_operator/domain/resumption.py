@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ccf_operator.api.status import Command, HighWaterMark, NodeRecord, VolumeRecord
+from ccf_operator.api.status import Command, NodeRecord, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.ccf.answers import NetworkAnswer
-from ccf_operator.domain.adoption import GAP, found_claims, has_begun, resume_counters
+from ccf_operator.domain.adoption import found_claims, has_begun, keep_known_mark, resume_counters
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.exploration import explores, facts_on
+from ccf_operator.domain.exploration import GAP, explores, facts_on
 from ccf_operator.domain.observation import ClaimView, PodView
 from ccf_operator.domain.service import ServiceView, view_service
-from ccf_operator.domain.txid import TxID
 from ccf_operator.render.labels import COMMAND, GENERATION, NETWORK_UID, ROLE, VOLUME, Role
 
 
@@ -156,9 +155,7 @@ def _write(
             record.node_id = known.node_id
         if record.command is Command.JOIN and record.name not in view.members:
             record.join_target = view.primary
-    marks = [TxID.parse(f.high_water_mark) for f in facts.values() if f.high_water_mark and f.service_key == view.key]
-    if marks:
-        status.high_water_mark = HighWaterMark(tx_id=str(max(marks)), service=view.key, seen_at=draft.now)
+    keep_known_mark(draft, view.key, facts.values())
     resume_counters(draft)
     status.counters.next_attempt = network.recovery_count + GAP
     draft.report(

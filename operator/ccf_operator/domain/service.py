@@ -91,6 +91,11 @@ def view_service(draft: Draft, key: str | None, records: Iterable[NodeRecord]) -
     return ServiceView(key or "", members, None)
 
 
+def view_own_service(draft: Draft) -> ServiceView:
+    """The service on record, as its own nodes show it."""
+    return view_service(draft, draft.status.service.public_key, draft.own_nodes())
+
+
 def keep_service(draft: Draft, view: ServiceView) -> None:
     """Persist what the service shows: its certificate after a renewal, its status, and when it was first seen open."""
     service = draft.status.service

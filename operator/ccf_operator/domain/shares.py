@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ccf_operator.api.governance_status import SharesStatus
+from ccf_operator.ccf.identity import called
 from ccf_operator.domain.observation import ShareReport
 
 
@@ -26,7 +27,7 @@ def keep_shares(
         return known.model_copy(update={"threshold": threshold or known.threshold})
     last, members = told[-1], _whose_are_in(told)
     remembered = set(known.reported_by) if known.submitted <= last.submitted else set()
-    now = {names.get(member, f"{member[:8]}…") for member in members}
+    now = {called(member, names) for member in members}
     everyone = now | remembered
     return SharesStatus(
         submitted=last.submitted,

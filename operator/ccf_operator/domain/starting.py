@@ -6,13 +6,13 @@ else. What follows is the ordinary attempt: it begins when the ends of these nod
 
 from __future__ import annotations
 
-from ccf_operator.api.status import NodeRecord, Start
+from ccf_operator.api.status import Start
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.quorum import deciding_minority, majority
-from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_service
+from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_own_service
 from ccf_operator.domain.tokens import numbered_token, recovery_token
 from ccf_operator.domain.verdict import judge_base_loss
 from ccf_operator.render.labels import TRAFFIC
@@ -33,7 +33,7 @@ def start(draft: Draft, decision: DecisionView) -> str:
         raise Refused("the service has never been open: there is nothing to recover")
     if decision.spec.token != token:
         raise Refused(f"this token does not stand for the next recovery of this service; that is {token}")
-    lost = judge_base_loss(draft, view_service(draft, status.service.public_key, _own(draft))).proven
+    lost = judge_base_loss(draft, view_own_service(draft)).proven
     if not lost and (problem := obstacle(draft)):
         raise Refused(f"{problem}; no node was ended")
     number = attempts.take_number(draft)
@@ -90,7 +90,7 @@ def end_nodes(draft: Draft, begun: Start, view: ServiceView) -> None:
 
     Nothing is ended on the look that hears of the start, nor where by now it is not sure that recovery can work.
     """
-    for record in _own(draft):
+    for record in draft.own_nodes():
         record.fit = False
     if begun.ending_since is None:
         if draft.seen.status.start is None or _have_clients(draft):
@@ -103,7 +103,7 @@ def end_nodes(draft: Draft, begun: Start, view: ServiceView) -> None:
         draft.report(
             "EndingNodes", f"attempt {begun.attempt}: ending all nodes, as {begun.decision} says", warning=True
         )
-    for record in _own(draft):
+    for record in draft.own_nodes():
         if record.ended is None:
             record.stop = record.stop or STARTED
 
@@ -121,12 +121,8 @@ def _token(draft: Draft) -> str | None:
     return recovery_token(draft.seen.uid, draft.status.counters.next_attempt, service.public_key)
 
 
-def _own(draft: Draft) -> list[NodeRecord]:
-    return [record for record in draft.status.nodes if record.attempt is None]
-
-
 def _have_clients(draft: Draft) -> bool:
-    pods = (draft.pod(record) for record in _own(draft) if record.ended is None)
+    pods = (draft.pod(record) for record in draft.own_nodes() if record.ended is None)
     return any(pod is not None and pod.labels.get(TRAFFIC) == "true" for pod in pods)
 
 

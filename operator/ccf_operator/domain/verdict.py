@@ -23,7 +23,7 @@ def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
     if configuration is None:
         return Loss(False, "no committed configuration is known")
     known = set(configuration.nodes).union(*configuration.pending)
-    joiners = [r for r in draft.status.nodes if r.command is Command.JOIN and r.attempt is None]
+    joiners = [r for r in draft.own_nodes() if r.command is Command.JOIN]
     possible = possible_configurations(
         set(configuration.nodes),
         [set(p) for p in configuration.pending],

@@ -34,6 +34,8 @@ from ccf_operator.kube.views import controller_uid
 from ccf_operator.render import labels
 
 Raw = dict[str, Any]
+Confirm = Callable[[], Awaitable[None]]
+"""Called last before something is written or sent: raises what it must, such as Conflict, if that is out of date."""
 
 _PLURALS = {
     "Pod": "pods",
@@ -266,9 +268,7 @@ class Gateway:
             return "created"
         raise AssertionError("unreachable")
 
-    async def apply(
-        self, manifest: Mapping[str, Any], owner_uid: str, confirm: Callable[[], Awaitable[None]] | None = None
-    ) -> Raw:
+    async def apply(self, manifest: Mapping[str, Any], owner_uid: str, confirm: Confirm | None = None) -> Raw:
         """Server-side apply as `ccf-operator`, taking over fields others set; the object as it is then.
 
         Applying the same again changes nothing, not even the resourceVersion. The object is written at the version

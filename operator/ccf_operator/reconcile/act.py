@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,7 +43,7 @@ from ccf_operator.domain.effects import (
 )
 from ccf_operator.domain.observation import Observation, PodView
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
-from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.gateway import Confirm, Gateway, Raw
 from ccf_operator.kube.views import controller_uid
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
@@ -59,9 +59,6 @@ from ccf_operator.render.volume_objects import claim
 
 APPLY_AGAIN_SECONDS = 60.0
 """After how long an object that was applied is applied again, unchanged: what someone else did to it is undone."""
-
-Confirm = Callable[[], Awaitable[None]]
-"""Raises Conflict if what is about to be written is out of date."""
 
 SIGNED_WITHIN = timedelta(seconds=10)
 """How long after a look a message that was decided on in it may be signed."""

@@ -26,7 +26,7 @@ from ccf_operator.domain.effects import AcknowledgeState, Propose, SignAsMember,
 from ccf_operator.domain.observation import OperatorMemberView
 from ccf_operator.domain.reasons import MemberReason
 from ccf_operator.kube.errors import Forbidden, KubeError
-from ccf_operator.kube.gateway import Raw
+from ccf_operator.kube.gateway import Confirm, Raw
 from ccf_operator.render import names
 
 SIGN_SECONDS = 3.0
@@ -35,8 +35,6 @@ shows."""
 
 ReadSecret = Callable[[str, str], Awaitable[Raw | None]]
 """The Secret of this namespace and name (`Gateway.get_secret`). Raises KubeError."""
-
-Confirm = Callable[[], Awaitable[None]]
 
 CERTIFICATE, KEY = "tls.crt", "tls.key"
 """Keys of a Secret of type kubernetes.io/tls."""

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import termios
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+from pages import Block
 
 ANSWERS = 32
 """More than any one block asks."""
@@ -75,6 +77,10 @@ class Terminal:
             return self._until(end, lines)
         finally:
             overdue.cancel()
+
+    def follow(self, blocks: Iterable[Block], within: float = 120) -> str:
+        """What blocks of a page print, one after the other. Raises CommandFailed; `within` is in seconds, for each."""
+        return "".join(self.run(block.text, within) for block in blocks)
 
     def _until(self, end: str, lines: str) -> str:
         assert self._shell.stdout is not None

@@ -10,10 +10,10 @@ import pytest
 from e2e.harness.client import Written
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
+from e2e.harness.tx_ids import TxID, tx_id
 from e2e.harness.waiting import throughout
 
 NewNetwork = Callable[..., Network]
-TX_ID = tuple[int, int]
 
 
 def test_one_volume_left_waits_for_approval_and_then_recovers(network: NewNetwork, operator: Operator) -> None:
@@ -39,7 +39,7 @@ def test_one_volume_left_behind_the_high_water_mark_loses_what_was_told(
     volume = bank.volume_of(lagging)
     bank.kill(lagging)
     bank.writer.wait_for_more(10)
-    bank.wait_for("the mark has passed the volume", lambda s: _mark(s) >= _tx_id(bank.writer.committed[-5].tx_id))
+    bank.wait_for("the mark has passed the volume", lambda s: _mark(s) >= tx_id(bank.writer.committed[-5].tx_id))
     mark = bank.status()["highWaterMark"]["txID"]
     _lose_all_volumes_but(bank, operator, volume)
     blocked = bank.wait_for_phase("Blocked")
@@ -48,7 +48,7 @@ def test_one_volume_left_behind_the_high_water_mark_loses_what_was_told(
     before, seen = bank.committed(), bank.approve_as_told()
     status = bank.let_members_recover()
     recovered = status["history"][0]["txID"]
-    assert _tx_id(recovered) < _tx_id(mark)
+    assert tx_id(recovered) < tx_id(mark)
     assert any(recovered in told for told in seen["possibleLoss"])
     lost = _exactly_the_told_is_lost(bank, before, recovered)
     assert lost, "the scenario is meant to lose something"
@@ -125,7 +125,7 @@ def _lose_all_volumes_but(bank: Network, operator: Operator, left: str) -> str:
 
 def _exactly_the_told_is_lost(bank: Network, before: list[Written], recovered: str) -> list[Written]:
     """Of all that was committed before, and since, only what is beyond the recovered TxID is lost; what that is."""
-    told = [entry for entry in before if _tx_id(entry.tx_id) > _tx_id(recovered)]
+    told = [entry for entry in before if tx_id(entry.tx_id) > tx_id(recovered)]
     bank.writer.wait_for_more()
     bank.stop()
     assert bank.missing() == told
@@ -141,10 +141,5 @@ def _results(attempt: dict[str, Any]) -> dict[str, str]:
     return {candidate["volume"]: candidate["result"] for candidate in attempt["candidates"]}
 
 
-def _mark(status: dict[str, Any]) -> TX_ID:
-    return _tx_id(status["highWaterMark"]["txID"])
-
-
-def _tx_id(text: str) -> TX_ID:
-    view, _, seqno = text.partition(".")
-    return int(view), int(seqno)
+def _mark(status: dict[str, Any]) -> TxID:
+    return tx_id(status["highWaterMark"]["txID"])

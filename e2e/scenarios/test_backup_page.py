@@ -35,7 +35,7 @@ def test_a_network_is_backed_up_restored_and_upgraded(
     page = Reading("how-to/back-up-and-upgrade.md", __file__)
 
     def follow(section: str) -> str:
-        return "".join(terminal.run(block.text, within=300) for block in page.section(section))
+        return terminal.follow(page.section(section), within=300)
 
     alice = Consortium(threshold=1, members=[generate_member("alice")])
     bank = network(consortium=alice, spec={"pods": {"hostSpread": "Preferred"}})

@@ -11,6 +11,7 @@ from e2e.harness.consortium import Consortium
 from e2e.harness.network import Network, Setting
 from e2e.harness.operator import Operator
 from e2e.harness.person import lay_out, open_terminal
+from e2e.harness.tx_ids import tx_id
 from members import generate_member
 from pages import Reading
 from terminal import Terminal
@@ -30,7 +31,7 @@ def test_a_network_is_recovered_by_hand_and_given_back(
     page = Reading("how-to/recover-by-hand.md", __file__)
 
     def follow(section: str) -> str:
-        return "".join(terminal.run(block.text, within=300) for block in page.section(section))
+        return terminal.follow(page.section(section), within=300)
 
     bank = network(consortium=Consortium(threshold=1, members=[generate_member("alice")]))
     lay_out(bank, tmp_path)
@@ -49,7 +50,7 @@ def test_a_network_is_recovered_by_hand_and_given_back(
         follow("4. A recovery node on every volume, all at once")
         results = follow("5. What did each recover?").splitlines()[-3:]
         assert [line.split()[2] for line in results] == ["recoveries=1"] * 3
-        assert _tx_id(results[-1].split()[0]) >= _tx_id(last)
+        assert tx_id(results[-1].split()[0]) >= tx_id(last)
         follow("6. May it be chosen?")
         follow("7. End the others, start nodes beside the winner")
         follow("8. The members accept it")
@@ -60,8 +61,3 @@ def test_a_network_is_recovered_by_hand_and_given_back(
     bank.let_members_recover(recoveries=2)
     assert bank.missing() == []
     assert bank.identity()["previous_service_cert.pem"].strip() == (tmp_path / "recovered_cert.pem").read_text().strip()
-
-
-def _tx_id(text: str) -> tuple[int, int]:
-    view, seqno = text.split(".")
-    return int(view), int(seqno)

@@ -16,8 +16,10 @@ import pytest
 
 from e2e.harness.faults import Faults
 from e2e.harness.kubectl import Kubectl
+from e2e.harness.ledger_files import replace_files
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
+from e2e.harness.tx_ids import tx_id
 
 NewNetwork = Callable[..., Network]
 
@@ -82,7 +84,7 @@ def _remove_in_the_middle(faults: Faults, kubectl: Kubectl, volume: str) -> None
 
 
 def _put_foreign(faults: Faults, kubectl: Kubectl, volume: str) -> None:
-    _replace(faults.volume_path(kubectl, volume) / LEDGER, FOREIGN / "divergent" / "n0" / "ledger")
+    replace_files(faults.volume_path(kubectl, volume) / LEDGER, FOREIGN / "divergent" / "n0" / "ledger")
 
 
 DAMAGES = [
@@ -129,7 +131,7 @@ def test_a_volume_of_an_earlier_service_is_never_chosen(
     bank.writer.wait_for_more()
     joiner = next(r for r in bank.records() if r["command"] == "Join" and r.get("fit"))
     now = bank.setting.faults.volume_path(bank.kubectl, joiner["volume"]) / f"gen-{joiner['generation']}" / "ledger"
-    attempt = _lose_all_and(bank, operator, lambda: _replace(now, tmp_path / "ledger"))
+    attempt = _lose_all_and(bank, operator, lambda: replace_files(now, tmp_path / "ledger"))
     _was_not_chosen(attempt, joiner["volume"], frozenset({"WrongService", "Damaged"}))
     bank.accept_recovery()
     bank.wait_for_recovered(2)
@@ -150,21 +152,6 @@ def _was_not_chosen(attempt: dict[str, Any], volume: str, results: frozenset[str
     others = [c for c in attempt["candidates"] if c["volume"] != volume]
     assert candidate["result"] in results, candidate
     assert [c["result"] for c in others] == ["Recovered", "Recovered"]
-    assert _tx_id(attempt["winner"]["txID"]) == max(_tx_id(c["txID"]) for c in others)
+    assert tx_id(attempt["winner"]["txID"]) == max(tx_id(c["txID"]) for c in others)
     if candidate["result"] != "Recovered":
         assert attempt["winner"]["volume"] != volume
-
-
-def _tx_id(text: str) -> tuple[int, int]:
-    view, _, seqno = text.partition(".")
-    return int(view), int(seqno)
-
-
-def _replace(ledger: Path, other: Path) -> None:
-    """Put other files in a ledger's place, owned by whoever owned those."""
-    owner = ledger.stat()
-    for file in ledger.iterdir():
-        file.unlink()
-    for file in other.iterdir():
-        copied = shutil.copyfile(file, ledger / file.name)
-        shutil.chown(copied, owner.st_uid, owner.st_gid)

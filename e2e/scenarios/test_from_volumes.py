@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from e2e.harness.ledger_files import replace_files
 from e2e.harness.network import Network
+from e2e.harness.tx_ids import tx_id
 from e2e.harness.waiting import eventually
 
 NewNetwork = Callable[..., Network]
@@ -48,7 +48,7 @@ def test_ledgers_that_another_hand_made_are_recovered_as_real_ccf_does(network: 
     assert bool(bank.status()["attempt"]["forks"]) == (which == "divergent")
     bank.approve_as_told()
     winner = bank.wait_for_winner()["winner"]
-    assert winner["txID"] == max(recovered.values(), key=_tx_id)
+    assert winner["txID"] == max(recovered.values(), key=tx_id)
     bank.wait_for_phase("AwaitingMembers")
 
 
@@ -69,7 +69,7 @@ def test_of_ledgers_that_real_ccf_wrote_the_undamaged_one_is_chosen(
     assert (candidates["intact"]["result"], candidates["intact"]["txID"]) == ("Recovered", "2.183")
     assert candidates[broken]["result"] == "Damaged", candidates[broken]
     assert candidates[shorter]["result"] in ("Damaged", "Recovered")
-    assert _tx_id(candidates[shorter].get("txID") or "0.0") < (2, 183)
+    assert tx_id(candidates[shorter].get("txID") or "0.0") < (2, 183)
     bank.approve_as_told()
     assert bank.wait_for_winner()["winner"]["volume"] == candidates["intact"]["volume"]
     bank.wait_for_phase("AwaitingMembers")
@@ -114,19 +114,8 @@ def _decide(bank: Network, action: str, found: dict[str, Any]) -> None:
 
 def _put(bank: Network, volume: str, ledger: Path) -> None:
     """Replace the ledger on a volume, owned as the one before."""
-    there = bank.setting.faults.volume_path(bank.kubectl, volume) / "gen-0" / "ledger"
-    owner = there.stat()
-    for file in there.iterdir():
-        file.unlink()
-    for file in ledger.iterdir():
-        copied = shutil.copyfile(file, there / file.name)
-        os.chown(copied, owner.st_uid, owner.st_gid)
+    replace_files(bank.setting.faults.volume_path(bank.kubectl, volume) / "gen-0" / "ledger", ledger)
 
 
 def _annotate(bank: Network, volume: str, facts: dict[str, Any]) -> None:
     bank.kubectl.run("annotate", "--overwrite", "pvc", volume, f"ccf.dev/recovery={json.dumps(facts)}")
-
-
-def _tx_id(text: str) -> tuple[int, int]:
-    view, seqno = text.split(".")
-    return int(view), int(seqno)

@@ -12,10 +12,10 @@ import pytest
 from e2e.harness.kubectl import Object
 from e2e.harness.network import Network
 from e2e.harness.operator import Operator
+from e2e.harness.tx_ids import tx_id
 from e2e.harness.waiting import eventually, throughout
 
 NewNetwork = Callable[..., Network]
-TX_ID = tuple[int, int]
 
 
 def test_a_dead_minority_destroys_nothing(network: NewNetwork) -> None:
@@ -77,7 +77,7 @@ def _lose_and_recover(bank: Network, lose: Callable[[], Any], behind: str | None
     lose()
     chosen = bank.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"))["attempt"]
     candidates = {c["volume"]: c for c in chosen["candidates"]}
-    recovered = {v: _tx_id(c["txID"]) for v, c in candidates.items() if c.get("result") == "Recovered"}
+    recovered = {v: tx_id(c["txID"]) for v, c in candidates.items() if c.get("result") == "Recovered"}
     assert recovered[chosen["winner"]["volume"]] == max(recovered.values())
     if behind is not None:
         assert recovered[behind] < max(recovered.values())
@@ -113,10 +113,10 @@ def test_the_greater_view_wins_though_its_seqno_is_smaller(network: NewNetwork) 
     bank.setting.faults.heal()
     chosen = bank.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"))["attempt"]
     isolated_volume = next(r["volume"] for r in bank.records() if r["name"] == isolated)
-    candidates = {c["volume"]: _tx_id(c["txID"]) for c in chosen["candidates"]}
-    winner = _tx_id(chosen["winner"]["txID"])
+    candidates = {c["volume"]: tx_id(c["txID"]) for c in chosen["candidates"]}
+    winner = tx_id(chosen["winner"]["txID"])
     assert chosen["winner"]["volume"] != isolated_volume
-    assert winner >= _tx_id(committed[-1].tx_id)
+    assert winner >= tx_id(committed[-1].tx_id)
     assert candidates[isolated_volume][0] < winner[0]
     assert candidates[isolated_volume][1] > winner[1], "the isolated primary's ledger is meant to be the longer one"
     bank.accept_recovery()
@@ -153,11 +153,6 @@ def _primary_id(door: Any, bank: Network) -> str | None:
 
 def _node_id(bank: Network, name: str) -> str:
     return next(str(r["nodeId"]) for r in bank.records() if r["name"] == name)
-
-
-def _tx_id(text: str) -> TX_ID:
-    view, _, seqno = text.partition(".")
-    return int(view), int(seqno)
 
 
 def _digest(bank: Network, volume: str, generation: int) -> str:

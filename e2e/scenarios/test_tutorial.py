@@ -36,7 +36,7 @@ def test_the_tutorial(terminal: Terminal) -> None:
     page = Reading("tutorial.md", __file__)
 
     def follow(section: str) -> str:
-        return "".join(terminal.run(block.text, within=LONGEST) for block in page.section(section))
+        return terminal.follow(page.section(section), within=LONGEST)
 
     assert follow("A cluster").count(" Ready ") == 3
     assert "submit-share" in follow("The operator")

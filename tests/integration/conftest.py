@@ -21,10 +21,14 @@ from ccf_operator.render import labels
 from integration.control_plane import ControlPlane, running
 from integration.world.world import World, living
 from members import GeneratedMember, generate_member
+from terminal import Terminal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CHART = REPOSITORY / "charts/ccf-operator"
 OPERATOR_NAMESPACE = "ccf-operator-system"
 OPERATOR_USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:ccf-operator"
+
+Helm = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +38,22 @@ def binaries() -> Path:
         [str(REPOSITORY / "e2e/cluster/cluster"), "binaries"], stdout=subprocess.PIPE, text=True, check=True
     )
     return Path(built.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def helm(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Run helm; its standard output. Fails the test if helm does."""
+    home = tmp_path_factory.mktemp("helm")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [str(binaries / "helm"), *arguments], text=True, capture_output=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -72,26 +92,26 @@ def personal_environment(control_plane: ControlPlane, namespace: str, tmp_path: 
 
 
 @pytest.fixture
-def operator_kubeconfig(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Path]:
+def terminal(personal_environment: dict[str, str]) -> Iterator[Terminal]:
+    """The terminal of such a person, in the repository's directory."""
+    with Terminal(REPOSITORY, personal_environment) as opened:
+        yield opened
+
+
+@pytest.fixture
+def operator_kubeconfig(control_plane: ControlPlane, helm: Helm, namespace: str) -> Iterator[Path]:
     """That of the operator's own account, with the rights that the chart gives it in the test's namespace."""
-    rendered = subprocess.run(
-        [
-            str(control_plane.binaries / "helm"),
-            "template",
-            "ccf-operator",
-            str(REPOSITORY / "charts/ccf-operator"),
-            f"--namespace={OPERATOR_NAMESPACE}",
-            f"--set=watchNamespaces={{{namespace}}}",
-            "--show-only=templates/rbac.yaml",
-        ],
-        text=True,
-        capture_output=True,
-        check=True,
-        env={**os.environ, "HOME": str(tmp_path)},
+    rights = helm(
+        "template",
+        "ccf-operator",
+        str(CHART),
+        f"--namespace={OPERATOR_NAMESPACE}",
+        f"--set=watchNamespaces={{{namespace}}}",
+        "--show-only=templates/rbac.yaml",
     )
-    _must(control_plane.kubectl("apply", "-f", "-", stdin=rendered.stdout))
+    _must(control_plane.kubectl("apply", "-f", "-", stdin=rights))
     yield control_plane.operator_kubeconfig
-    control_plane.kubectl("delete", "--wait=false", "-f", "-", stdin=rendered.stdout)
+    control_plane.kubectl("delete", "--wait=false", "-f", "-", stdin=rights)
 
 
 @pytest.fixture(scope="session")

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 
-import pytest
-
-from integration.conftest import REPOSITORY
 from integration.world.world import World
 from pages import Reading
 from terminal import Terminal
-
-
-@pytest.fixture
-def terminal(personal_environment: dict[str, str]) -> Iterator[Terminal]:
-    with Terminal(REPOSITORY, personal_environment) as opened:
-        yield opened
 
 
 async def test_the_page(world: World, terminal: Terminal) -> None:
     page = Reading("how-to/approve-a-loss.md", __file__)
 
     async def follow(section: str) -> str:
-        printed = [await asyncio.to_thread(terminal.run, block.text) for block in page.section(section)]
-        return "".join(printed)
+        return await asyncio.to_thread(terminal.follow, page.section(section))
 
     async def asked(again: str) -> None:
         await world.story.until(again, lambda s: s.attempt.get("phase") == "AwaitingApproval")

@@ -21,29 +21,11 @@ from ccf_operator.kube.gateway import Gateway, Outcome
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 from ccf_operator.uninstall import remaining
-from integration.conftest import OPERATOR_NAMESPACE, REPOSITORY
+from integration.conftest import CHART, OPERATOR_NAMESPACE, REPOSITORY, Helm
 from integration.control_plane import ControlPlane
 from integration.manifests import minimal
 
 Create = Callable[..., dict[str, Any]]
-Helm = Callable[..., str]
-CHART = REPOSITORY / "charts/ccf-operator"
-
-
-@pytest.fixture(scope="session")
-def helm(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """Run helm; its standard output. Fails the test if helm does."""
-    home = tmp_path_factory.mktemp("helm")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [str(binaries / "helm"), *arguments], text=True, capture_output=True, check=False, env=environment
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
 
 
 def _render(helm: Helm, *arguments: str) -> list[dict[str, Any]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 import yaml
 
 from ccf_operator.kube.gateway import Gateway
@@ -17,20 +15,13 @@ from terminal import Terminal
 from unit.domain.judged import CASES, object_of
 
 
-@pytest.fixture
-def terminal(personal_environment: dict[str, str]) -> Iterator[Terminal]:
-    with Terminal(REPOSITORY, personal_environment) as opened:
-        yield opened
-
-
 async def test_the_page(control_plane: ControlPlane, gateway: Gateway, namespace: str, terminal: Terminal) -> None:
     page = Reading("how-to/gitops.md", __file__)
 
     terminal.run(
         "kubectl create namespace argocd; kubectl -n argocd create configmap argocd-cm --from-literal=url=kept"
     )
-    for block in page.section("Argo CD"):
-        terminal.run(block.text)
+    terminal.follow(page.section("Argo CD"))
     data = json.loads(terminal.run("kubectl -n argocd get configmap argocd-cm -o json"))["data"]
     rule = (REPOSITORY / "charts/ccf-operator/argocd-health.lua").read_text()
     assert data == {"url": "kept", "resource.customizations.health.ccf.dev_CCFNetwork": rule}
@@ -41,8 +32,7 @@ async def test_the_page(control_plane: ControlPlane, gateway: Gateway, namespace
     status = object_of(next(case for case in CASES if case.name == "running"))["status"]
     status["observedGeneration"] = created["metadata"]["generation"]
     await gateway.replace_status(namespace, "bank", created["metadata"]["resourceVersion"], status)
-    for block in page.section("Scripts"):
-        terminal.run(block.text)
+    terminal.follow(page.section("Scripts"))
     page.finish()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +22,7 @@ from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.parse import to_wire
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render.order import Platform
-from integration.conftest import OPERATOR_NAMESPACE, REPOSITORY
+from integration.conftest import CHART, OPERATOR_NAMESPACE, Helm
 from integration.control_plane import ControlPlane
 from integration.manifests import minimal
 from integration.operator_process import operator
@@ -42,27 +40,20 @@ Grant = Callable[[], None]
 
 
 @pytest.fixture
-def grant(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Grant:
+def grant(control_plane: ControlPlane, helm: Helm, namespace: str) -> Grant:
     """Give the operator's account the right that the chart gives for the member's Secret."""
 
     def give() -> None:
-        rendered = subprocess.run(
-            [
-                str(control_plane.binaries / "helm"),
-                "template",
-                "ccf-operator",
-                str(REPOSITORY / "charts/ccf-operator"),
-                f"--namespace={OPERATOR_NAMESPACE}",
-                "--set-json",
-                f"operatorMembers={json.dumps([{'namespace': namespace, 'secret': SECRET}])}",
-                "--show-only=templates/operator-members.yaml",
-            ],
-            text=True,
-            capture_output=True,
-            check=True,
-            env={**os.environ, "HOME": str(tmp_path)},
+        right = helm(
+            "template",
+            "ccf-operator",
+            str(CHART),
+            f"--namespace={OPERATOR_NAMESPACE}",
+            "--set-json",
+            f"operatorMembers={json.dumps([{'namespace': namespace, 'secret': SECRET}])}",
+            "--show-only=templates/operator-members.yaml",
         )
-        done = control_plane.kubectl("apply", "-f", "-", stdin=rendered.stdout)
+        done = control_plane.kubectl("apply", "-f", "-", stdin=right)
         assert done.returncode == 0, done.stderr
 
     return give

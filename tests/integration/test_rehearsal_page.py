@@ -23,8 +23,7 @@ async def test_the_page(world: World, terminal: Terminal) -> None:
     page = Reading("how-to/rehearse-a-recovery.md", __file__)
 
     async def follow(section: str) -> str:
-        printed = [await asyncio.to_thread(terminal.run, block.text) for block in page.section(section)]
-        return "".join(printed)
+        return await asyncio.to_thread(terminal.follow, page.section(section))
 
     await world.operator()
     await world.open()

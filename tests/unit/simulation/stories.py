@@ -37,6 +37,14 @@ def kill(history: History, *names: str) -> None:
         history.kill(name)
 
 
+def commits(history: History, writes: int = 1) -> None:
+    """Clients write, and see something committed."""
+    before = len(history.committed)
+    for _ in range(writes):
+        history.write()
+    assert len(history.committed) > before
+
+
 def names(history: History) -> list[str]:
     return [pod.name for pod in history.processes()]
 
@@ -204,9 +212,7 @@ def joiners_go_on_before_their_trust_was_seen_committed() -> None:
     history.ccf.spread(first)
     history.kill(first.pod)
     history.look()
-    before = len(history.committed)
-    history.write()
-    assert len(history.committed) > before
+    commits(history)
     kill(history)
     ends_whole(history)
 
@@ -282,9 +288,7 @@ def the_configuration_grew_unseen() -> None:
     history.pass_time(1)
     history.kill(leader.pod)
     history.pass_time(1)
-    before = len(history.committed)
-    history.write()
-    assert len(history.committed) > before
+    commits(history)
     kill(history)
     ends_with_a_person(history)
 
@@ -443,9 +447,7 @@ def members_open_it_unasked_and_it_is_lost() -> None:
     look_until(history, lambda: chosen(history))
     history.accept()
     history.submit_shares()
-    before = len(history.committed)
-    history.write()
-    assert len(history.committed) > before
+    commits(history)
     kill(history)
     history.see_to_the_end(decides=True)
     ends_whole(history)
@@ -516,10 +518,7 @@ def opened_and_lost_while_nobody_looked() -> None:
     history.accept()
     history.submit_shares()
     history.pass_time(1)
-    before = len(history.committed)
-    for _ in range(3):
-        history.write()
-    assert len(history.committed) > before
+    commits(history, writes=3)
     kill(history)
     ends_whole(history)
 
@@ -688,9 +687,7 @@ def the_status_is_lost_and_then_all_that_was_opened_since() -> None:
     look_until(history, lambda: asked(history))
     history.accept()
     history.submit_shares()
-    before = len(history.committed)
-    history.write()
-    assert len(history.committed) > before
+    commits(history)
     kill(history)
     history.lose_status()
     ends_with_the_persons_word(history)

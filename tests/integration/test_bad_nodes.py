@@ -51,7 +51,9 @@ async def test_a_survivor_that_is_slow_is_heard(world: World) -> None:
     [survivor] = [one["name"] for one in world.story.nodes() if one["name"] not in lost]
     [volume] = [one["volume"] for one in world.story.nodes(name=survivor)]
 
-    async with impostors.slow(world.node(survivor), 0.3):
+    async with impostors.slow(world.node(survivor), 0.3) as questioners:
+        await questioners.get()
+        await questioners.get()
         world.kubelet.kill(*lost)
         await world.recovered()
 

@@ -71,11 +71,16 @@ async def dripping(node: SimulatedNode) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def slow(node: SimulatedNode, seconds: float) -> AsyncIterator[None]:
-    """The node itself takes its time for each answer to the operator."""
+async def slow(node: SimulatedNode, seconds: float) -> AsyncIterator[asyncio.Queue[str]]:
+    """The node itself takes its time for each answer to the operator; gives the address of each who comes to ask.
+
+    When the second comes, the operator has heard the first answers, and knows that this one is slow and not silent.
+    """
     interface = node.config.interfaces[OPERATOR]
+    questioners: asyncio.Queue[str] = asyncio.Queue()
 
     async def take_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        questioners.put_nowait(str(writer.get_extra_info("peername")))
         answers = Frontend(node, interface)
 
         async def answer(request: Request) -> Response:
@@ -87,7 +92,7 @@ async def slow(node: SimulatedNode, seconds: float) -> AsyncIterator[None]:
 
     server = await _serve(node.close_interface(OPERATOR), take_time, _own(node))
     try:
-        yield
+        yield questioners
     finally:
         server.close()
 

@@ -34,10 +34,10 @@ class Membership:
     primary: str
 
 
-def next_change(now: Membership, joiners: Sequence[str], surplus: Sequence[str], wanted: int) -> NodeChange:
+def next_change(now: Membership, joiners: Sequence[str], spare: Sequence[str], wanted: int) -> NodeChange:
     """The next step towards `wanted` living nodes; empty where there is none that is safe.
 
-    `joiners` wait to be trusted and are alive; `surplus` are nodes that could go, the first before the others. Whoever
+    `joiners` wait to be trusted and are alive; `spare` are nodes that could go, the first before the others. Whoever
     has ended goes first, and at once; others come with that or after it, and leave one at a time.
     """
     gone = now.trusted & now.ended
@@ -46,7 +46,7 @@ def next_change(now: Membership, joiners: Sequence[str], surplus: Sequence[str],
     if gone or trust:
         return NodeChange(tuple(sorted(gone)), trust)
     if len(staying) > wanted:
-        return NodeChange(remove=_may_go(now, surplus))
+        return NodeChange(remove=_may_go(now, spare))
     return NodeChange()
 
 
@@ -63,10 +63,10 @@ def _may_come(now: Membership, staying: int, most: int, wanted: int) -> int:
     return next((count for count in range(most, 0, -1) if majority(staying + count) <= sure), 0)
 
 
-def _may_go(now: Membership, surplus: Sequence[str]) -> tuple[str, ...]:
+def _may_go(now: Membership, spare: Sequence[str]) -> tuple[str, ...]:
     """One node without which those who remain, and are seen to follow, are a quorum; never the primary."""
     left = len(now.trusted) - 1
-    for node in surplus:
+    for node in spare:
         sure = (now.following & now.trusted) - {node}
         if node in now.trusted and node != now.primary and len(sure) >= majority(left):
             return (node,)

@@ -176,7 +176,7 @@ def _node_change(draft: Draft, view: ServiceView, asked: Governance) -> _Due | N
         return None
     now = Membership(view.configs[0].nodes, ended_nodes(draft), _following(view, leader), leader.node_id)
     waiting = [record.node_id for record in asked.trust if record.node_id is not None and _is_alive(draft, record)]
-    due = next_change(now, waiting, asked.surplus, draft.seen.spec.nodes)
+    due = next_change(now, waiting, asked.spare, draft.seen.spec.nodes)
     return _Due(view.primary, view.key, _actions(draft, leader, due), _actions(draft, leader, _fair(draft, now, asked)))
 
 
@@ -184,7 +184,7 @@ def _fair(draft: Draft, now: Membership, asked: Governance) -> NodeChange:
     """The change, if all that have not provably ended were heard on this look."""
     all_heard = replace(now, following=now.trusted - now.ended)
     waiting = [record.node_id for record in asked.trust if record.node_id is not None]
-    return next_change(all_heard, waiting, asked.surplus, draft.seen.spec.nodes)
+    return next_change(all_heard, waiting, asked.spare, draft.seen.spec.nodes)
 
 
 def _actions(draft: Draft, leader: NodeAnswers, change: NodeChange) -> tuple[Action, ...]:

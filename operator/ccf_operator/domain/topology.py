@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass
 
 from ccf_operator.api.status import Command, NodeRecord, Verdict
+from ccf_operator.ccf.actions import remove_node
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.same_actions import canonical
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
 from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
@@ -23,17 +25,18 @@ from ccf_operator.wording import counted
 class Governance:
     """What is to be decided about nodes: whom to trust, and whom to remove (CCF node ids), the first before the others.
 
-    `ended` have provably ended; `surplus` are more than the spec wants.
+    `ended` have provably ended; of those that are `spare`, so many could go as are `too_many`.
     """
 
     trust: tuple[NodeRecord, ...] = ()
     ended: tuple[str, ...] = ()
-    surplus: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
+    too_many: int = 0
 
     @property
     def remove(self) -> tuple[str, ...]:
         """All that should be removed."""
-        return (*self.ended, *self.surplus)
+        return (*self.ended, *self.spare[: self.too_many])
 
 
 def begin(draft: Draft) -> None:
@@ -161,13 +164,36 @@ def _governance(draft: Draft, view: ServiceView, leader: NodeAnswers, joiners: l
     status = {row.node_id: row.status for row in leader.nodes}
     trust = tuple(r for r in joiners if r.stop is None and r.node_id is not None and status.get(r.node_id) == "Pending")
     dead = [node for node in sorted(trusted) if (r := draft.by_node_id(node)) is not None and r.ended is not None]
-    surplus = len(trusted) - len(dead) - draft.seen.spec.nodes
-    spare = [
-        record.node_id
-        for record in sorted(draft.alive(), key=lambda r: (r.name not in view.members, r.planned_at), reverse=True)
-        if record.node_id in trusted and record.node_id != leader.node_id and record.node_id is not None
-    ]
-    return Governance(trust=trust, ended=tuple(dead), surplus=tuple(spare[: max(0, surplus)]))
+    too_many = max(0, len(trusted) - len(dead) - draft.seen.spec.nodes)
+    return Governance(trust, tuple(dead), tuple(_spare(draft, view, trusted)), too_many)
+
+
+def _spare(draft: Draft, view: ServiceView, trusted: frozenset[str]) -> list[str]:
+    """Living nodes that could go, the first before the others; never the primary.
+
+    One whose removal the operator's member has proposed stays the first, whoever is silent on this look, so that
+    members are not asked for one after the other. Else one that is silent goes first, for it may have died unseen, and
+    then the newest.
+    """
+    proposed = _proposed_by_the_operator(draft)
+    could_go = {
+        record.node_id: (record.name not in view.members, record.planned_at, record.name)
+        for record in draft.alive()
+        if record.node_id is not None and record.node_id in trusted and record.name != view.primary
+    }
+    return sorted(could_go, key=lambda node: (canonical(remove_node(node)) in proposed, could_go[node]), reverse=True)
+
+
+def _proposed_by_the_operator(draft: Draft) -> set[str]:
+    """Actions of the open proposals of the operator's member, as `canonical` has them."""
+    own, said = draft.seen.operator_member, draft.seen.governance
+    proposals = said.proposals if said is not None else ()
+    return {
+        canonical(action)
+        for one in proposals
+        if own is not None and one.proposer_id == own.member_id
+        for action in one.actions
+    }
 
 
 def keep_fitness(draft: Draft, view: ServiceView) -> None:

@@ -169,6 +169,56 @@ def test_surplus_nodes_leave_one_at_a_time() -> None:
     assert not signed(work_on(five, said, known=known, wanted=5))
 
 
+def too_many(*silent: str, trusted: str = "abcd", leads: str = "a", **seen: Any) -> Draft:
+    """A look at a service of one node more than is wanted."""
+    told = [name for name in trusted if name not in silent and name != leads]
+    said = quorum(leads, *told, members=trusted, rows={n: "Trusted" for n in trusted})
+    known = configuration(*trusted)
+    return work_on([record(n) for n in trusted], said, known=known, wanted=len(trusted) - 1, **seen)
+
+
+@pytest.mark.parametrize("votes", [[], [OTHER]])
+@pytest.mark.parametrize("silent", ["", "b", "c", "d"])
+def test_the_surplus_node_whose_removal_is_open_stays_the_one_whoever_is_silent(silent: str, votes: list[str]) -> None:
+    for name in "bcd":
+        governance = consortium(is_open(remove_node(node_id(name)), votes=votes))
+        work = too_many(*silent, governance=governance)
+        assert not signed(work), name
+        assert work.status.operator_member is not None
+        assert work.status.operator_member.proposal is not None
+        assert name in work.status.operator_member.proposal.what[0]
+
+
+def test_one_that_has_come_to_lead_is_the_surplus_one_no_more() -> None:
+    [message] = signed(too_many(leads="d", governance=consortium(is_open(remove_node(node_id("d"))))))
+    assert isinstance(message, Withdraw)
+
+
+def test_what_would_leave_no_quorum_makes_way_for_what_would_not() -> None:
+    [message] = signed(too_many("c", "d", trusted="abcde", governance=consortium(is_open(remove_node(node_id("e"))))))
+    assert isinstance(message, Withdraw)
+    assert proposed(too_many("c", "d", trusted="abcde")) == [("remove_node", "d")]
+
+
+def test_what_another_member_would_remove_is_not_what_the_operator_would() -> None:
+    theirs = is_open(remove_node(node_id("b")), by=OTHER)
+    assert proposed(too_many("d", governance=consortium(theirs))) == [("remove_node", "d")]
+
+
+def test_of_nodes_that_are_as_new_it_is_always_the_same() -> None:
+    for order in ("abcd", "dcba", "cdba"):
+        nodes = [record(n) for n in order]
+        said = quorum("a", "b", "c", "d", rows={n: "Trusted" for n in "abcd"})
+        assert proposed(work_on(nodes, said, known=configuration(*"abcd"))) == [("remove_node", "d")]
+
+
+def test_odd_actions_of_its_own_member_trouble_nobody() -> None:
+    arguments: list[Any] = [None, [], {"node_id": [{}]}, {}]
+    odd: list[Action] = [{"name": "remove_node", "args": args} for args in arguments]
+    [message] = signed(too_many(governance=consortium(is_open(*odd))))
+    assert isinstance(message, Withdraw)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECTED, Verdict.LOST, Verdict.UNKNOWN])
 def test_in_doubt_nothing_is_signed(verdict: Verdict) -> None:
     assert not signed(work_on([*DEAD, JOINER], without_minority(), verdict=verdict))

@@ -1,7 +1,8 @@
 """What people decide about recoveries: heard once, judged against what the status shows, recorded, answered.
 
 A decision is written into the status, with all that it changes, before it has any effect and before it is answered:
-whatever is interrupted, it is never applied twice nor forgotten.
+whatever is interrupted, it is never applied twice nor forgotten. Where nothing comes of it after all, it is answered
+anew.
 """
 
 from __future__ import annotations
@@ -33,17 +34,25 @@ _JUDGES: Mapping[Action, Callable[[Draft, DecisionView], str]] = {
 
 
 def hear(draft: Draft) -> None:
-    """Apply or refuse every decision that is not on record yet, the oldest first, and answer those not answered."""
+    """Apply or refuse every decision that is not on record yet, the oldest first, and answer what is not answered so.
+
+    One that is answered and not on record was decided on long ago, or in an earlier life of the network.
+    """
     known = {record.uid: record for record in draft.status.decisions}
     for decision in draft.seen.decisions:
-        if decision.answered:
-            continue
         record = known.get(decision.uid)
         if record is None:
+            if decision.state is not None:
+                continue
             record = _judge(draft, decision)
             draft.status.decisions.insert(0, record)
-        draft.do(AnswerDecision(record.name, record.uid, record.state, record.message, record.at))
+        if not _is_told(decision, record):
+            draft.do(AnswerDecision(record.name, record.uid, record.state, record.message, record.at))
     _forget(draft)
+
+
+def _is_told(decision: DecisionView, record: DecisionRecord) -> bool:
+    return (decision.state, decision.message) == (record.state.value, record.message)
 
 
 def _judge(draft: Draft, decision: DecisionView) -> DecisionRecord:
@@ -68,7 +77,9 @@ def _judge(draft: Draft, decision: DecisionView) -> DecisionRecord:
 
 def _forget(draft: Draft) -> None:
     """Drop old records, but never one whose decision still waits for its answer: it would be judged again."""
-    waiting = {decision.uid for decision in draft.seen.decisions if not decision.answered}
+    there = {decision.uid: decision for decision in draft.seen.decisions}
     draft.status.decisions = [
-        record for number, record in enumerate(draft.status.decisions) if number < KEPT or record.uid in waiting
+        record
+        for number, record in enumerate(draft.status.decisions)
+        if number < KEPT or ((decision := there.get(record.uid)) is not None and not _is_told(decision, record))
     ]

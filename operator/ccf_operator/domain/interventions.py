@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ccf_operator.api.decision import Action, DecisionState
 from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused, Start, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.choice import best_of
@@ -125,8 +126,16 @@ def _call_off(draft: Draft, start: Start, decision: DecisionView) -> str:
             "the nodes are being ended, which Kubernetes cannot take back: "
             f"attempt {start.attempt} begins once their ends are proven, and can be aborted then"
         )
-    draft.status.start = None
+    forget_start(draft, start, DecisionState.APPLIED, f"called off by {decision.name}; no node was ended")
     return f"the recovery that {start.decision} has started is called off; no node was ended"
+
+
+def forget_start(draft: Draft, start: Start, state: DecisionState, message: str) -> None:
+    """Begin nothing of what a person has started; the answer to their decision says so from now on."""
+    draft.status.start = None
+    mine = (r for r in draft.status.decisions if (r.name, r.action) == (start.decision, Action.START))
+    if (record := next(mine, None)) is not None:
+        record.state, record.message, record.at = state, message, draft.now
 
 
 def resume(draft: Draft, decision: DecisionView) -> str:

@@ -113,14 +113,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class DecisionView:
-    """A CCFRecoveryDecision about this network; `answered` once its status says what became of it."""
+    """A CCFRecoveryDecision about this network; `state` and `message` are of its status, None until that is written."""
 
     name: str
     uid: str
     created_at: datetime
     spec: CCFRecoveryDecisionSpec
     manager: str | None = None
-    answered: bool = False
+    state: str | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True)

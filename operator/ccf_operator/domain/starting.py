@@ -6,10 +6,11 @@ else. What follows is the ordinary attempt: it begins when the ends of these nod
 
 from __future__ import annotations
 
+from ccf_operator.api.decision import DecisionState
 from ccf_operator.api.status import Start
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.interventions import Refused
+from ccf_operator.domain.interventions import Refused, forget_start
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.quorum import deciding_minority, majority
 from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_own_service
@@ -127,8 +128,5 @@ def _have_clients(draft: Draft) -> bool:
 
 
 def _withdraw(draft: Draft, begun: Start, problem: str) -> None:
-    draft.status.start = None
-    for record in draft.status.decisions:
-        if record.name == begun.decision:
-            record.message = f"not done: {problem}; no node was ended"
+    forget_start(draft, begun, DecisionState.REFUSED, f"not done: {problem}; no node was ended")
     draft.report("StartWithdrawn", f"{begun.decision} is not done: {problem}; no node was ended", warning=True)

@@ -126,14 +126,15 @@ def decision_view(raw: Mapping[str, Any]) -> DecisionView | None:
         spec = CCFRecoveryDecisionSpec.model_validate(raw.get("spec") or {})
     except ValidationError:
         return None
-    fields = metadata.get("managedFields") or []
+    fields, status = metadata.get("managedFields") or [], raw.get("status") or {}
     return DecisionView(
         name=metadata["name"],
         uid=metadata["uid"],
         created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
         spec=spec,
         manager=next((field.get("manager") for field in fields if not field.get("subresource")), None),
-        answered=bool((raw.get("status") or {}).get("state")),
+        state=status.get("state") or None,
+        message=str(status.get("message") or ""),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,6 +84,12 @@ def look(
 def answered(plan: Plan) -> tuple[str, str]:
     (answer,) = [effect for effect in plan.effects if isinstance(effect, AnswerDecision)]
     return answer.state.value, answer.message
+
+
+def told(decision: DecisionView, plan: Plan) -> DecisionView:
+    """The decision once its status says what was decided to answer."""
+    [answer] = [e for e in plan.effects if isinstance(e, AnswerDecision) and e.uid == decision.uid]
+    return replace(decision, state=answer.state.value, message=answer.message)
 
 
 def ending(plan: Plan) -> list[str]:
@@ -265,6 +272,46 @@ def test_nothing_is_ended_that_could_not_be_recovered(claims: dict[str, Any], wh
     assert ending(late) == []
     assert late.status.start is None
     assert not any(node.stop for node in late.status.nodes)
+
+
+GONE: dict[str, Any] = {"claims": {"v-a": claim("v-a")}}
+
+
+@pytest.mark.parametrize("heard_of", [True, False], ids=["answered before", "not answered yet"])
+@pytest.mark.parametrize(
+    ("ends", "state", "says"),
+    [("withdrawn", "Refused", "not done: 1 of the 3"), ("called off", "Applied", "called off by enough")],
+)
+def test_the_answer_to_a_start_that_comes_to_nothing_ends_in_the_truth(
+    ends: str, state: str, says: str, heard_of: bool
+) -> None:
+    made = decided()
+    first = look(whole(), made, heard=NOBODY)
+    begun = first.status.start
+    assert begun is not None
+    known = told(made, first) if heard_of else made
+    if ends == "called off":
+        enough = replace(decided(Action.ABORT, begun.token), name="enough", uid="uid-enough")
+        second = look(first.status, known, enough, heard=NOBODY, after=1)
+        others = [told(enough, second)]
+    else:
+        second, others = look(first.status, known, heard=NOBODY, after=1, **GONE), []
+    assert second.status.start is None
+    known = known if heard_of else told(made, second)
+    third = look(second.status, known, *others, heard=NOBODY, after=2, **GONE)
+    assert answered(third)[0] == state
+    assert answered(third)[1].startswith(says)
+    assert third.status.decisions[-1].message == answered(third)[1]
+    last = look(third.status, told(known, third), *others, heard=NOBODY, after=3, **GONE)
+    assert not [effect for effect in last.effects if isinstance(effect, AnswerDecision)]
+
+
+def test_an_answer_of_which_nothing_is_on_record_is_left_alone() -> None:
+    made = decided()
+    earlier = told(made, look(whole(), made))
+    plan = look(whole(), earlier)
+    assert not [effect for effect in plan.effects if isinstance(effect, AnswerDecision)]
+    assert plan.status.start is None
 
 
 def test_a_person_is_told_where_the_recovery_will_ask_for_approval() -> None:

@@ -181,8 +181,10 @@ class History:
                 self.cluster.label(name, uid, changes)
             case fx.RemoveNodeRow(_, node_id):
                 self.ccf.rows_gone.add(node_id)
-            case fx.AnswerDecision(_, uid):
-                self.decisions = [replace(d, answered=d.answered or d.uid == uid) for d in self.decisions]
+            case fx.AnswerDecision(_, uid, state, message):
+                self.decisions = [
+                    replace(d, state=state.value, message=message) if d.uid == uid else d for d in self.decisions
+                ]
             case fx.Report():
                 self.published.add(effect)
             case fx.RemoveFinalizer():
@@ -409,7 +411,6 @@ class History:
             self.submit_shares()
             self.trust_and_remove()
             self.delete_as_told()
-            self.delete_the_stranded()
             if decides:
                 self.decide_as_told()
             if self.is_whole():
@@ -422,17 +423,6 @@ class History:
         for name in pods.replace(";", " ").split() if told else ():
             if name in self.cluster.pods:
                 self.delete_by_hand(name)
-
-    def delete_the_stranded(self) -> None:
-        """A person deletes joiners whose trust was rolled back with an isolated primary: nothing tells that yet."""
-        leader = self.leader()
-        if leader is None:
-            return
-        for pod in self.processes():
-            it = pod.process
-            stranded = it is not None and it.registered and it.log and it.node_id not in leader.nodes()
-            if stranded and it is not None and it.log[0] == leader.log[0]:
-                self.delete_by_hand(pod.name)
 
     def is_whole(self) -> bool:
         fit = sum(record.fit for record in self.status.nodes)

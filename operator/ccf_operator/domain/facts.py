@@ -1,7 +1,8 @@
 """What each volume's claim should say of its ledger, so that the network can be recovered from its volumes alone.
 
 Written while the service is well and once more when the network is deleted; never while an attempt is in progress, for
-what an attempt makes is no base of anything before it has succeeded.
+what an attempt makes is no base of anything before it has succeeded. But what a claim says is not the last word any
+more then: the members may open the service that the attempt makes.
 """
 
 from __future__ import annotations
@@ -15,21 +16,29 @@ from ccf_operator.render.labels import RECOVERY_FACTS
 
 def want_facts(draft: Draft) -> None:
     """Have the claims say what is known now; the high-water mark alone, which grows all the time, is no reason to."""
-    if draft.status.attempt is not None:
-        return
     for volume in draft.status.volumes:
-        wanted, known = facts_of(draft, volume), _known(draft, volume)
+        known = _known(draft, volume)
+        wanted = facts_of(draft, volume) if draft.status.attempt is None else _no_more_final(known)
         if wanted is not None and (known is None or _without_mark(wanted) != _without_mark(known)):
             _write(draft, volume, wanted)
 
 
+def _no_more_final(known: VolumeFacts | None) -> VolumeFacts | None:
+    return known.model_copy(update={"final": False}) if known is not None else None
+
+
 def want_last_facts(draft: Draft) -> None:
-    """Have the claims say all that is known at the end of the network object's life."""
+    """Have the claims say all that is known at the end of the network object's life.
+
+    That is the last word unless a recovered network may have been opened that is not on record as the service.
+    """
+    status = draft.status
+    settled = status.attempt is None and status.unsettled is None and status.doubted is None
     for volume in draft.status.volumes:
         wanted, known = facts_of(draft, volume), _known(draft, volume)
         if wanted is None:
             continue
-        wanted.final = True
+        wanted.final = settled
         if known is None or write_facts(wanted) != write_facts(known):
             _write(draft, volume, wanted)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from ccf_operator.api.decision import Action
 from ccf_operator.api.volume_facts import VolumeFacts, read_facts
 from ccf_operator.render.labels import RECOVERY_FACTS
 from unit.domain.world import World
@@ -61,6 +62,45 @@ def test_a_deleted_network_leaves_its_high_water_mark_and_how_its_nodes_ended() 
         known = facts(world, name)
         assert known.high_water_mark == str(committed)
         assert known.disk_kept
+
+
+def test_a_network_deleted_in_the_middle_of_a_recovery_leaves_no_last_word() -> None:
+    """The members may have opened the recovered service: the volumes are to be read."""
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    assert world.status.attempt is not None
+    world.delete()
+    assert {facts(world, name).final for name in world.claims} == {False}
+
+
+def test_a_network_deleted_whose_recovered_service_may_have_opened_leaves_no_last_word() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.kill(*world.living())
+    for _ in range(20):
+        if world.status.unsettled is not None and world.status.attempt is None:
+            break
+        world.step()
+    else:
+        raise AssertionError(world.status.message)
+    world.delete()
+    assert {facts(world, name).final for name in world.claims} == {False}
+
+
+def test_the_last_word_on_an_adopted_volume_is_taken_back_as_soon_as_it_is_recovered() -> None:
+    world = World().running()
+    world.delete()
+    assert {facts(world, name).final for name in world.claims} == {True}
+    world.create_again()
+    world.settle()
+    assert world.status.found is not None
+    world.decide(Action.ADOPT, world.status.found.token or "")
+    world.step()
+    assert world.status.attempt is not None
+    assert {facts(world, name).final for name in world.claims} == {False}
 
 
 def test_what_no_operator_has_written_is_not_believed() -> None:

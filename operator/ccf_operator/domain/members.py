@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus
-from ccf_operator.api.status import AttemptPhase, NodeRecord, Phase
+from ccf_operator.api.status import Attempt, AttemptPhase, NodeRecord, Phase
 from ccf_operator.ccf.action_words import OPENING, explain_all, key_in
 from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
 from ccf_operator.ccf.identity import called
@@ -57,10 +57,17 @@ def _service_with_members(draft: Draft) -> ServiceView | None:
         if attempt.winner is None:
             return None
         view = recovering_view(draft, attempt, attempt.winner)
-        return view if are_awaited(draft, what_is_awaited(view)) else None
+        awaits = what_is_awaited(view)
+        return view if are_awaited(draft, awaits) or _may_have_to_withdraw(draft, attempt, awaits) else None
     if not are_awaited(draft, None) and draft.seen.spec.governance.operator_member is None:
         return None
     return view_own_service(draft)
+
+
+def _may_have_to_withdraw(draft: Draft, attempt: Attempt, awaits: Awaited | None) -> bool:
+    """Whether the operator's member may have proposed what members had better not vote for now."""
+    asked = attempt.phase is AttemptPhase.AWAITING_MEMBERS and awaits is Awaited.ACCEPT_SERVICE
+    return asked and draft.seen.spec.governance.operator_member is not None
 
 
 def keep_governance(draft: Draft, view: ServiceView, recovering: ServiceView | None) -> None:

@@ -149,14 +149,22 @@ def _is_outdated(proposal: ProposalAnswer, due: _Due) -> bool:
 
 
 def _opening(draft: Draft, recovering: ServiceView | None) -> _Due | None:
-    """The opening of the winner's service, once the members may be asked for it (rule 10); never of another."""
+    """The opening of the winner's service, once the members may be asked for it (rule 10); never of another.
+
+    Nothing while a loss is doubted or a person must choose: with whatever tool members vote, they then find nothing of
+    the operator's to vote for.
+    """
     attempt = draft.status.attempt
     if attempt is None or attempt.winner is None or recovering is None or recovering.primary is None:
         return None
-    if attempt.phase is not AttemptPhase.AWAITING_MEMBERS or attempt.reason:
-        return None  # it waits for something else than its members
+    if attempt.phase is not AttemptPhase.AWAITING_MEMBERS:
+        return None
+    if what_is_awaited(recovering) is not Awaited.ACCEPT_SERVICE:
+        return None
+    if attempt.reason:
+        return _Due(recovering.primary, recovering.key)
     leader = recovering.leader
-    if leader is None or leader.network is None or what_is_awaited(recovering) is not Awaited.ACCEPT_SERVICE:
+    if leader is None or leader.network is None:
         return None
     if leader.previous_identity is None or leader.previous_identity_key != attempt.base_service:
         return None
@@ -241,7 +249,7 @@ def _in_words(draft: Draft, message: SignAsMember) -> list[str]:
         case AcknowledgeState():
             return ["acknowledge the service's state"]
         case Withdraw(proposal_id=proposal_id):
-            return [f"withdraw proposal {proposal_id[:8]}…, which is outdated"]
+            return [f"withdraw proposal {proposal_id[:8]}…, which is not right any more"]
         case Propose(actions=actions):
             return explain_all(actions, draft.node_names())
 

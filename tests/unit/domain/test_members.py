@@ -141,6 +141,16 @@ def test_of_an_open_service_the_primary_is_asked_where_the_operator_is_a_member(
     assert asked(seen) == "a"
 
 
+@pytest.mark.parametrize("reason", ["LossDoubted", "TwoServices"])
+def test_while_members_had_better_wait_an_operator_that_is_one_looks_what_it_has_proposed(reason: str) -> None:
+    with_member = spec(governance={"operatorMember": {"secretRef": {"name": "operator"}}})
+    seen = look(recovering(reason=reason), spec=with_member, governance=ALL)
+    assert asked(seen) == "a"
+    assert kept(recovering(reason=reason), spec=with_member, governance=ALL) is None, "people are shown nothing of it"
+    assert asked(look(recovering(AttemptPhase.JOINING), spec=with_member)) is None
+    assert asked(look(recovering(reason=reason), spec=with_member, answers=quorum("b", "a", **accepted()))) is None
+
+
 # What is kept
 
 

@@ -26,7 +26,7 @@ from ccf_operator.domain.joining import DOUBTED, recovering_view
 from ccf_operator.domain.observation import OperatorMemberView
 from ccf_operator.domain.operator_member import standing
 from ccf_operator.domain.proposals import act_as_member
-from ccf_operator.domain.reasons import MemberReason
+from ccf_operator.domain.reasons import MemberReason, Reason
 from ccf_operator.domain.topology import Governance, want_nodes
 from unit.domain.given import (
     NEW,
@@ -512,6 +512,20 @@ def test_the_opening_of_the_winner_is_proposed_with_both_identities() -> None:
 )
 def test_it_is_proposed_only_where_members_may_be_asked_for_it(fields: dict[str, Any]) -> None:
     assert not signed(recovering(**fields))
+
+
+@pytest.mark.parametrize("reason", [DOUBTED, Reason.TWO_SERVICES])
+def test_what_is_proposed_is_withdrawn_while_it_is_not_sure_that_it_should_be_opened(reason: str) -> None:
+    [sent] = signed(recovering())
+    assert isinstance(sent, Propose)
+    theirs = is_open(*sent.actions, by=OTHER, number=2)
+    mine = is_open(*sent.actions, votes=[OTHER])
+    [message] = signed(recovering(consortium(theirs, mine), reason=reason))
+    assert isinstance(message, Withdraw)
+    assert (message.proposal_id, message.through) == (mine.proposal_id, "a")
+    assert not signed(recovering(consortium(theirs), reason=reason)), "what others propose is theirs"
+    [again] = signed(recovering())
+    assert again == sent
 
 
 def test_what_was_left_open_by_the_lost_service_is_withdrawn() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from integration.world.api import Api, Raw
 
-PATIENCE = 45.0
+PATIENCE = 90.0
 
 
 @dataclass
@@ -49,7 +49,10 @@ class Story:
         return [version.get("status") or {} for version in self.versions]
 
     async def until(self, what: str, wanted: Callable[[Story], Any], *, within: float = PATIENCE) -> Any:
-        """Whatever is first found in the story that is true. Fails with what was waited for, and what was seen."""
+        """Whatever is first found in the story that is true, however soon it is over.
+
+        Fails with what was waited for, and what was seen.
+        """
         began = time.monotonic()
         try:
             async with asyncio.timeout(within), self._news:
@@ -91,6 +94,7 @@ class Story:
                 elif ours and (not self.versions or _version(ours[0]) != _version(self.versions[-1])):
                     self.versions.append(ours[0])
                 self._news.notify_all()
+            await asyncio.sleep(0)  # those who wait look before the next one, which may be here already
 
     async def _follow_pods(self) -> None:
         async for change in self.api.watch(f"/api/v1/namespaces/{self.namespace}/pods"):
@@ -105,6 +109,7 @@ class Story:
                     else:
                         self.pods[name] = raw
                 self._news.notify_all()
+            await asyncio.sleep(0)
 
 
 def _version(raw: Raw) -> str:

@@ -146,6 +146,11 @@ class NodeRecord(StatusModel):
     joined_at: Moment | None = Field(
         default=None, description="When it was first seen as a caught-up, trusted part of its service."
     )
+    stranded_since: Moment | None = Field(
+        default=None,
+        description="Of a joiner that says it has joined: since when, look after look, the service's primary has "
+        "known nothing of it. What made it a part of the service was rolled back, and it never asks again.",
+    )
     fit: bool = Field(default=False, description="Whether it serves clients.")
     stop: str | None = Field(default=None, description="Why the operator stops it; absent while it should run.")
     started_from: str | None = Field(

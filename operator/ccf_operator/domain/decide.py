@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccf_operator.api.status import Phase
+from ccf_operator.api.status import Command, Phase
 from ccf_operator.domain import attempts, recovery, starting
 from ccf_operator.domain.adoption import has_begun, keep_found, release_predecessors
 from ccf_operator.domain.conditions import keep_conditions
@@ -30,6 +30,7 @@ from ccf_operator.domain.service import (
     view_own_service,
 )
 from ccf_operator.domain.story import Story, tell
+from ccf_operator.domain.stranded import keep_stranded
 from ccf_operator.domain.topology import (
     Governance,
     begin,
@@ -104,6 +105,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
         keep_verdict(draft, view, loss)
     keep_high_water_mark(draft, view)
     keep_fitness(draft, view)
+    keep_stranded(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
     keep_lineages(draft)
     recovery.lift_pause(draft, view)
     if recovery.may_begin(draft, loss):

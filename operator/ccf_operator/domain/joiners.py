@@ -10,6 +10,7 @@ from ccf_operator.api.status import Attempt, CandidateResult, Command, JoinFailu
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.stranded import is_stranded_for_good
 from ccf_operator.render import names
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
@@ -134,6 +135,8 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             _let_go(draft, record, "NotJoined", f"it ended ({record.ended.evidence.value}{code})")
         elif not has_target(draft, record):
             record.stop = "TargetGone"
+        elif is_stranded_for_good(draft, record):
+            _let_go(draft, record, "Stranded", "what made it a part of the service was rolled back")
         elif record.pod_uid is not None and draft.claim(record.volume) is None:
             _let_go(draft, record, "VolumeGone", f"its claim {record.volume} is gone")
         elif _cannot_start_there(draft, record):

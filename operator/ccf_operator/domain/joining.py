@@ -27,6 +27,7 @@ from ccf_operator.domain.service import (
     maybe_trusted,
     view_service,
 )
+from ccf_operator.domain.stranded import keep_stranded
 from ccf_operator.domain.transitions import move
 from ccf_operator.domain.two_services import ask_which_goes_on
 from ccf_operator.domain.txid import TxID
@@ -50,6 +51,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
     """
     view = recovering_view(draft, attempt, winner)
     attempt.network = keep_configuration(attempt.network, draft, view)
+    keep_stranded(draft, view, joiners(draft, attempt))
     attempt.leaderless_since = None if view.primary is not None else attempt.leaderless_since or draft.now
     _note_acceptance(draft, attempt, view)
     if base.primary is not None and not attempt.given_up and not may_have_been_accepted(draft, attempt, winner):

@@ -179,6 +179,14 @@ def test_one_whose_target_has_ended_asks_no_other_and_is_replaced_without_blame(
     assert work.status.join_failures is None
 
 
+def test_one_that_a_rollback_has_stranded_is_replaced_when_it_stays_so() -> None:
+    assert stopped(joiner(stranded_since=at(10)), after=40).status.nodes[1].stop is None
+    work = stopped(joiner(stranded_since=at(10)), after=41)
+    assert work.status.nodes[1].stop == "Stranded"
+    assert work.status.join_failures is not None
+    assert stopped(joiner(stranded_since=at(10)), after=41, trusted="j").status.nodes[1].stop is None
+
+
 def test_one_whose_claim_is_gone_can_never_start() -> None:
     assert stopped(joiner(), claims={"v-a": claim("v-a")}).status.nodes[1].stop == "VolumeGone"
 

@@ -21,6 +21,7 @@ from unit.domain.given import (
     NEW,
     OLD,
     answers,
+    at,
     config,
     configuration,
     draft,
@@ -238,6 +239,19 @@ def test_a_retired_node_that_is_not_listed_yet_goes_on() -> None:
     assert not stops(work)
     work, _ = wanted([*ABC[:2], joined], quorum("a", "b", members="ab"), nodes=3)
     assert planned(work), "nor does it stand for the one that is to replace it"
+
+
+def test_a_stranded_joiner_makes_room_for_another_after_a_while() -> None:
+    of = [*ABC[:2], record("j", join_target="a", stranded_since=at(0))]
+    work, _ = wanted(of, quorum("a", "b"), after=20)
+    assert not stops(work)
+    assert not planned(work)
+    work, _ = wanted(of, quorum("a", "b"), after=40)
+    assert stops(work) == {"j": "Stranded"}
+    assert not planned(work), "not at once: something may be wrong that the next would run into, too"
+    work.status.nodes[2].ended = end()
+    again, _ = wanted(work.status.nodes, quorum("a", "b"), after=60)
+    assert len(planned(again)) == 1
 
 
 def test_the_pod_of_a_node_that_has_ended_and_is_no_part_of_it_any_more_is_let_go() -> None:

@@ -217,6 +217,25 @@ def joiners_go_on_before_their_trust_was_seen_committed() -> None:
     ends_whole(history)
 
 
+def a_primary_trusts_a_joiner_as_it_is_cut_off() -> None:
+    """It sends the joiner its keys, and the others elect one of themselves who has never heard of it."""
+    history = opened()
+    history.spec = history.spec.model_copy(update={"nodes": 4})
+    history.generation += 1
+    history.settle()
+    isolated = history.leader()
+    joiner = next(process for process in history.ccf.processes.values() if process.registered and not process.log)
+    assert isolated is not None
+    isolated.side = joiner.side = 1
+    history.ccf.change_nodes(isolated, isolated.nodes() | {joiner.node_id})
+    history.ccf.tick()
+    assert joiner.log
+    isolated.side = joiner.side = 0
+    ends_whole(history)
+    assert history.status.recoveries == 0
+    assert joiner.pod not in names(history)
+
+
 def a_survivor_cannot_be_fenced() -> None:
     """It hangs, on a machine whose kubelet is cut off: its ledger is done without."""
     history = opened()
@@ -720,6 +739,7 @@ ALL: tuple[Story, ...] = (
     damage_hides_what_was_committed,
     a_primary_appends_in_vain,
     joiners_go_on_before_their_trust_was_seen_committed,
+    a_primary_trusts_a_joiner_as_it_is_cut_off,
     a_survivor_cannot_be_fenced,
     a_survivor_that_is_needed_cannot_be_fenced,
     it_counts_another_recovery,

@@ -41,7 +41,7 @@ from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 from ccf_operator.render import ccf_config, pod, volume_objects
 from unit.ccf import test_client, test_proven_connection
-from unit.domain import test_certificates, test_joining, test_nodes, test_starting
+from unit.domain import test_certificates, test_joining, test_nodes, test_starting, test_stranded
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
 from unit.simulation.invariants import rules_checked
@@ -91,6 +91,10 @@ def _unready_has_ended(machine: Any, pod: Any, machines: Any, now: Any) -> Ended
 
 def _silence_is_loss(possible: Any, ended: Any, testimonies: Any) -> Loss:
     return Loss(True, "nobody answers") if not list(testimonies) else quorum.judge_loss(possible, ended, [])
+
+
+def _unknown_to_any_primary(_answers: Any, record: Any, view: ServiceView) -> bool:
+    return view.leader is not None and record.node_id not in {row.node_id for row in view.leader.nodes}
 
 
 def _winner_is_chosen_again(draft: Draft, attempt: Any, winner: Any, base: Any, loss: Any) -> Any:
@@ -333,6 +337,15 @@ MUTATIONS = (
         "domain.joining._go_on",
         _without_need,
         test_joining.test_nothing_goes_on_while_the_loss_is_doubted,
+    ),
+    Mutation(
+        2,
+        "who is not known to a primary that may yet be rolled back is taken for stranded",
+        "domain.stranded._is_stranded",
+        _unknown_to_any_primary,
+        partial(
+            test_stranded.test_nothing_else_is_and_it_is_forgotten_that_it_looked_so, test_stranded.led(commit="2.20")
+        ),
     ),
     Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
     Mutation(

@@ -7,9 +7,12 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from ccf_operator.render import labels
 from integration.world import impostors
+from integration.world.api import Raw
 from integration.world.story import Story
 from integration.world.world import World
+from simulator.faults import Faults
 from simulator.node import SimulatedNode
 
 Bad = Callable[[SimulatedNode], AbstractAsyncContextManager[None]]
@@ -104,13 +107,23 @@ async def test_a_survivor_whose_address_another_has_taken_is_not_believed(world:
 
 async def test_a_candidate_that_never_comes_to_an_end_times_out_alone(world: World) -> None:
     await world.operator()
-    await world.open(recovery={"quorumLossWindow": "1s", "candidateDeadline": "2s"})
+    await world.open()
     await world.write()
+    volume = world.story.nodes(fit=True)[0]["volume"]
 
+    def endless(pod: Raw) -> Faults:
+        candidate = pod["metadata"]["labels"][labels.ROLE] == labels.Role.CANDIDATE.value
+        mine = pod["metadata"]["labels"][labels.VOLUME] == volume
+        return Faults(replay_delay=3600.0 if candidate and mine else 0.0)
+
+    world.kubelet.faults_of = endless
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
-    name = await world.story.until("a candidate", lambda s: next(iter(_candidates(s)), None))
-    await world.story.until(f"{name} to run", lambda s: _runs(s, name))
+    name = await world.story.until("the candidate to run", lambda s: _runs(s, _candidate(s, volume).get("node")))
     async with impostors.dripping(world.node(name)):
+        await world.story.until("the others have recovered", lambda s: _results(s).count("Recovered") == 2)
+        await _set_deadline(world, "5s")
+        await world.story.until("that it is over", lambda s: _candidate(s, volume).get("result") == "TimedOut")
+        await _set_deadline(world, "10m")  # joiners are waited for as long
         await world.recovered()
 
     await world.nothing_is_missing()
@@ -126,9 +139,19 @@ def _verdict(story: Story) -> str:
     return str((story.status.get("quorum") or {}).get("verdict"))
 
 
-def _runs(story: Story, pod: str) -> bool:
-    return bool((story.pods.get(pod, {}).get("status") or {}).get("phase") == "Running")
+def _runs(story: Story, pod: str | None) -> str | None:
+    """The pod, if it runs."""
+    status = (story.pods.get(pod, {}).get("status") or {}) if pod is not None else {}
+    return pod if status.get("phase") == "Running" else None
 
 
-def _candidates(story: Story) -> list[str]:
-    return [one["node"] for one in story.attempt.get("candidates") or [] if one.get("node")]
+def _candidate(story: Story, volume: str) -> Raw:
+    return next((one for one in story.attempt.get("candidates") or [] if one["volume"] == volume), {})
+
+
+def _results(story: Story) -> list[str]:
+    return [one.get("result", "") for one in story.attempt.get("candidates") or []]
+
+
+async def _set_deadline(world: World, deadline: str) -> None:
+    await world.api.patch(world.path, {"spec": {"recovery": {"candidateDeadline": deadline}}})

@@ -303,8 +303,8 @@ MEANINGS: tuple[Meaning, ...] = (
         Reason.LOST_BEFORE_OPEN,
         (Phase.BLOCKED,),
         Health.PERSON,
-        "The majority ended before the service was ever open: there is nothing to recover, and nothing to lose.",
-        "delete the network with its volumes and create it again, as `nextStep` shows",
+        "The majority ended before the operator saw the service open: if it never was, there is nothing to recover.",
+        "delete the network and create it again: what its volumes hold is read then, and you decide about them",
     ),
     Meaning(
         Reason.RECOVERY_DISABLED,

@@ -117,8 +117,8 @@ def _created(draft: Draft) -> Story:
         return Story(
             Phase.BLOCKED,
             Reason.LOST_BEFORE_OPEN,
-            "the majority ended before the members opened the service: there are no recovery shares and nothing to "
-            "recover",
+            "the majority ended, and the operator has not seen the members open the service: if they have not, there "
+            "are no recovery shares and nothing to recover",
             _begin_again(draft),
         )
     joined = sum(1 for record in draft.alive() if record.joined_at is not None)
@@ -145,10 +145,10 @@ def _plugin(draft: Draft) -> Plugin:
 
 
 def _begin_again(draft: Draft) -> str:
-    kubectl = f"kubectl -n {draft.seen.namespace} delete"
+    """The volumes stay: members may have opened the service, and clients used it, while the operator did not look."""
     return (
-        f"{kubectl} ccf {draft.seen.name}; {kubectl} pvc -l ccf.dev/network={draft.seen.name} "
-        "(nothing was ever opened, so nothing is lost); then create it again"
+        f"kubectl -n {draft.seen.namespace} delete ccf {draft.seen.name}; then create it again: it reads what the "
+        "volumes hold, recovers them if the service had been opened after all, and else starts anew, as you decide then"
     )
 
 

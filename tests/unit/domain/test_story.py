@@ -107,7 +107,8 @@ def test_a_first_node_that_failed_says_how_and_names_two_doors() -> None:
     assert "105" in story.message
     assert "bad threshold" in story.message
     assert "correct the spec" in story.next_step
-    assert "delete pvc" in story.next_step
+    assert "delete ccf" in story.next_step
+    assert "pvc" not in story.next_step
 
 
 def test_what_a_first_node_waits_for() -> None:
@@ -127,11 +128,17 @@ def test_joiners_that_fail_are_told_of() -> None:
     assert "134" in story.message
 
 
-def test_lost_before_the_opening_says_that_nothing_is_lost_and_how_to_begin_again() -> None:
+@pytest.mark.parametrize("seen", [Verdict.LOST, Verdict.SUSPECTED])
+def test_nobody_is_told_to_delete_volumes_of_a_service_that_may_have_been_opened_unseen(seen: Verdict) -> None:
+    story = told(status(FIRST, service=UNOPENED, quorum=verdict(seen)))
+    assert "kubectl -n default delete ccf bank" in story.next_step
+    assert "pvc" not in story.next_step
+    assert "nothing is lost" not in story.next_step
+
+
+def test_lost_before_the_opening_is_blocked() -> None:
     story = told(status(FIRST, service=UNOPENED, quorum=verdict(Verdict.LOST)))
     assert (story.phase, story.reason) == (Phase.BLOCKED, "LostBeforeOpen")
-    assert "kubectl -n default delete ccf bank" in story.next_step
-    assert "pvc" in story.next_step, "what is left would keep the next network from being created"
 
 
 KNOWN = GovernanceStatus(

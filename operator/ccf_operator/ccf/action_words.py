@@ -79,7 +79,9 @@ def _validity(args: Mapping[str, Any]) -> str:
 
 _WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
     OPENING: _opening,
-    "transition_node_to_trusted": lambda a, n: f"trust node {_node(a, n)}: it becomes part of the service",
+    "transition_node_to_trusted": lambda a, n: (
+        f"trust node {_node(a, n)}: it becomes part of the service, with a certificate valid {_validity(a)}"
+    ),
     "remove_node": lambda a, n: f"remove node {_node(a, n)} from the service, for good",
     "set_node_certificate_validity": lambda a, n: f"renew the certificate of node {_node(a, n)}, valid {_validity(a)}",
     "set_all_nodes_certificate_validity": lambda a, n: f"renew the certificates of all nodes, valid {_validity(a)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -100,6 +101,14 @@ def trigger_ledger_chunk() -> Action:
 def certificate_time(seconds: float) -> str:
     """`valid_from` for seconds since 1970: YYMMDDhhmmssZ, UTC."""
     return time.strftime("%y%m%d%H%M%SZ", time.gmtime(seconds))
+
+
+def certificate_seconds(valid_from: object) -> float | None:
+    """Seconds since 1970 of a `valid_from` as `certificate_time` writes it; None for anything else."""
+    try:
+        return float(calendar.timegm(time.strptime(str(valid_from), "%y%m%d%H%M%SZ")))
+    except ValueError:
+        return None
 
 
 def since_yesterday(seconds: float) -> str:

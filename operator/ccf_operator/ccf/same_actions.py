@@ -1,7 +1,7 @@
 """Whether two proposals mean the same. CCF gives each signed proposal an id of its own, so nothing else can tell.
 
-When the certificate of a node that is trusted begins, and for how long it is valid, makes no other proposal: whoever
-proposes tomorrow what was proposed today means the same. Where a proposal is about certificates, it does.
+When the certificate of a node that is trusted begins makes no other proposal: whoever proposes tomorrow what was
+proposed today means the same. For how long it is valid does, and so does either where a proposal is about certificates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ccf_operator.ccf.messages import Action
 
-_BESIDES = {"transition_node_to_trusted": frozenset({"valid_from", "validity_period_days"})}
+_BESIDES = {"transition_node_to_trusted": frozenset({"valid_from"})}
 """Arguments that do not tell one proposal from another, by action."""
 
 _INCOMPARABLE = (TypeError, ValueError, RecursionError)

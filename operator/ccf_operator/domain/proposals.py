@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ccf_operator.api.operator_member_status import AwaitedProposal, LastSigned, OperatorMemberStatus
 from ccf_operator.api.status import AttemptPhase, NodeRecord, Verdict
 from ccf_operator.ccf.action_words import OPENING, explain_all
 from ccf_operator.ccf.actions import (
+    certificate_seconds,
     remove_node,
     since_yesterday,
     transition_node_to_trusted,
@@ -24,7 +25,7 @@ from ccf_operator.ccf.actions import (
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers, MemberAnswer, ProposalAnswer
 from ccf_operator.ccf.messages import Action
-from ccf_operator.ccf.same_actions import canonical, same
+from ccf_operator.ccf.same_actions import canonical
 from ccf_operator.domain.awaiting import Awaited, what_is_awaited
 from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.draft import Draft
@@ -36,9 +37,12 @@ from ccf_operator.domain.reasons import MemberReason
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.topology import Governance
 
-OURS = frozenset({OPENING, "transition_node_to_trusted", "remove_node"})
+TRUST = "transition_node_to_trusted"
+OURS = frozenset({OPENING, TRUST, "remove_node"})
 """The actions of all that the operator ever proposes."""
 
+STALE = timedelta(days=30)
+"""How long ago the certificate of a node to be trusted may begin, for it to be proposed so: it ends a while after."""
 BREATH = timedelta(seconds=1)
 """Least time between two messages of whatever kind."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
@@ -72,7 +76,7 @@ def act_as_member(draft: Draft, view: ServiceView, recovering: ServiceView | Non
         own.proposal = None
         return
     own.proposal = _awaited(draft, said, due, how.member)
-    message = _next_message(due, said, how.member)
+    message = _next_message(due, said, how.member, draft.now)
     if message is not None:
         _sign(draft, own, message)
     elif own.last_signed is not None:
@@ -106,8 +110,8 @@ def _awaited(draft: Draft, said: GovernanceAnswers, due: _Due, member: MemberAns
     """The open proposal of what is due about nodes, whoever made it; else the member's own of a part of it."""
     if draft.status.attempt is not None:
         return None
-    whole = (one for one in said.proposals if due.actions and same(one.actions, due.actions))
-    part = (one for one in _own(said, member) if not _is_outdated(one, due))
+    whole = (one for one in said.proposals if _does_just(one, due, draft.now))
+    part = (one for one in _own(said, member) if not _is_outdated(one, due, draft.now))
     found = next(whole, None) or next(part, None)
     if found is None:
         return None
@@ -121,15 +125,15 @@ def _own(said: GovernanceAnswers, member: MemberAnswer) -> list[ProposalAnswer]:
     return [p for p in said.proposals if p.proposer_id == member.member_id and _is_ours(p.actions)]
 
 
-def _next_message(due: _Due, said: GovernanceAnswers, member: MemberAnswer) -> SignAsMember | None:
+def _next_message(due: _Due, said: GovernanceAnswers, member: MemberAnswer, now: datetime) -> SignAsMember | None:
     if member.status == ACCEPTED:
         token = _token(due.service, member.member_id, "ack")
         return AcknowledgeState(due.through, member.member_id, token)
     own = _own(said, member)
-    if (outdated := next((p for p in own if _is_outdated(p, due)), None)) is not None:
+    if (outdated := next((p for p in own if _is_outdated(p, due, now)), None)) is not None:
         token = _token(due.service, member.member_id, "withdraw", outdated.proposal_id)
         return Withdraw(due.through, member.member_id, token, outdated.proposal_id)
-    if not due.actions or own or any(same(p.actions, due.actions) for p in said.proposals):
+    if not due.actions or own or any(_does_just(p, due, now) for p in said.proposals):
         return None
     token = _token(due.service, member.member_id, "propose", *sorted(map(canonical, due.actions)))
     return Propose(due.through, member.member_id, token, due.actions)
@@ -139,12 +143,34 @@ def _is_ours(actions: Sequence[Action]) -> bool:
     return bool(actions) and all(action.get("name") in OURS for action in actions)
 
 
-def _is_outdated(proposal: ProposalAnswer, due: _Due) -> bool:
+def _does_just(proposal: ProposalAnswer, due: _Due, now: datetime) -> bool:
+    """Whether it does what is due, and nothing else."""
+    return bool(due.actions) and _meanings(proposal, now) == {canonical(action) for action in due.actions}
+
+
+def _meanings(proposal: ProposalAnswer, now: datetime) -> set[str]:
+    return {_meaning(action, now) for action in proposal.actions}
+
+
+def _meaning(action: Action, now: datetime) -> str:
+    """What two actions share that do the same, wherever the operator could have proposed either.
+
+    It never would trust a node from a time that is not there yet, or long past: its certificate would not be valid.
+    """
+    args = action.get("args")
+    if action.get("name") != TRUST or not isinstance(args, dict):
+        return canonical(action)
+    begins = certificate_seconds(args.get("valid_from"))
+    in_order = begins is not None and 0 <= now.timestamp() - begins <= STALE.total_seconds()
+    return canonical(action) if in_order else f"{canonical(action)}, from an odd time"
+
+
+def _is_outdated(proposal: ProposalAnswer, due: _Due, now: datetime) -> bool:
     """Whether something in it is not right any more, or it could say more; what members have voted for is left as long
     as it is right."""
     wanted = {canonical(action) for action in due.actions}
     fair = wanted.union(canonical(action) for action in due.fair)
-    proposed = {canonical(action) for action in proposal.actions}
+    proposed = _meanings(proposal, now)
     return not proposed <= fair or not (wanted <= proposed or proposal.ballots)
 
 

@@ -14,8 +14,13 @@ from ccf_operator.ccf.same_actions import same
 
 def test_order_and_the_time_of_signing_make_no_other_proposal() -> None:
     today = [remove_node("a"), transition_node_to_trusted("b", "260101000000Z")]
-    tomorrow = [transition_node_to_trusted("b", "260102000000Z", 90), remove_node("a")]
+    tomorrow = [transition_node_to_trusted("b", "260102000000Z"), remove_node("a")]
     assert same(today, tomorrow)
+
+
+def test_for_how_long_a_node_is_trusted_does() -> None:
+    always, for_a_day = transition_node_to_trusted("b", "260101000000Z"), transition_node_to_trusted("b", "now", 1)
+    assert not same([always], [for_a_day])
 
 
 def test_another_node_or_action_does() -> None:

@@ -262,6 +262,36 @@ def test_what_is_open_is_not_proposed_again(by: str) -> None:
     assert not signed(work_on([*DEAD, JOINER], without_minority(), consortium(open_one)))
 
 
+@pytest.mark.parametrize(
+    "valid_from",
+    ["260301000000Z", "260101000100Z", "251130000000Z", "", "yesterday", "2025-12-31 00:00:00", 251231, None],
+)
+@pytest.mark.parametrize("by", [MEMBER, OTHER])
+def test_who_would_trust_a_node_with_an_odd_certificate_does_not_do_what_is_due(by: str, valid_from: Any) -> None:
+    odd = {"name": "transition_node_to_trusted", "args": {"node_id": node_id("j"), "valid_from": valid_from}}
+    governance = consortium(is_open(remove_node(node_id("c")), odd, by=by, votes=[OTHER]))
+    work = work_on([*DEAD, JOINER], without_minority(), governance)
+    assert work.status.operator_member is not None
+    assert work.status.operator_member.proposal is None, "nobody is asked to vote for it"
+    if by == MEMBER:
+        assert isinstance(signed(work)[0], Withdraw)
+    else:
+        assert proposed(work) == REPLACED
+
+
+@pytest.mark.parametrize("days", [1, 400, "90", 0])
+def test_nor_does_who_would_trust_it_for_another_time(days: Any) -> None:
+    limited = transition_node_to_trusted(node_id("j"), "251231000000Z", days)
+    governance = consortium(is_open(remove_node(node_id("c")), limited, by=OTHER))
+    assert proposed(work_on([*DEAD, JOINER], without_minority(), governance)) == REPLACED
+
+
+@pytest.mark.parametrize("valid_from", ["251231000000Z", "251203000000Z", "251231120000Z"])
+def test_on_which_day_it_was_proposed_makes_no_other_proposal(valid_from: str) -> None:
+    some_day = is_open(remove_node(node_id("c")), transition_node_to_trusted(node_id("j"), valid_from), by=OTHER)
+    assert not signed(work_on([*DEAD, JOINER], without_minority(), consortium(some_day)))
+
+
 def test_another_proposal_of_a_member_is_no_reason_to_wait() -> None:
     other = is_open(remove_node(node_id("b")), by=OTHER)
     assert proposed(work_on([*DEAD, JOINER], without_minority(), consortium(other))) == REPLACED

@@ -35,8 +35,8 @@ unit: $(STAMP) ## The fast loop: pure functions, the parts of the simulator, and
 	$(PYTEST) tests/unit $(SEARCHES:%=--ignore=%); rest=$$?; \
 	wait $$searches; found=$$?; cat $(RESULTS)/unit.histories.log; exit $$((rest | found))
 
-soak: $(STAMP) ## Thousands of random histories of the decisions' model; HISTORIES=n of each kind (default 3000)
-	CCF_HISTORIES=$(or $(HISTORIES),3000) $(PYTEST) tests/unit/simulation
+soak: $(STAMP) ## Thousands of histories of the decisions' model, others each time; HISTORIES=n of each kind (default 3000)
+	CCF_SOAK=1 CCF_HISTORIES=$(or $(HISTORIES),3000) $(PYTEST) tests/unit/simulation
 
 contract: $(STAMP) ## The simulator against recordings and ledgers of real CCF nodes
 	$(PYTEST) tests/contract

@@ -1,6 +1,7 @@
 """Random histories of a network: what must hold does at every moment, and what can recover does.
 
-How many are searched is CCF_HISTORIES (`make soak` sets it high, and then they are others each time).
+CCF_HISTORIES is how many of each kind are searched. They are the same each time, but others each time with CCF_SOAK,
+which `make soak` sets.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from unit.simulation.history import History
 from unit.simulation.stories import opened
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-HISTORIES = int(os.environ.get("CCF_HISTORIES", "60"))
 SEARCH = settings(
-    max_examples=HISTORIES,
-    derandomize=HISTORIES < 1000,
+    max_examples=int(os.environ.get("CCF_HISTORIES", "60")),
+    derandomize="CCF_SOAK" not in os.environ,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Step.explicit, Step.reuse, Step.generate, Step.shrink],

@@ -31,7 +31,7 @@ class OperatorProcess:
     def stop(self) -> int:
         """End it as Kubernetes does; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextmanager

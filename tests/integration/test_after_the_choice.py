@@ -14,7 +14,7 @@ from ccf_operator.domain import joining
 from ccf_operator.render import labels
 from ccf_operator.render.labels import Role
 from integration.world.proxy import Call, Severed
-from integration.world.story import Story
+from integration.world.story import PATIENCE, Story
 from integration.world.world import NETWORK, World
 from simulator.faults import Faults
 
@@ -72,13 +72,13 @@ def _joined(story: Story) -> list[str]:
 
 
 async def until_state(world: World, names: list[str], state: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while {world.node(name).state for name in names} != {state}:  # noqa: ASYNC110 - a node tells nobody
             await asyncio.sleep(0.02)
 
 
 async def until_open(world: World, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not world.node(name).user_frontend_open:  # noqa: ASYNC110 - a node tells nobody
             await asyncio.sleep(0.02)
 
@@ -202,7 +202,7 @@ async def test_a_network_that_opened_before_its_members_were_asked_is_not_lost_e
 
     await world.operator(before=die_before_asking)
     world.kubelet.kill(*world.majority())
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         await died.wait()
     await world.operators[1].kill()
     winner = str(world.story.attempt["winner"]["node"])

@@ -86,9 +86,11 @@ async def test_watches_that_break_again_and_again_are_taken_up_again(world: Worl
     operator = await world.operator()
     await world.open()
 
-    for round_ in range(1, 4):
-        operator.proxy.break_watches()
-        await operator.proxy.until(lambda call, least=round_: _watches_opened(operator) > 4 * least)  # type: ignore[misc]
+    for _ in range(3):
+        opened = _watches_opened(operator)
+        again = opened + operator.proxy.break_watches()
+        assert again >= opened + 4
+        await operator.proxy.until(lambda _, wanted=again: _watches_opened(operator) >= wanted)  # type: ignore[misc]
     await world.api.patch(world.path, {"spec": {"nodes": 4}})
 
     await world.story.until("another joiner", lambda s: len(s.nodes()) == 4)

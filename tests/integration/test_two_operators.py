@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
+from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
 from integration.world.api import Raw
 from integration.world.audit import pods_made_twice
@@ -80,8 +82,11 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-async def test_clients_are_never_given_an_old_certificate_again(world: World, method: str) -> None:
+async def test_clients_are_never_given_an_old_certificate_again(
+    world: World, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One operator stops for a whole recovery just as it is about to publish the certificate of the old service."""
+    monkeypatch.setattr(Gateway, "connect", functools.partial(Gateway.connect, call_timeout=4 * PATIENCE))
     path = f"/api/v1/namespaces/{world.namespace}/configmaps/bank-service-identity"
     held, go = asyncio.Event(), asyncio.Event()
 

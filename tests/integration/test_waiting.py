@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -30,9 +31,9 @@ async def _bank(control_plane: ControlPlane, gateway: Gateway, namespace: str, c
     await gateway.replace_status(namespace, "bank", created["metadata"]["resourceVersion"], status)
 
 
-def _wait(control_plane: ControlPlane, namespace: str, condition: str) -> int:
-    arguments = ("wait", f"--for=condition={condition}", "ccf/bank", "--timeout=1s", "--namespace", namespace)
-    return control_plane.kubectl(*arguments).returncode
+def _wait(control_plane: ControlPlane, namespace: str, condition: str, seconds: int) -> CompletedProcess[str]:
+    arguments = ("wait", f"--for=condition={condition}", "ccf/bank", f"--timeout={seconds}s", "--namespace", namespace)
+    return control_plane.kubectl(*arguments)
 
 
 async def test_a_network_that_nobody_has_looked_at_is_in_progress(
@@ -56,4 +57,6 @@ async def test_kubectl_wait(
     control_plane: ControlPlane, gateway: Gateway, namespace: str, name: str, condition: str, over: bool
 ) -> None:
     await _bank(control_plane, gateway, namespace, BY_NAME[name])
-    assert (_wait(control_plane, namespace, condition) == 0) == over
+    waited = _wait(control_plane, namespace, condition, 60 if over else 1)
+    assert (waited.returncode == 0) == over, waited.stderr
+    assert over or "timed out waiting for the condition" in waited.stderr

@@ -120,7 +120,7 @@ class ApiProxy:
         """Break every watch that is open, in the middle of its stream; how many those were."""
         return self._break(lambda request: request.query.get("watch") == "true")
 
-    async def until(self, wanted: Callable[[Call], bool], *, within: float = 30.0) -> Call:
+    async def until(self, wanted: Callable[[Call], bool], *, within: float = 60.0) -> Call:
         """The first request, from the first one on, that is wanted and has been answered."""
         async with asyncio.timeout(within), self._heard:
             while True:
@@ -129,7 +129,7 @@ class ApiProxy:
                         return call
                 await self._heard.wait()
 
-    async def abandoned(self, *, within: float = 30.0) -> None:
+    async def abandoned(self, *, within: float = 60.0) -> None:
         """Until the operator gives up waiting for an answer, from now on."""
         before = self._abandoned
         async with asyncio.timeout(within), self._heard:

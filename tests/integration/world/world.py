@@ -20,7 +20,7 @@ from integration.world.consortium import Consortium, Written
 from integration.world.kubelet import Kubelet
 from integration.world.operators import RunningOperator
 from integration.world.proxy import Call, Hook, nothing
-from integration.world.story import Story
+from integration.world.story import PATIENCE, Story
 from members import GeneratedMember
 from simulator.node import SimulatedNode
 
@@ -170,7 +170,7 @@ class World:
     async def at_rest(self) -> None:
         """Until the nodes all hold the same ledger, and all of it is committed."""
         nodes = [self.node(one["name"]) for one in self.story.nodes(fit=True)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len({(*node.committed(), *node.store.current) for node in nodes}) > 1 or any(  # noqa: ASYNC110
                 node.committed() != node.store.current for node in nodes
             ):

@@ -63,9 +63,8 @@ def _waits(draft: Draft, candidate: Candidate) -> bool:
 
 
 def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: ServiceView, loss: Loss) -> None:
-    claim = draft.seen.claims.get(candidate.volume)
-    if claim is None or claim.uid != candidate.claim_uid:
-        _give_up(draft, candidate, "its claim is not there" if claim is None else "another claim of its name is there")
+    if (why := not_its_claim(draft, candidate)) is not None:
+        _give_up(draft, candidate, why)
         return
     users = list(draft.on_volume(candidate.volume))
     for record in users:
@@ -84,6 +83,14 @@ def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: Servi
         _give_up(draft, candidate, f"pods that are not on record may write to it: {', '.join(strangers)}")
     elif loss.proven and hopeless:
         _give_up(draft, candidate, f"{hopeless[0].name} may still run: its end is not proven")
+
+
+def not_its_claim(draft: Draft, candidate: Candidate) -> str | None:
+    """Why a candidate's claim is not the one whose ledger was to be recovered; None: it is."""
+    claim = draft.seen.claims.get(candidate.volume)
+    if claim is None:
+        return "its claim is not there"
+    return "another claim of its name is there" if claim.uid != candidate.claim_uid else None
 
 
 def _strangers(draft: Draft, volume: str) -> list[str]:

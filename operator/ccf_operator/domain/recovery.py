@@ -14,7 +14,7 @@ from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
 from ccf_operator.domain.choice import Choice, choose
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence
+from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
@@ -130,7 +130,10 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
         if record is None or candidate.result in _FINAL:
             continue
         answers = draft.answers(record)
-        if candidate.result is CandidateResult.RECOVERED:
+        found: Judgement | None
+        if (why := not_its_claim(draft, candidate)) is not None:
+            found = Judgement(CandidateResult.UNREACHABLE, why)  # a pod takes whichever claim bears the name by then
+        elif candidate.result is CandidateResult.RECOVERED:
             found = judge_recovered_since(candidate, record.ended, answers, deadlines, draft.now)
         else:
             pod = draft.pod(record)

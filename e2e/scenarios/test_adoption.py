@@ -19,7 +19,7 @@ def test_a_network_deleted_and_applied_again_is_recovered_from_its_volumes(netwo
     assert found["reason"] == "VolumesFound"
     eventually("the last pods are gone", lambda: not bank.pods(), within=60)
     throughout("no service is started over them", lambda: not bank.pods(), during=5)
-    answer = bank.decide("Adopt", bank.status()["found"]["token"])
+    answer = bank.decide("Adopt", _token(bank))
     assert answer["status"]["state"] == "Applied", answer["status"]["message"]
     bank.let_members_recover()
     assert bank.identity()["previous_service_cert.pem"] == certificate
@@ -43,14 +43,20 @@ def test_volumes_declared_unrelated_are_left_alone(network: NewNetwork) -> None:
     bank = network(nodes=1).busy()
     bank.stop()
     volumes = bank.volumes()
-    found = _delete_and_apply_again(bank)
-    answer = bank.decide("Disown", found["found"]["token"])
+    _delete_and_apply_again(bank)
+    answer = bank.decide("Disown", _token(bank))
     assert answer["status"]["state"] == "Applied", answer["status"]["message"]
     bank.wait_for_phase("AwaitingOpen")
     claims = bank.kubectl.names("pvc")
     assert claims > volumes
     used = {v["name"] for v in bank.status()["volumes"]}
     assert not used & volumes
+
+
+def _token(bank: Network) -> str:
+    """What a decision about the volumes must name, once they are read."""
+    found = bank.wait_for("a decision can be made", lambda s: (s.get("found") or {}).get("token"))["found"]
+    return str(found["token"])
 
 
 def _delete_and_apply_again(bank: Network) -> dict[str, Any]:

@@ -96,12 +96,11 @@ def _delete(bank: Network) -> None:
 
 
 def _found(bank: Network, what: str, check: Callable[[list[dict[str, Any]]], bool]) -> dict[str, Any]:
-    """What was found, once that is so and no volume is being read any more."""
+    """What was found, once that is so and a decision can be made about it."""
 
     def checked(status: dict[str, Any]) -> bool:
-        volumes = (status.get("found") or {}).get("volumes") or []
-        read = not any("being read" in volume["shows"] for volume in volumes)
-        return status.get("reason") == "VolumesFound" and read and check(volumes)
+        found = status.get("found") or {}
+        return "token" in found and check(found["volumes"])
 
     found: dict[str, Any] = bank.wait_for(what, checked)["found"]
     return found

@@ -6,6 +6,7 @@ import contextlib
 
 from ccf_operator.render import labels
 from integration.world.api import ApiError, Raw
+from integration.world.story import Story
 from integration.world.world import NETWORK, World
 
 
@@ -20,7 +21,7 @@ async def test_a_network_deleted_and_created_again_is_recovered_from_its_volumes
     before = world.files()
 
     await _create_again(world)
-    found = await world.story.until("volumes are found", lambda s: s.status.get("found"))
+    found = await world.story.until("it can be decided", _decidable)
     assert len(found["volumes"]) == 3
     assert world.story.pods == {}
     await _decide(world, "Adopt", found["token"])
@@ -66,21 +67,14 @@ async def test_a_network_that_lost_its_status_is_recovered_once_its_nodes_have_e
 
     await world.operator()
     found = await world.story.until("volumes are found", lambda s: s.status.get("found"))
-    refused = await _decide(world, "Adopt", found["token"])
+    assert "token" not in found
+    refused = await _decide(world, "Adopt", "found-early")
     assert refused["state"] == "Refused"
     assert left in refused["message"]
     assert set(running) <= set(world.story.pods)
 
     world.kubelet.kill(left)
-    read = await world.story.until(
-        "all has been read",
-        lambda s: (
-            (found := s.status.get("found"))
-            and "being read" not in str(found)
-            and "not read" not in str(found)
-            and found
-        ),
-    )
+    read = await world.story.until("all has been read", _decidable)
     assert (await _decide(world, "Adopt", read["token"]))["state"] == "Applied"
     asked = await world.story.until("a person is asked", lambda s: s.status.get("reason") == "ApprovalRequired")
     assert asked
@@ -88,6 +82,12 @@ async def test_a_network_that_lost_its_status_is_recovered_once_its_nodes_have_e
     await world.recovered()
     await world.nothing_is_missing()
     assert not set(running) & set(world.story.pods), "no name is given twice, and what has ended is let go"
+
+
+def _decidable(story: Story) -> Raw | None:
+    """What was found, once a decision can be made about it."""
+    found: Raw = story.status.get("found") or {}
+    return found if "token" in found else None
 
 
 async def _wipe_status(world: World) -> None:

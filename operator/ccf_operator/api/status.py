@@ -484,12 +484,20 @@ class FoundVolume(StatusModel):
     service: str | None = Field(default=None, description="Public key of the service whose ledger it holds, if known.")
     recovery_count: int | None = Field(default=None, description="CCF's count of recoveries of that service.")
     shows: str = Field(default="", description="What is known of it, in a sentence.")
+    reading_since: Moment | None = Field(
+        default=None, description="Since when it is to be read; unset while pods may still write to it, or once it is."
+    )
+    being_read: bool = Field(default=False, description="Whether a decision has to wait for what it holds.")
 
 
 class Found(StatusModel):
     """Volumes of an earlier network of this name: a person says whether it is recovered from them or left alone."""
 
-    token: str = Field(description="What a CCFRecoveryDecision about them must name.")
+    token: str | None = Field(
+        default=None,
+        description="What a CCFRecoveryDecision about them must name; unset while a volume is being read, or a pod may "
+        "still write to one.",
+    )
     volumes: list[FoundVolume] = Field(description="The volumes.")
 
 

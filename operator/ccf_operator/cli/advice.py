@@ -84,6 +84,8 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             "The operator needs a decision: see what it would do, what may be missing, and what can be decided.",
             ((command("recovery", "plan", name), "the choices, each with its command"),),
         )
+    if status.found is not None and any(volume.being_read for volume in status.found.volumes):
+        return Advice(NOBODY, sentence(status.next_step))
     if status.start is not None and status.start.ending_since is None:
         return Advice(
             NOBODY,

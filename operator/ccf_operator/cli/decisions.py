@@ -9,6 +9,7 @@ from ccf_operator.api.decision import Action
 from ccf_operator.api.status import Attempt, AttemptPhase, NetworkStatus
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.network import Network
+from ccf_operator.cli.words import sentence
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.render import labels
 
@@ -121,13 +122,16 @@ def disowning(network: Network, reason: str | None) -> Decision:
 
 
 def _found_token(network: Network) -> str:
-    if network.status.found is None:
+    found = network.status.found
+    if found is None:
         raise Failure(
             Exit.NOT_NOW,
             "no volumes of an earlier network of this name wait for a decision",
             f"kubectl ccf status {network.name} says where the network is",
         )
-    return network.status.found.token
+    if found.token is None:
+        raise Failure(Exit.NOT_NOW, "nothing can be decided about the volumes yet", sentence(network.status.next_step))
+    return found.token
 
 
 def _attempt_token(status: NetworkStatus, name: str) -> str:

@@ -15,7 +15,7 @@ from ccf_operator.cli.advice import about_silent_machines
 from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
-from ccf_operator.cli.words import shorten, since
+from ccf_operator.cli.words import sentence, shorten, since
 from ccf_operator.domain.choice import best_of, recovered
 from ccf_operator.domain.quorum import deciding_minority
 from ccf_operator.domain.reasons import Reason
@@ -50,15 +50,18 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
             ((command("resume"), "lets a new attempt begin"),),
         )
     if status.found is not None:
+        decidable = status.found.token is not None
         return RecoveryPlan(
             "Nothing: volumes of an earlier network of this name were found, and no new service is started over "
-            "ledgers that may be needed.",
+            f"ledgers that may be needed.{'' if decidable else f' {sentence(status.next_step)}.'}",
             tuple(f"{volume.name}: {volume.shows}" for volume in status.found.volumes),
             (),
             (
                 (command("adopt"), "recovers the earlier network from them"),
                 (command("disown"), "leaves them alone for ever and starts a new service"),
-            ),
+            )
+            if decidable
+            else (),
         )
     if status.start is not None:
         return _started(network, status.start, command("abort"))

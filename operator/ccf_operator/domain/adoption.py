@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
-from ccf_operator.domain.exploration import GAP, facts_on, is_being_read, may_still_run, progress_of, want_exploration
+from ccf_operator.domain.exploration import GAP, facts_on, is_read, may_still_run, want_exploration, why_given_up
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
@@ -49,13 +50,24 @@ def remnants(draft: Draft) -> list[str]:
 
 
 def keep_found(draft: Draft) -> None:
-    """Show what was found while the network has not begun; nothing once it has."""
+    """Show what was found while the network has not begun; nothing once it has.
+
+    The token is shown only once a decision can be made by it: each volume is read, or given up.
+    """
+    since = _reading_since(draft.status.found)
     draft.status.found = None
     claims = found_claims(draft) if not has_begun(draft) else []
     want_exploration(draft, claims)
     if claims or (not has_begun(draft) and remnants(draft)):
-        volumes = [_describe(draft, claim) for claim in claims]
-        draft.status.found = Found(token=_token(draft, claims), volumes=volumes)
+        volumes = [_describe(draft, claim, since.get(claim.uid)) for claim in claims]
+        waits = may_still_run(draft) or any(volume.being_read for volume in volumes)
+        draft.status.found = Found(token=None if waits else _token(draft, claims), volumes=volumes)
+
+
+def _reading_since(found: Found | None) -> dict[str, datetime]:
+    """By the claims' UIDs, since when their volumes are to be read."""
+    volumes = found.volumes if found is not None else []
+    return {volume.uid: volume.reading_since for volume in volumes if volume.reading_since is not None}
 
 
 def adopt(draft: Draft, decision: DecisionView) -> str:
@@ -113,13 +125,14 @@ def _checked(draft: Draft, decision: DecisionView) -> Found:
     found = draft.status.found
     if found is None:
         raise Refused("no volumes of an earlier network were found, or it has been decided about them")
-    current = _token(draft, found_claims(draft))
-    if decision.spec.token != current:
-        raise Refused(f"this token does not stand for what is found now; that is {current}")
     if running := may_still_run(draft):
         raise Refused(f"pods of that network may still run: {', '.join(running)}; end them first, or their machines")
-    if read := [claim.name for claim in found_claims(draft) if is_being_read(draft, claim)]:
-        raise Refused(f"{', '.join(read)} are being read; decide once it is known what they hold")
+    claims, since = found_claims(draft), _reading_since(found)
+    if unread := [claim.name for claim in claims if _is_being_read(draft, claim, since.get(claim.uid))]:
+        raise Refused(f"{', '.join(unread)}: being read; wait, and decide by status.found.token once it is there")
+    current = _token(draft, claims)
+    if decision.spec.token != current:
+        raise Refused(f"this token does not stand for what is found now; that is {current}")
     return found
 
 
@@ -147,17 +160,30 @@ def _token(draft: Draft, claims: list[ClaimView]) -> str:
     return "found-" + hashlib.sha256(json.dumps([draft.seen.uid, what]).encode()).hexdigest()[:8]
 
 
-def _describe(draft: Draft, claim: ClaimView) -> FoundVolume:
+def _describe(draft: Draft, claim: ClaimView, since: datetime | None) -> FoundVolume:
     facts = facts_on(claim)
-    if facts is None:
-        return FoundVolume(name=claim.name, uid=claim.uid, shows=progress_of(draft, claim))
+    written_to = bool(may_still_run(draft))
+    since = None if is_read(claim) or written_to else since or draft.now
     return FoundVolume(
         name=claim.name,
         uid=claim.uid,
-        service=facts.service_key,
-        recovery_count=facts.recovery_count,
-        shows="; ".join([*_in_words(facts), *([progress_of(draft, claim)] if is_being_read(draft, claim) else [])]),
+        service=facts.service_key if facts is not None else None,
+        recovery_count=facts.recovery_count if facts is not None else None,
+        shows="; ".join([*(_in_words(facts) if facts is not None else ()), *_unread(draft, claim, since)]),
+        reading_since=since,
+        being_read=not written_to and _is_being_read(draft, claim, since),
     )
+
+
+def _is_being_read(draft: Draft, claim: ClaimView, since: datetime | None) -> bool:
+    return not is_read(claim) and why_given_up(draft, claim, since) is None
+
+
+def _unread(draft: Draft, claim: ClaimView, since: datetime | None) -> Iterator[str]:
+    """Why there is no last word on a volume, if there is none."""
+    if not is_read(claim):
+        written_to = "not read while pods may still write to it" if may_still_run(draft) else None
+        yield written_to or why_given_up(draft, claim, since) or "being read"
 
 
 def _in_words(facts: VolumeFacts) -> Iterator[str]:

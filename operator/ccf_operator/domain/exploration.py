@@ -7,8 +7,10 @@ later service may have been opened since.
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
+from ccf_operator.api.spec import seconds
 from ccf_operator.api.volume_facts import VolumeFacts, read_facts, write_facts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnnotateVolume, DeletePod, ExploreVolume
@@ -20,6 +22,9 @@ from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 GAP = 100
 """Numbers left out above those seen where what is left may not show all that were given: by a network that has lost its
 status, by a volume that does not read."""
+
+UNPLACED = timedelta(seconds=30)
+"""How long the scheduler may find no machine for an explorer; the volume may be bound to one that is gone."""
 
 
 def facts_on(claim: ClaimView) -> VolumeFacts | None:
@@ -41,7 +46,7 @@ def want_exploration(draft: Draft, claims: list[ClaimView]) -> None:
     wanted: set[str] = set()
     for claim in claims:
         known = facts_on(claim)
-        if (known is not None and known.final) or claim.deleting or may_still_run(draft):
+        if is_read(claim) or claim.deleting or may_still_run(draft):
             continue
         pod = _explorer(draft, claim)
         wanted.add(names.explorer(draft.seen.name, claim.uid))
@@ -68,31 +73,45 @@ def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | No
     return found.model_copy(update={"final": True}) if found is not None else None
 
 
-def is_being_read(draft: Draft, claim: ClaimView) -> bool:
-    """Whether a volume's last word is still to come; one that no pod can be placed for, or read, has had it."""
+def is_read(claim: ClaimView) -> bool:
+    """Whether a claim tells the last word on its volume."""
     known = facts_on(claim)
-    if claim.deleting or (known is not None and known.final):
-        return False
-    pod = _explorer(draft, claim)
-    return (
-        pod is None
-        or (pod.explorer.terminated is None and pod.unschedulable is None)
-        or (_last_word(known, pod) is not None)
-    )
+    return known is not None and known.final
 
 
-def progress_of(draft: Draft, claim: ClaimView) -> str:
-    """What is known of a volume whose claim says nothing, in a sentence."""
-    if may_still_run(draft):
-        return "not read while pods may still write to it"
-    pod = _explorer(draft, claim)
-    if pod is None or pod.explorer.terminated is None:
-        return f"being read ({pod.unschedulable})" if pod is not None and pod.unschedulable else "being read"
-    if _last_word(facts_on(claim), pod) is not None:
-        return "being read"
-    problems = _said(pod).get("problems")
+def why_given_up(draft: Draft, claim: ClaimView, since: datetime | None) -> str | None:
+    """Why the last word on a volume is not waited for (any longer), in a sentence; None while it is.
+
+    `since`: when the volume was first to be read. Every wait ends: reading that goes on is still heard, if it ends.
+    """
+    if claim.deleting:
+        return "its claim is being deleted"
+    pod, recovery, now = _explorer(draft, claim), draft.seen.spec.recovery, draft.now
+    since = since or now
+    if pod is not None and (ended := pod.explorer.terminated) is not None:
+        if _last_word(facts_on(claim), pod) is None:
+            return _nothing_found(pod, ended.message)
+        late = _is_over(ended.finished_at or since, recovery.start_deadline, now)
+        return "what was read could not be written onto its claim" if late else None
+    if pod is not None and pod.explorer.running:
+        late = _is_over(pod.explorer.started_at or since, recovery.candidate_deadline, now)
+        return f"not read to its end within {recovery.candidate_deadline}" if late else None
+    if pod is not None and pod.unschedulable is not None and now - since > UNPLACED:
+        return f"no machine can read it: {pod.unschedulable}"
+    if not _is_over(since, recovery.start_deadline, now):
+        return None
+    said = pod.explorer.waiting_reason or pod.phase if pod is not None else "it could not be made"
+    return f"the pod that reads it did not start within {recovery.start_deadline} ({said})"
+
+
+def _is_over(since: datetime, limit: str, now: datetime) -> bool:
+    return now - since > timedelta(seconds=seconds(limit))
+
+
+def _nothing_found(explorer: PodView, message: str) -> str:
+    problems = _said(explorer).get("problems")
     if not isinstance(problems, list):
-        return f"it could not be read: {pod.explorer.terminated.message[-200:]}"
+        return f"it could not be read: {message[-200:]}"
     return f"it shows no ledger of a service that was open: {'; '.join(map(str, problems))}"
 
 

@@ -75,12 +75,6 @@ def _obstacle(draft: Draft) -> Story | None:
 
 def _volumes_found(draft: Draft, found: Found) -> Story:
     shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes) or "none of them is there any more"
-    running = may_still_run(draft)
-    first = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}; then "
-    first = first if running else ""
-    adopt = ""
-    if any(volume.service is not None for volume in found.volumes):
-        adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
     what = (
         "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
         "committed transactions"
@@ -90,14 +84,24 @@ def _volumes_found(draft: Draft, found: Found) -> Story:
             "the status of this network is gone while nodes of it run. They are left alone, and taken up again by "
             "themselves once they show one service that is open on a quorum, and no other"
         )
-        first = "wait, or have the members open the service if it is not; else " + first
-    return Story(
-        Phase.BLOCKED,
-        Reason.VOLUMES_FOUND,
-        f"{what}. {shown}",
-        f"{first}{adopt}To leave them alone for ever and start a new service: "
-        f"{decide_by(draft.seen, Action.DISOWN, found.token)}",
-    )
+    return Story(Phase.BLOCKED, Reason.VOLUMES_FOUND, f"{what}. {shown}", _about_found(draft, found))
+
+
+def _about_found(draft: Draft, found: Found) -> str:
+    """What to do about volumes that were found: a decision has to wait until they have been read."""
+    if running := may_still_run(draft):
+        end = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}"
+        wait = "wait, or have the members open the service if it is not; else "
+        return f"{wait if runs_without_status(draft) else ''}{end} ; then the volumes are read"
+    if found.token is None:
+        read = sum(not volume.being_read for volume in found.volumes)
+        many = counted(len(found.volumes), "volume")
+        return f"wait until all is read ({read} of {many} so far); the commands to decide by are told here then"
+    adopt = ""
+    if any(volume.service is not None for volume in found.volumes):
+        adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
+    disown = decide_by(draft.seen, Action.DISOWN, found.token)
+    return f"{adopt}To leave them alone for ever and start a new service: {disown}"
 
 
 def _created(draft: Draft) -> Story:

@@ -121,6 +121,18 @@ def volumes_found() -> World:
     return world
 
 
+def volumes_being_read() -> World:
+    """The claims say nothing, and the machines of two of them do not answer."""
+    world = running()
+    world.delete()
+    world.forget_annotations()
+    for volume in sorted(world.claims)[:2]:
+        world.machines[world.claims[volume].machine or ""].cut = True
+    world.create_again()
+    world.settle()
+    return world
+
+
 def recovered() -> World:
     world = awaiting_members()
     world.accept()
@@ -141,4 +153,5 @@ SCENES: dict[str, Callable[[], World]] = {
     "paused": paused,
     "ending": ending,
     "volumes found": volumes_found,
+    "volumes being read": volumes_being_read,
 }

@@ -6,6 +6,7 @@ import pytest
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.cli import decisions
+from ccf_operator.cli.advice import NOBODY, advise
 from ccf_operator.cli.exits import Exit, Failure
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.recovery_plan import RecoveryPlan, plan, render, what_a_start_does
@@ -74,6 +75,22 @@ def test_after_an_abort_one_can_resume_and_where_volumes_were_found_adopt_or_dis
         "kubectl ccf recovery adopt bank",
         "kubectl ccf recovery disown bank",
     ]
+
+
+def test_while_volumes_are_read_one_is_told_to_wait() -> None:
+    world = phases.volumes_being_read()
+    seen = scene(world)
+    made = plan(seen.network)
+    assert made.choices == ()
+    assert "Wait until all is read (1 of 3 volumes so far)" in made.now
+    for made_by in (decisions.adoption, lambda network, *_: decisions.disowning(network, None)):
+        with pytest.raises(Failure) as raised:
+            made_by(seen.network, None, None)
+        assert raised.value.code is Exit.NOT_NOW
+        assert raised.value.do.startswith("Wait")
+    advice = advise(seen.network)
+    assert (advice.who, advice.commands) == (NOBODY, ())
+    assert advice.what.startswith("Wait")
 
 
 def test_a_recovery_that_was_started_can_be_called_off_until_nodes_are_ended() -> None:

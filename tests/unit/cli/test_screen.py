@@ -112,6 +112,7 @@ def test_the_scenes_are_what_they_are_called() -> None:
         "paused": Phase.BLOCKED,
         "ending": Phase.RECOVERING,
         "volumes found": Phase.BLOCKED,
+        "volumes being read": Phase.BLOCKED,
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import AttemptPhase, AttemptResult, Found, Phase
+from ccf_operator.domain.exploration import UNPLACED
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render.labels import RECOVERY_FACTS
 from unit.domain.world import UID, World
@@ -28,6 +29,12 @@ def found(world: World) -> Found:
     return world.status.found
 
 
+def token(world: World) -> str:
+    shown = found(world).token
+    assert shown is not None
+    return shown
+
+
 def test_no_new_service_is_started_over_the_volumes_of_an_earlier_life() -> None:
     world = deleted_and_applied_again()
     assert (world.phase(), world.status.reason) == (Phase.BLOCKED, "VolumesFound")
@@ -35,13 +42,13 @@ def test_no_new_service_is_started_over_the_volumes_of_an_earlier_life() -> None
     assert world.pods == {}
     assert {v.name for v in found(world).volumes} == set(world.claims)
     assert all(v.service == world.services[0].key for v in found(world).volumes)
-    assert found(world).token in world.status.next_step
+    assert token(world) in world.status.next_step
 
 
 def test_adopted_volumes_are_recovered_without_any_loss() -> None:
     world = deleted_and_applied_again()
     committed = world.services[0].commit
-    decision = world.decide(Action.ADOPT, found(world).token)
+    decision = world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.answer(decision) == "Applied"
     assert world.phase() is Phase.AWAITING_MEMBERS
@@ -71,7 +78,7 @@ def test_a_recovered_network_is_adopted_as_it_was_last_open() -> None:
     world.delete()
     world.create_again()
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     attempt = world.status.attempt
     assert attempt is not None
@@ -93,7 +100,7 @@ def test_what_an_interrupted_attempt_wrote_is_no_base_but_is_looked_at() -> None
     world.delete()
     world.create_again()
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.step()
     attempt = world.status.attempt
     assert attempt is not None
@@ -109,7 +116,7 @@ def test_too_few_adopted_volumes_need_approval() -> None:
         del world.claims[name]
     world.create_again()
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     attempt = world.status.attempt
     assert attempt is not None
@@ -128,7 +135,7 @@ def test_volumes_whose_nodes_ends_nobody_saw_prove_nothing() -> None:
     world.pods.clear()
     world.create_again()
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.status.attempt is not None
     assert world.status.attempt.phase is AttemptPhase.AWAITING_APPROVAL
@@ -142,7 +149,7 @@ def test_pods_that_the_earlier_object_left_behind_are_let_go() -> None:
     world.create_again()
     world.settle()
     assert set(world.pods) == left
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     assert set(world.pods).isdisjoint(left)
 
@@ -151,7 +158,7 @@ def test_disowned_volumes_are_left_alone_for_ever() -> None:
     world = deleted_and_applied_again()
     before = dict(world.ledgers)
     old = set(world.claims)
-    decision = world.decide(Action.DISOWN, found(world).token)
+    decision = world.decide(Action.DISOWN, token(world))
     world.settle()
     assert world.answer(decision) == "Applied"
     assert world.phase() is Phase.AWAITING_OPEN
@@ -167,7 +174,7 @@ def test_with_a_lost_status_no_name_is_given_twice() -> None:
     world.kill(*world.living())
     world.lose_status()
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.phase() is Phase.BLOCKED, "nobody knows how those nodes ended"
     assert world.status.attempt is not None
@@ -187,7 +194,9 @@ def test_nothing_is_decided_while_nodes_of_it_may_still_run(action: Action) -> N
     world.silence(*living[1:])
     world.lose_status()
     world.settle()
-    decision = world.decide(action, found(world).token)
+    assert found(world).token is None
+    assert f"delete pod {living[0]}" in world.status.next_step
+    decision = world.decide(action, "found-early")
     world.settle()
     assert world.answer(decision) == "Refused"
     assert living[0] in world.answered[decision][0][1]
@@ -197,11 +206,13 @@ def test_nothing_is_decided_while_nodes_of_it_may_still_run(action: Action) -> N
 
 def test_what_was_found_since_needs_another_decision() -> None:
     world = deleted_and_applied_again()
-    token = found(world).token
+    early = token(world)
     world.claims["another"] = Claim("uid-another", UID)
     world.settle()
-    assert found(world).token != token
-    decision = world.decide(Action.DISOWN, token)
+    world.now += UNPLACED
+    world.settle()
+    assert token(world) != early
+    decision = world.decide(Action.DISOWN, early)
     world.settle()
     assert world.answer(decision) == "Refused"
     assert len(world.services) == 1
@@ -214,10 +225,10 @@ def test_volumes_that_never_held_an_open_service_can_only_be_disowned() -> None:
     world.create_again()
     world.settle()
     assert "Adopt" not in world.status.next_step
-    decision = world.decide(Action.ADOPT, found(world).token)
+    decision = world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.answer(decision) == "Refused"
-    world.decide(Action.DISOWN, found(world).token)
+    world.decide(Action.DISOWN, token(world))
     world.settle()
     assert world.phase() is Phase.AWAITING_OPEN
 
@@ -228,10 +239,10 @@ def test_two_services_of_equal_standing_are_told_apart_by_a_volume() -> None:
     facts = json.loads(world.annotations[first][RECOVERY_FACTS])
     world.annotations[first][RECOVERY_FACTS] = json.dumps({**facts, "serviceKey": "e" * 64})
     world.settle()
-    undecided = world.decide(Action.ADOPT, found(world).token)
+    undecided = world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.answer(undecided) == "Refused"
-    named = world.decide(Action.ADOPT, found(world).token, volume=sorted(world.claims)[1])
+    named = world.decide(Action.ADOPT, token(world), volume=sorted(world.claims)[1])
     world.settle()
     assert world.answer(named) == "Applied"
     assert world.status.attempt is not None
@@ -251,7 +262,7 @@ def test_volumes_whose_claims_say_nothing_are_read() -> None:
     world.settle()
     assert {v.service for v in found(world).volumes} == {key}
     assert (world.pods, world.explorers) == ({}, {}), "what has served is removed"
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     attempt = world.status.attempt
     assert attempt is not None
@@ -271,9 +282,35 @@ def test_a_volume_that_shows_nothing_is_read_once_and_can_be_disowned() -> None:
     for _ in range(5):
         world.step()
     assert set(world.explorers) == read
-    world.decide(Action.DISOWN, found(world).token)
+    world.decide(Action.DISOWN, token(world))
     world.settle()
     assert world.explorers == {}
+
+
+def test_no_token_is_shown_until_every_volume_is_read_or_given_up() -> None:
+    world = World().running()
+    world.delete()
+    world.forget_annotations()
+    dark = world.machines[world.claims[min(world.claims)].machine or ""]
+    dark.cut = True
+    world.create_again()
+    world.settle()
+    assert [volume.being_read for volume in found(world).volumes] == [True, False, False]
+    assert found(world).token is None
+    assert "2 of 3 volumes" in world.status.next_step
+    decision = world.decide(Action.ADOPT, "found-early")
+    world.settle()
+    assert world.answer(decision) == "Refused"
+    assert "wait" in world.answered[decision][0][1]
+
+    world.now += UNPLACED
+    world.settle()
+    assert "no machine" in found(world).volumes[0].shows
+    assert token(world) in world.status.next_step
+
+    dark.cut = False
+    world.settle()
+    assert found(world).volumes[0].service is not None, "what is read after all is heard"
 
 
 def test_nothing_is_read_while_a_node_may_still_write() -> None:
@@ -294,7 +331,7 @@ def test_a_ledger_from_elsewhere_is_recovered_from_its_certificate_alone_and_alw
         short = {"serviceCertificate": facts["serviceCertificate"], "serviceKey": facts["serviceKey"]}
         world.annotations[name][RECOVERY_FACTS] = json.dumps(short)
     world.settle()
-    world.decide(Action.ADOPT, found(world).token)
+    world.decide(Action.ADOPT, token(world))
     world.settle()
     attempt = world.status.attempt
     assert attempt is not None

@@ -84,6 +84,15 @@ def test_volumes_of_an_earlier_life_block_with_the_command_that_unblocks() -> No
     assert "Adopt" in told(NetworkStatus(found=Found(token="found-1", volumes=[ledger]))).next_step
 
 
+def test_while_volumes_are_read_it_says_how_many_and_no_decision() -> None:
+    volumes = [FoundVolume(name=f"v-{n}", uid=f"u{n}", service=OLD, being_read=n == 2) for n in range(3)]
+    story = told(NetworkStatus(found=Found(volumes=volumes)))
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "VolumesFound")
+    assert story.next_step.startswith("wait")
+    assert "2 of 3 volumes" in story.next_step
+    assert "CCFRecoveryDecision" not in story.next_step
+
+
 @pytest.mark.parametrize(
     "nodes",
     [

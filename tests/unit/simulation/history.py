@@ -338,7 +338,7 @@ class History:
             self.decide(Action.RESUME)
         elif (found := self.status.found) is not None and any(volume.service for volume in found.volumes):
             self.decide(Action.ADOPT, token=found.token)
-        elif found is not None:
+        elif found is not None and found.token is not None:
             self._give_up_all()
             self.decide(Action.DISOWN, token=found.token)
         elif self.status.recovery_token is not None and self.status.recovery_token in self.status.next_step:

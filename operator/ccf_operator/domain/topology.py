@@ -18,6 +18,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
 from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.untold import untold
 from ccf_operator.wording import counted
 
 
@@ -100,7 +101,8 @@ def want_nodes(draft: Draft, view: ServiceView) -> Governance:
         return Governance()
     active = frozenset[str]().union(*(config.nodes for config in view.configs))
     _stop_removable(draft, leader, target)
-    stop_failed(draft, _joining(draft, leader, active), active)
+    told = active - untold(draft, view)
+    stop_failed(draft, _joining(draft, leader, told), told)
     _let_go_of_the_gone(draft, active)
     trusted = view.configs[-1].nodes if view.configs else frozenset()
     living = [node for node in trusted if (r := draft.by_node_id(node)) is not None and r.ended is None]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase
-from unit.simulation.ccf_model import Entry, Generation
+from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase, Verdict
+from unit.simulation.ccf_model import Entry, Generation, Process
 from unit.simulation.history import History
 
 Story = Callable[[], None]
@@ -217,9 +217,8 @@ def joiners_go_on_before_their_trust_was_seen_committed() -> None:
     ends_whole(history)
 
 
-def a_primary_trusts_a_joiner_as_it_is_cut_off() -> None:
-    """It sends the joiner its keys, and the others elect one of themselves who has never heard of it."""
-    history = opened()
+def _cut_off_with_a_joiner(history: History) -> tuple[Process, Process]:
+    """The primary, which is cut off from the others, and the joiner that it trusts in that moment."""
     history.spec = history.spec.model_copy(update={"nodes": 4})
     history.generation += 1
     history.settle()
@@ -228,12 +227,40 @@ def a_primary_trusts_a_joiner_as_it_is_cut_off() -> None:
     assert isolated is not None
     isolated.side = joiner.side = 1
     history.ccf.change_nodes(isolated, isolated.nodes() | {joiner.node_id})
+    assert joiner.log == isolated.log
+    return isolated, joiner
+
+
+def a_primary_trusts_a_joiner_as_it_is_cut_off() -> None:
+    """It sends the joiner its keys, and the others elect one of themselves who has never heard of it."""
+    history = opened()
+    isolated, joiner = _cut_off_with_a_joiner(history)
     history.ccf.tick()
-    assert joiner.log
     isolated.side = joiner.side = 0
     ends_whole(history)
     assert history.status.recoveries == 0
     assert joiner.pod not in names(history)
+
+
+def the_others_elect_one_that_commits_nothing() -> None:
+    """It does not know the joiner either, but the primary that was cut off can still win, and then does."""
+    history = opened()
+    isolated, joiner = _cut_off_with_a_joiner(history)
+    others = [process for process in history.ccf.processes.values() if process not in (isolated, joiner)]
+    for process in others:
+        process.gets = len(process.log)
+    for _ in range(20):
+        history.pass_time(5)
+        history.look()
+        assert joiner.alive, "it is part of the configuration that is committed in the end"
+    assert history.status.quorum.verdict is Verdict.DEGRADED
+    elected = next(process for process in others if process.leads)
+    history.kill(elected.pod)
+    for process in others:
+        process.gets = 10**6
+    ends_whole(history)
+    assert history.status.recoveries == 0
+    assert joiner.pod in names(history)
 
 
 def a_survivor_cannot_be_fenced() -> None:
@@ -740,6 +767,7 @@ ALL: tuple[Story, ...] = (
     a_primary_appends_in_vain,
     joiners_go_on_before_their_trust_was_seen_committed,
     a_primary_trusts_a_joiner_as_it_is_cut_off,
+    the_others_elect_one_that_commits_nothing,
     a_survivor_cannot_be_fenced,
     a_survivor_that_is_needed_cannot_be_fenced,
     it_counts_another_recovery,

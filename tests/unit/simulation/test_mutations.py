@@ -41,7 +41,7 @@ from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 from ccf_operator.render import ccf_config, pod, volume_objects
 from unit.ccf import test_client, test_proven_connection
-from unit.domain import test_certificates, test_joining, test_nodes, test_starting, test_stranded
+from unit.domain import test_certificates, test_joining, test_nodes, test_starting
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
 from unit.simulation.invariants import rules_checked
@@ -343,9 +343,7 @@ MUTATIONS = (
         "who is not known to a primary that may yet be rolled back is taken for stranded",
         "domain.stranded._is_stranded",
         _unknown_to_any_primary,
-        partial(
-            test_stranded.test_nothing_else_is_and_it_is_forgotten_that_it_looked_so, test_stranded.led(commit="2.20")
-        ),
+        stories.the_others_elect_one_that_commits_nothing,
     ),
     Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
     Mutation(

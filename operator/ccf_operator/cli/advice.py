@@ -117,7 +117,10 @@ def advise(network: Network, flags: Sequence[str] = ()) -> Advice:
             ON_CALL,
             "Find out whether the silent nodes' machines still run. Silence proves nothing: say it of a machine that "
             "is off for good, and never of one that may still run.",
-            (*machines, (command("recovery", "start", name), "ends all nodes, and recovers what they leave")),
+            (
+                *machines,
+                (command("recovery", "start", name), "if you cannot wait: ends all nodes, recovers what they leave"),
+            ),
         )
     if status.next_step:
         return Advice(ON_CALL, sentence(status.next_step))

@@ -10,12 +10,12 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ccf_operator.api.status import Attempt, AttemptPhase, Start, Verdict
+from ccf_operator.api.status import Attempt, AttemptPhase, QuorumEvidence, Start, Verdict
 from ccf_operator.cli.advice import about_silent_machines
 from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
-from ccf_operator.cli.words import sentence, shorten, since
+from ccf_operator.cli.words import by_number, sentence, shorten, since
 from ccf_operator.domain.choice import best_of, recovered
 from ccf_operator.domain.quorum import deciding_minority
 from ccf_operator.domain.reasons import Reason
@@ -130,7 +130,7 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
 
 def _reasons(attempt: Attempt) -> tuple[str, ...]:
     count = len(attempt.configuration)
-    reasons = [f"{one.node}: {one.seen}" for one in attempt.evidence]
+    reasons = [*_seen(attempt.evidence)]
     need = deciding_minority(count)
     reasons.append(f"nothing committed is missing if {need} of the {count} nodes' ledgers are whole")
     if attempt.base_high_water_mark:
@@ -140,6 +140,10 @@ def _reasons(attempt: Attempt) -> tuple[str, ...]:
     if attempt.excluded:
         reasons.append(f"a person has left out {', '.join(attempt.excluded)}")
     return tuple([*reasons, *(f"fork: {fork}" for fork in attempt.forks)])
+
+
+def _seen(evidence: Sequence[QuorumEvidence]) -> tuple[str, ...]:
+    return tuple(f"{one.node}: {one.seen}" for one in sorted(evidence, key=lambda one: by_number(one.node)))
 
 
 def _started(network: Network, start: Start, abort: str) -> RecoveryPlan:
@@ -158,7 +162,7 @@ def _started(network: Network, start: Start, abort: str) -> RecoveryPlan:
 
 def _without_attempt(network: Network, start: str, flags: Sequence[str]) -> RecoveryPlan:
     status = network.status
-    evidence = tuple(f"{one.node}: {one.seen}" for one in status.quorum.evidence)
+    evidence = _seen(status.quorum.evidence)
     mode = str((network.spec.get("recovery") or {}).get("mode", "Automatic"))
     if status.service.opened_at is None:
         return RecoveryPlan("Nothing: the service has never been open, so there is nothing to recover.", evidence)
@@ -174,7 +178,7 @@ def _without_attempt(network: Network, start: str, flags: Sequence[str]) -> Reco
         return RecoveryPlan(f"The operator begins a recovery of every surviving volume, {then}.", evidence)
     if status.quorum.verdict is Verdict.SUSPECTED:
         now = "The operator waits for the quorum to come back, or for proof that it cannot: silence proves nothing."
-        ends = (start, "ends all nodes, and recovers the service once that is proven")
+        ends = (start, "if you cannot wait: ends all nodes, recovers what they leave")
         return RecoveryPlan(now, evidence, (), (*about_silent_machines(network, flags), ends))
     return RecoveryPlan("Nothing: the quorum holds.", evidence)
 
@@ -207,13 +211,19 @@ def render(network: Network, made: RecoveryPlan, now: datetime) -> RenderableTyp
     if made.possible_loss:
         lines = [marked("✗", shorten(line), "bad") for line in made.possible_loss]
         parts.append(titled("What may be missing", *lines))
-    elif attempt is not None and recovered(attempt.candidates):
+    elif attempt is not None and _is_judged(attempt):
         parts.append(titled("What may be missing", Text.assemble(("✓ ", "good"), "nothing that was committed")))
     if made.why:
         parts.append(titled("Why", *(marked("-", shorten(line)) for line in made.why)))
     if made.choices:
         parts.append(titled("What you can decide", Commands(made.choices)))
     return Group(*(line for part in parts for line in (part, "")))
+
+
+def _is_judged(attempt: Attempt) -> bool:
+    """Whether all that the candidates gave has been weighed, so that an empty possible loss says something."""
+    waits = attempt.phase is AttemptPhase.AWAITING_APPROVAL and bool(recovered(attempt.candidates))
+    return attempt.winner is not None or waits
 
 
 def _ranking(network: str, attempt: Attempt, now: datetime) -> RenderableType:

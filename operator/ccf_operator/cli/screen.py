@@ -16,7 +16,7 @@ from ccf_operator.cli.attempt_view import attempt_section, history_section
 from ccf_operator.cli.governance_view import Governance, members_section, written_section
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
-from ccf_operator.cli.words import lineage, shorten, since
+from ccf_operator.cli.words import by_number, lineage, shorten, since
 from ccf_operator.domain.conditions import ConditionType
 from ccf_operator.domain.txid import TxID
 
@@ -29,6 +29,7 @@ _PHASES = {
 }
 _LAST_ATTEMPTS = 3
 """How many of those that have ended are shown."""
+_A_STRANGER = "find out who made it; members sign nothing for it"
 _VERDICTS = {Verdict.HEALTHY: "good", Verdict.DEGRADED: "warn", Verdict.SUSPECTED: "warn", Verdict.LOST: "bad"}
 
 
@@ -87,15 +88,10 @@ def _quorum(network: Network, now: datetime) -> RenderableType:
         f"  {shorten(quorum.message)}" if quorum.message not in ("", network.status.message) else "",
     )
     rows = Rows("node", "seen", "ago", network=network.name)
-    for evidence in sorted(quorum.evidence, key=lambda one: _by_number(one.node)):
+    for evidence in sorted(quorum.evidence, key=lambda one: by_number(one.node)):
         rows.add(shorten(evidence.node), shorten(evidence.seen), since(evidence.at, now))
     shown = bool(quorum.evidence) and quorum.verdict is not Verdict.HEALTHY and not chosen
     return titled("Quorum before the recovery" if chosen else "Quorum", verdict, *([rows] if shown else []))
-
-
-def _by_number(name: str) -> tuple[int, str]:
-    """The order of names that differ in a number at their end."""
-    return len(name), name
 
 
 def _nodes(network: Network, live: Mapping[str, NodeAnswers], now: datetime) -> RenderableType:
@@ -121,6 +117,7 @@ def _nodes(network: Network, live: Mapping[str, NodeAnswers], now: datetime) -> 
         rows.add(pod.name, "–", what, pod.machine or "–", "–", "–")
     parts: list[RenderableType] = [rows] if shown or network.strangers else [Text("none yet", style="dim")]
     parts += [marked(f"{record.name}:", shorten(record.note), "warn") for record in shown if record.note]
+    parts += [marked(f"{pod.name}:", _A_STRANGER, "bad") for pod in network.strangers]
     if past:
         parts.append(Text(f"{past} earlier node{'s have' if past > 1 else ' has'} ended", style="dim"))
     ready = status.ready_nodes
@@ -133,7 +130,7 @@ def _shown_nodes(network: Network) -> tuple[list[NodeRecord], int]:
     status = network.status
     counted = set(status.configuration.nodes) if status.configuration and not status.attempt else set()
     shown = [r for r in status.nodes if r.ended is None or r.node_id in counted]
-    return sorted(shown, key=lambda record: _by_number(record.name)), len(status.nodes) - len(shown)
+    return sorted(shown, key=lambda record: by_number(record.name)), len(status.nodes) - len(shown)
 
 
 def _role(record: NodeRecord, answers: NodeAnswers | None) -> str:
@@ -198,13 +195,13 @@ def _service(network: Network, now: datetime) -> RenderableType:
         *([f"open for {since(service.opened_at, now)}"] if service.opened_at else ["never open"]),
         *([f"committed {mark.tx_id}"] if mark is not None and mark.service == service.public_key else []),
     ]
-    key = Text.assemble(("key ", "dim"), (service.public_key, "dim"))
+    key = Text.assemble(("key ", "dim"), service.public_key)
     parts: list[RenderableType] = [Text(" · ".join(facts)), key]
     attempt = network.status.attempt
     if attempt is not None and attempt.winner is not None:
         winner = attempt.winner
         offered = f"offered to the members: recovery {winner.recovery_count} · created at {winner.create_tx_id}"
-        parts += [Text(offered, style="ask"), Text.assemble(("key ", "dim"), (winner.public_key, "dim"))]
+        parts += [Text(offered, style="ask"), Text.assemble(("key ", "dim"), winner.public_key)]
     parts += _operator_member(network)
     return titled("Service" if attempt is None else "Service before the recovery", *parts)
 

@@ -15,14 +15,14 @@ from rich.theme import Theme
 _STYLES = {
     "head": "bold",
     "title": "bold underline",
-    "good": "green",
-    "warn": "yellow",
-    "bad": "bold red",
-    "ask": "bold magenta",
-    "busy": "cyan",
+    "good": "color(28)",
+    "warn": "color(166)",
+    "bad": "bold color(196)",
+    "ask": "bold color(164)",
+    "busy": "color(31)",
     "command": "bold",
 }
-"""Colours of the terminal's own palette, so that they fit dark and light ones."""
+"""Colours that are read on black as well as on white: a terminal's own yellow and green are not on a light one."""
 
 
 _PADDING = re.compile(r"[ \t]+(?=\n)")

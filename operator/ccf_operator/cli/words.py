@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ccf_operator.ccf.identity import shorten
 
-__all__ = ["clock", "grouped", "lineage", "shorten", "since", "span"]
+__all__ = ["by_number", "clock", "grouped", "lineage", "shorten", "since", "span"]
 
 
 def span(duration: timedelta) -> str:
@@ -46,6 +46,11 @@ def grouped(digest: str) -> str:
     """A 64-digit fingerprint to be compared by eye: two lines of four groups of eight."""
     groups = [digest[at : at + 8] for at in range(0, len(digest), 8)]
     return "\n".join(" ".join(groups[at : at + 4]) for at in range(0, len(groups), 4))
+
+
+def by_number(name: str) -> tuple[int, str]:
+    """The order of names that differ in a number at their end."""
+    return len(name), name
 
 
 def lineage(generations: list[int]) -> str:

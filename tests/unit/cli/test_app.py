@@ -288,3 +288,10 @@ def test_logs_bear_the_name_of_their_node(kubectl: Stub, capsys: pytest.CaptureF
     assert run(["logs", "bank"]) == Exit.DONE
     assert {line.partition("  ")[0] for line in capsys.readouterr().out.splitlines()} == {"bank-a", "bank-b"}
     assert run(["logs", "bank", "--node", "bank-c"]) == Exit.NOT_FOUND
+    assert "name one of bank-a, bank-b" in capsys.readouterr().err
+
+
+def test_logs_of_a_network_without_pods(kubectl: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl.put("ccfnetworks", network(phases.running()))
+    assert run(["logs", "bank", "--node", "bank-c"]) == Exit.NOT_FOUND
+    assert "kubectl ccf status bank" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
+from ccf_operator.api.status import CandidateResult
 from ccf_operator.cli import decisions
 from ccf_operator.cli.advice import NOBODY, advise
 from ccf_operator.cli.exits import Exit, Failure
@@ -30,11 +31,7 @@ def commands(made: RecoveryPlan) -> list[str]:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_there_is_a_plan_in_every_phase_and_it_fits(name: str) -> None:
-    seen = scene(SCENES[name]())
-    out = plain(80)
-    with out.capture() as captured:
-        out.print(render(seen.network, plan(seen.network), seen.now))
-    assert max(map(len, captured.get().splitlines())) <= 80
+    assert max(map(len, rendered(scene(SCENES[name]())).splitlines())) <= 80
 
 
 def test_where_approval_is_awaited_the_loss_is_shown_and_every_way_on() -> None:
@@ -57,6 +54,22 @@ def test_in_mode_manual_nothing_is_missing_and_others_can_be_pinned() -> None:
     made = plan(scene(world).network)
     assert made.possible_loss == ()
     assert sum("recovery pin bank bank-ledger" in command for command in commands(made)) == 2
+
+
+def test_nothing_is_said_to_be_there_before_all_candidates_have_a_result() -> None:
+    seen = scene(phases.recovering())
+    attempt = seen.network.status.attempt
+    assert attempt is not None
+    attempt.candidates[0].result, attempt.candidates[0].tx_id = CandidateResult.RECOVERED, "2.1204"
+    assert "✓ nothing that was committed" not in rendered(seen)
+    assert "✓ nothing that was committed" in rendered(scene(phases.awaiting_members()))
+
+
+def rendered(seen: Scene) -> str:
+    out = plain(80)
+    with out.capture() as captured:
+        out.print(render(seen.network, plan(seen.network), seen.now))
+    return captured.get()
 
 
 def test_in_peace_there_is_nothing_to_do() -> None:

@@ -176,6 +176,7 @@ def test_history_says_how_long_it_took_and_how_it_ended() -> None:
 def test_a_pod_that_nobody_of_ours_made_stands_out() -> None:
     text = shown(scene(phases.running(), "bank-fork"))
     assert re.search(r"bank-fork.*not the operator's", " ".join(text.split()))
+    assert "bank-fork: find out who made it; members sign nothing for it" in text
 
 
 @pytest.mark.parametrize("status", ["True", "False", "Unknown"])

@@ -36,6 +36,22 @@ def test_styles_are_still_commands_to_a_terminal(
     assert "\x1b[32mRunning\x1b[0m" in capsys.readouterr().out
 
 
+def luminance(red: int, green: int, blue: int) -> float:
+    """Relative luminance of a colour, 0 to 1, as WCAG 2 defines it."""
+    parts = [part / 255 for part in (red, green, blue)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (30, 30, 30)])
+@pytest.mark.parametrize("style", ["good", "warn", "bad", "ask", "busy"])
+def test_colours_are_read_on_light_and_dark_alike(style: str, background: tuple[int, int, int]) -> None:
+    colour = plain().get_style(style).color
+    assert colour is not None
+    light, dark = sorted((luminance(*colour.get_truecolor()), luminance(*background)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3.5
+
+
 def test_nothing_is_hidden_of_an_action_that_is_too_long_to_show() -> None:
     assert explain({"name": "odd", "args": {"a": "z" * 1000}}, {}).endswith("… and 709 characters more")
     assert explain({"name": "odd", "args": {"a": "b"}}, {}) == 'odd {"a": "b"}'

@@ -178,7 +178,7 @@ async def _decide(kubectl: Kubectl, name: str, make: Callable[[Network], Decisio
 def _show(out: Console, network: Network, decision: Decision, manifest: dict[str, Any], flags: Sequence[str]) -> None:
     out.print(recovery_plan.render(network, recovery_plan.plan(network, flags), datetime.now(UTC)), crop=False)
     if decision.action is Action.START:
-        out.print(recovery_plan.what_a_start_does(network))
+        say(out, recovery_plan.what_a_start_does(network))
     text = yaml.safe_dump(manifest, sort_keys=False)
     say(out, titled(f"You would decide: {decision.action.value}", Text(text.rstrip())))
 

@@ -40,6 +40,8 @@ KINDS = (
 )
 """What bears the network's label. Secrets are never asked for."""
 
+_NO_PODS = "wait for one: it has none; kubectl ccf status {} says where the network is"
+
 _SUBJECT = re.compile(r"\b(namespace|network)=(\S+)")
 
 OPERATOR = "app.kubernetes.io/name=ccf-operator"
@@ -66,7 +68,7 @@ async def logs(
         raise Failure(
             Exit.NOT_FOUND,
             f"there is no pod {node} of network {name}",
-            f"name one of: {', '.join(sorted(network.pods))}",
+            f"name one of {', '.join(sorted(network.pods))}" if network.pods else _NO_PODS.format(name),
         )
     await asyncio.gather(*(_print_logs(within, pod, tail, follow) for pod in chosen))
 

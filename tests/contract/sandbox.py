@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -28,7 +29,7 @@ CONSTITUTION = [str(FIXTURES / "constitution" / f"{name}.js") for name in ("vali
 _networks = itertools.count(os.getpid() % 200 * 250 + 1)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
     """Wait for something that other nodes bring about. Raises TimeoutError."""
     async with asyncio.timeout(within):
         while not await condition():  # noqa: ASYNC110 - what it waits for happens in nodes
@@ -47,6 +48,15 @@ class RunningNode:
     @property
     def ledger(self) -> Path:
         return self.directory / "ledger"
+
+    @contextmanager
+    def without_signatures(self) -> Iterator[None]:
+        """What this node appends is not signed, and so not committed, for as long as a test looks."""
+        consensus = self.node.consensus
+        assert consensus is not None
+        consensus.put_off_signatures()
+        yield
+        consensus.sign_again()
 
     async def ask(self, path: str, *, interface: str = "operator", method: str = "GET", **more: Any) -> httpx.Response:
         """One request on a connection of its own. Raises httpx.TransportError."""

@@ -76,6 +76,10 @@ async def recovering(sandbox: Sandbox, old: RunningNode, previous: str, joiners:
     return nodes
 
 
+async def decrypts(node: RunningNode) -> bool:
+    return await node.state() == "ReadingPrivateLedger"
+
+
 async def status(node: RunningNode) -> str:
     return str((await node.get("/node/network"))["service_status"])
 
@@ -148,21 +152,18 @@ async def test_the_old_values_are_shown_while_the_public_ledger_is_read(sandbox:
 
 async def test_private_recovery_shows_its_progress_and_takes_no_writes(sandbox: Sandbox) -> None:
     old, previous = await lost_service(sandbox)
-    node = await sandbox.recover("r0", previous, ledger=old.ledger, faults=Faults(private_delay=0.05))
+    node = await sandbox.recover("r0", previous, ledger=old.ledger, faults=Faults(private_delay=1.0))
     await sandbox.serving(node)
     await sandbox.open(node, previous=previous)
     await sandbox.submit_shares(node)
-
-    async def reading() -> bool:
-        return await node.state() == "ReadingPrivateLedger"
-
-    await until(reading)
+    await until(lambda: decrypts(node))
     state = await node.get("/node/state")
     assert state["recovery_target_seqno"] >= state["last_recovered_seqno"]
     async with await sandbox.client(node) as client:
         with pytest.raises(GovernanceError) as refused:
             await client.propose(sandbox.members[0], [governance.trigger_ledger_chunk()])
     assert refused.value.status == 503
+    node.node.faults = Faults()
     await opened([node])
 
 
@@ -201,10 +202,10 @@ async def test_a_joiner_after_the_members_accepted_is_pending(sandbox: Sandbox) 
 async def test_the_winner_killed_at_once_after_the_last_share(sandbox: Sandbox) -> None:
     """CCF facts §8.8: the joiners elect, and the same share again opens the service."""
     old, previous = await lost_service(sandbox)
-    sandbox.signature_delay = 1.0
     winner, *joiners = await recovering(sandbox, old, previous, joiners=2)
-    await sandbox.submit_shares(winner)
-    winner.node.kill()
+    with winner.without_signatures():
+        await sandbox.submit_shares(winner)
+        winner.node.kill()
     leader = await elected(joiners)
     assert [await one.state() for one in joiners] == ["PartOfPublicNetwork"] * 2
     assert await status(leader) == "WaitingForRecoveryShares"
@@ -216,18 +217,21 @@ async def test_the_winner_killed_at_once_after_the_last_share(sandbox: Sandbox) 
 async def test_the_winner_killed_before_its_opening_is_signed_leaves_a_dead_end(sandbox: Sandbox) -> None:
     """CCF facts §8.8: both joiners are PartOfNetwork, the service waits for shares for good."""
     old, previous = await lost_service(sandbox)
-    sandbox.signature_delay = 1.5
     winner, *joiners = await recovering(sandbox, old, previous, joiners=2)
-    await sandbox.submit_shares(winner)
 
     async def looks_open() -> bool:
         seen = [await status(one) for one in joiners]
         states = [await one.state() for one in (winner, *joiners)]
         return seen == ["Open"] * 2 and states == ["PartOfNetwork"] * 3
 
-    await until(looks_open)
-    assert [await one.status("/node/ready/app") for one in joiners] == [503, 503]
-    winner.node.kill()
+    winner.node.faults = Faults(private_delay=1.0)
+    await sandbox.submit_shares(winner)
+    await until(lambda: decrypts(winner))
+    with winner.without_signatures():
+        winner.node.faults = Faults()
+        await until(looks_open)
+        assert [await one.status("/node/ready/app") for one in joiners] == [503, 503]
+        winner.node.kill()
     leader = await elected(joiners)
     assert [await status(one) for one in joiners] == ["WaitingForRecoveryShares"] * 2
     assert [await one.state() for one in joiners] == ["PartOfNetwork"] * 2

@@ -34,6 +34,7 @@ class Participation:
         self._log = log
         self._signed_at = self._now()
         self._chunk_after_signature = False
+        self._signs = True
         self._raft = Raft(
             node_id,
             replica,
@@ -95,6 +96,14 @@ class Participation:
         self._settle()
         return txid
 
+    def put_off_signatures(self) -> None:
+        """As if the next signature were far away, until `sign_again`."""
+        self._signs = False
+
+    def sign_again(self) -> None:
+        """What has been put off is due."""
+        self._signs = True
+
     def end_chunk_at_next_signature(self) -> None:
         self._chunk_after_signature = True
 
@@ -125,7 +134,7 @@ class Participation:
     def _sign_if_due(self) -> None:
         unsigned = self._replica.store.current.seqno > self._replica.store.last_signed.seqno
         old_enough = self._now() - self._signed_at >= self._config.signature_delay
-        if self._raft.is_leader and (unsigned or self._raft.should_sign) and old_enough:
+        if self._signs and self._raft.is_leader and (unsigned or self._raft.should_sign) and old_enough:
             self._sign()
 
     def _sign_if_many(self) -> None:

@@ -31,7 +31,8 @@ class PrivateRecovery:
         for seqno in replay_private(node.replica.ledger, node.store, target):
             read = seqno - node.recovery_progress[1]
             node.recovery_progress = (target, seqno)
-            await asyncio.sleep(node.faults.private_delay * read)
+            for _ in range(read):
+                await asyncio.sleep(node.faults.private_delay)
         node.log(f"Try end private recovery at {target}")
         node.faults.reach("opening")
         node.recovery_progress = None

@@ -106,9 +106,7 @@ def may_have_been_accepted(draft: Draft, attempt: Attempt, winner: Winner) -> bo
     awaits = what_is_awaited(recovering_view(draft, attempt, winner))
     if attempt.timeline.accepted_at is not None:
         return True
-    if awaits is None:
-        return attempt.phase is AttemptPhase.AWAITING_MEMBERS
-    return awaits is not Awaited.ACCEPT_SERVICE
+    return _may_have_been_opened(draft, attempt) if awaits is None else awaits is not Awaited.ACCEPT_SERVICE
 
 
 def _give_up(draft: Draft, attempt: Attempt, winner: Winner, view: ServiceView) -> bool:

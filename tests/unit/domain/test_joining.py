@@ -426,6 +426,17 @@ def test_the_old_quorum_back_before_the_members_accepted_abandons_it_all() -> No
     assert node(work, "s").stop is None
 
 
+@pytest.mark.parametrize(("since", "abandoned"), [(30, True), (90, False)])
+def test_what_is_silent_is_not_abandoned_once_members_had_the_time_to_open_it(since: int, abandoned: bool) -> None:
+    survivors = [record("s", volume="v-s"), record("t", volume="v-t")]
+    said = quorum("s", "t")
+    probe = draft(status(*survivors, winner(), attempt=running()), answers=said)
+    chosen = running(timeline=Timeline(proven_at=at(-since), chosen_at=at(-since)))
+    work = look(winner(), *survivors, of=chosen, answers=said, base=view(probe), loss=Loss(False, "it is back"))
+    assert (work.status.attempt is None) is abandoned
+    assert (node(work, "r-a").stop is not None) is abandoned
+
+
 def test_the_machine_of_the_winner_lost_is_its_end() -> None:
     gone: Ended = end(EndEvidence.OUT_OF_SERVICE)
     assert past(look(winner(ended=gone))) is AttemptResult.SUPERSEDED

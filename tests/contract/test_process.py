@@ -59,7 +59,7 @@ class Processes:
         return await self.ended(process)
 
     async def ended(self, process: asyncio.subprocess.Process) -> Ended:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             _, stderr = await process.communicate()
         assert process.returncode is not None
         return Ended(process.returncode, stderr.decode())
@@ -200,6 +200,25 @@ async def test_a_stop_signal_ends_the_node_cleanly_and_soon(processes: Processes
     assert (await processes.ended(process)).code == 0, "within a pod's grace period"
 
 
+def _catches(pid: int, which: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (which - 1) & 1)
+
+
+async def test_a_stop_signal_ends_a_node_that_has_not_begun(processes: Processes) -> None:
+    """It must have a handler for it: without one, process 1 of a container does not hear of it."""
+    process = await processes.run("--config", str(processes.sandbox.root / "never.json"), "--config-timeout", "10m")
+
+    async def hears() -> bool:
+        return _catches(process.pid, signal.SIGTERM)
+
+    await until(hears)
+    process.send_signal(signal.SIGTERM)
+    assert (await processes.ended(process)).code == 0
+
+
 async def test_the_first_sigterm_may_be_a_notice(processes: Processes) -> None:
     host = processes.sandbox.new_host()
     config = start_configuration(processes.sandbox, host, ignore_first_sigterm=True)
@@ -279,6 +298,7 @@ class ProcessNetwork:
 
 
 async def test_three_processes_commit_without_a_minority_and_not_without_a_majority(processes: Processes) -> None:
+    processes.sandbox.election_timeout = 3.0  # no process is held up for as long as that
     network = ProcessNetwork(processes)
     await network.up()
     txid = await network.write(1)

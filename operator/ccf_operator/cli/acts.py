@@ -53,7 +53,7 @@ def build_vote(proposal_id: str, choice: str) -> Build:
     async def build(at: Desk, member: str) -> Business | str:
         await business.insist_on_member(at, member, "Active")
         one = await business.proposal(at, proposal_id)
-        return business.vote(at, one, member, source, f"{words} proposal {one.proposal_id[:8]}…, which would")
+        return business.vote(at, one, member, source, words)
 
     return build
 

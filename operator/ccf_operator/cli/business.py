@@ -160,10 +160,12 @@ def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:
         network = desk.network.name
         right = f"kubectl ccf open {network} and kubectl ccf trust {network} propose what the operator offers"
         raise Failure(Exit.UNSAFE, problem, right)
+    first, *others = explain_all(actions, names(desk)) or ["do nothing"]
     return Business(
         "You would sign",
         (
-            *(f"a proposal to {line}" for line in explain_all(actions, names(desk))),
+            f"a proposal to {first}",
+            *(f"in the same proposal, to {line}" for line in others),
             "then, unless it is decided by then, your own vote for it",
         ),
         messages.proposal(actions, desk.now()),
@@ -172,15 +174,16 @@ def propose_actions(desk: Desk, actions: Sequence[Action]) -> Business:
 
 
 def _vote_for(desk: Desk, one: Proposed, member: str) -> Business:
-    return vote(desk, one, member, messages.YES, f"a vote for proposal {one.proposal_id[:8]}…, which would")
+    return vote(desk, one, member, messages.YES, "a vote for")
 
 
 def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Business:
-    """A ballot. Raises Failure if it is a yes to a fork or a stranger or comes too soon, or the proposal is decided."""
+    """A ballot, of which `words` say what it is. Raises Failure if it is a yes to a fork or a stranger or comes too
+    soon, or the proposal is decided."""
     if one.state != "Open":
         raise Failure(
             Exit.NOT_NOW,
-            f"proposal {one.proposal_id} is {one.state}: no more ballots are taken",
+            f"proposal {one.proposal_id[:8]}… is {one.state}: no more ballots are taken",
             f"kubectl ccf proposals {desk.network.name} lists open ones",
         )
     if source != messages.NO:
@@ -189,11 +192,8 @@ def vote(desk: Desk, one: Proposed, member: str, source: str, words: str) -> Bus
     if problem and source != messages.NO:
         raise Failure(Exit.UNSAFE, f"proposal {one.proposal_id[:8]}…: {problem}", "do not vote for it; tell the others")
     proposer = names(desk).get(one.proposer, f"member {one.proposer[:8]}…")
-    lines = (
-        f"{words}:",
-        *explain_all(one.actions, names(desk)),
-        f"proposed by {proposer}, {counted(one.ballots, 'ballot')} in",
-    )
+    which = f"proposal {one.proposal_id[:8]}… of {proposer}, {counted(one.ballots, 'ballot')} in"
+    lines = (f"{words} {which}, which would:", *explain_all(one.actions, names(desk)))
     return Business("You would sign", lines, messages.ballot(member, one.proposal_id, source, desk.now()))
 
 
@@ -217,7 +217,7 @@ def withdraw(desk: Desk, one: Proposed, member: str) -> Business:
     if one.proposer != member:
         raise Failure(
             Exit.REFUSED,
-            f"proposal {one.proposal_id} was made by member {one.proposer[:8]}…, not by you",
+            f"proposal {one.proposal_id[:8]}… was made by member {one.proposer[:8]}…, not by you",
             f"vote against it: kubectl ccf vote {desk.network.name} {one.proposal_id[:8]} no",
         )
     lines = ("the withdrawal of your proposal, which would:", *explain_all(one.actions, names(desk)))

@@ -70,11 +70,11 @@ def outcome(request: Request, reply: Mapping[str, Any] | None) -> str:
     if request.type == "ack":
         return "acknowledged: the member is active"
     if request.type == "state_digest":
-        return f"the service's state has digest {said.get('stateDigest')}"
+        return f"state digest {said.get('stateDigest')}"
     if request.type in ("proposal", "ballot"):
         count = int(said.get("ballotCount", 0))
         ballots = f"{count} ballot{'' if count == 1 else 's'} in"
-        identity = said.get("proposalId")
+        identity = f"{str(said.get('proposalId'))[:8]}…"
         state = said.get("proposalState")
         if state == "Accepted":
             return f"proposal {identity} is accepted and applied"
@@ -82,7 +82,7 @@ def outcome(request: Request, reply: Mapping[str, Any] | None) -> str:
             return f"proposal {identity} is open, {ballots}: it waits for other members"
         return f"proposal {identity} is {state}, {ballots}"
     if request.type == "withdrawal":
-        return f"proposal {request.proposal_id} is withdrawn"
+        return f"proposal {str(request.proposal_id)[:8]}… is withdrawn"
     if request.type == "recovery_share":
         return str(said.get("message", "the share is in"))
     return "sent"

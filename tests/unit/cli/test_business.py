@@ -130,6 +130,18 @@ def test_decided_proposals_take_no_votes_and_only_ones_own_are_withdrawn() -> No
     assert made.request.proposal_id == "1234" * 16
 
 
+def test_what_a_member_reads_before_signing_tells_one_proposal_from_what_it_would_do() -> None:
+    actions = [governance.trigger_snapshot(), governance.remove_node("ab" * 32)]
+    first, second, vote = business.propose_actions(desk(), actions).lines
+    assert first == "a proposal to make a snapshot"
+    assert second.startswith("in the same proposal, to remove node abababab…")
+    assert "your own vote" in vote
+    what, *would = business.vote(desk(), proposed(*actions), "b" * 64, messages.NO, "a vote against").lines
+    assert what == "a vote against proposal 12341234… of member aaaaaaaa…, 1 ballot in, which would:"
+    assert would[0] == "make a snapshot"
+    assert len(would) == len(actions)
+
+
 def test_what_follows_rests_on_the_answer() -> None:
     reply = {"proposalId": "ab", "proposalState": "Open", "ballotCount": 0}
     ballot = follow_up(Then.VOTE_YES, "m" * 64, reply, 7)
@@ -146,13 +158,15 @@ def test_what_follows_rests_on_the_answer() -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ({"proposalId": "ab", "proposalState": "Accepted", "ballotCount": 2}, "accepted and applied"),
-        ({"proposalId": "ab", "proposalState": "Open", "ballotCount": 1}, "1 ballot in: it waits"),
-        ({"proposalId": "ab", "proposalState": "Dropped", "ballotCount": 3}, "Dropped, 3 ballots"),
+        ({"proposalState": "Accepted", "ballotCount": 2}, "accepted and applied"),
+        ({"proposalState": "Open", "ballotCount": 1}, "1 ballot in: it waits"),
+        ({"proposalState": "Dropped", "ballotCount": 3}, "Dropped, 3 ballots"),
     ],
 )
 def test_what_became_of_a_ballot(reply: dict[str, object], said: str) -> None:
-    assert said in outcome(messages.ballot("m" * 64, "ab", messages.YES, 7), reply)
+    told = outcome(messages.ballot("m" * 64, "ab" * 32, messages.YES, 7), {**reply, "proposalId": "ab" * 32})
+    assert said in told
+    assert len(told) < 78, "a line of a terminal"
 
 
 def test_what_was_done_for_programs() -> None:

@@ -32,6 +32,8 @@ from ccf_operator.render import names
 SIGN_SECONDS = 3.0
 """How long a message to a node may take, with its answer; one that takes longer may have arrived, as the next look
 shows."""
+_NOT_NOW = frozenset({0, 503})
+"""Statuses that say nothing of a message: there was no answer, or the service can take none, as without a primary."""
 
 ReadSecret = Callable[[str, str], Awaitable[Raw | None]]
 """The Secret of this namespace and name (`Gateway.get_secret`). Raises KubeError."""
@@ -96,7 +98,7 @@ class SigningMember:
             async with asyncio.timeout(SIGN_SECONDS), self._client(recipient) as client:
                 outcome = await self._send(client, member, message)
         except GovernanceError as error:
-            if error.status:
+            if error.status not in _NOT_NOW:
                 self._refused = {message.token: str(error)}  # of the last message: no other is asked about
             raise NotSigned(str(error)) from error
         except (TimeoutError, NotTheNode, BadCertificate) as error:

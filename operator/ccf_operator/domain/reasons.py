@@ -297,7 +297,8 @@ MEANINGS: tuple[Meaning, ...] = (
         (Phase.BLOCKED,),
         Health.PERSON,
         "The first node ended before it had made a service; the message says how.",
-        "correct the spec or what it refers to; the operator then starts anew",
+        "correct the spec or what it refers to; the operator then starts anew, unless the node may have served unseen: "
+        "then `nextStep` says how its volume is read",
     ),
     Meaning(
         Reason.LOST_BEFORE_OPEN,

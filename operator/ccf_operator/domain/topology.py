@@ -10,10 +10,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from ccf_operator.api.status import Command, NodeRecord, Verdict
+from ccf_operator.api.status import Command, EndEvidence, NodeRecord, Verdict
 from ccf_operator.ccf.actions import remove_node
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.same_actions import canonical
+from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
 from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
@@ -51,9 +52,12 @@ def _plan_start(draft: Draft) -> None:
 
 
 def _ingredients(draft: Draft) -> str:
-    """Digest of all that a first node is made of; how many follow it and how they are recovered does not matter."""
+    """Digest of all that a first node is made of; how many follow it and how they are recovered does not matter.
+
+    Nor does what is left at its default: an operator that knows more fields, or other defaults, corrects nothing.
+    """
     inputs = draft.seen.inputs
-    spec = draft.seen.spec.model_dump(mode="json", exclude={"nodes", "recovery", "governance"})
+    spec = draft.seen.spec.model_dump(mode="json", exclude={"nodes", "recovery", "governance"}, exclude_defaults=True)
     members = [[m.name, m.certificate, m.encryption_public_key, m.data, m.recovery_role] for m in inputs.members]
     made_of = json.dumps([spec, inputs.constitution, members], sort_keys=True)
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
@@ -79,15 +83,25 @@ def meet_service(draft: Draft) -> None:
     service.create_tx_id = str(answers.network.create_tx_id) if answers.network.create_tx_id else None
 
 
+def may_have_served(first: NodeRecord) -> bool:
+    """Whether a first node has run until something else ended it: one that gives up by itself has made no service."""
+    if first.ended is None or first.ended.evidence is EndEvidence.NEVER_STARTED:
+        return False
+    return gave_up(first.ended) is None
+
+
 def retry_start(draft: Draft) -> None:
-    """Plan another first node if the last one has made no service, and what it was made of has changed since."""
+    """Plan another first node if the last one has made no service, and what it was made of has changed since.
+
+    Not if it may have served: members may have opened its service, and clients used it, while the operator was away.
+    """
     last = first_node(draft)
     if last is None or draft.status.service.public_key is not None or draft.seen.inputs.problems:
         return
     if last.started_from is None or last.started_from == _ingredients(draft):
         return
     pod = draft.pod(last)
-    if last.ended is None and pod is not None and pod.ccf.running:
+    if may_have_served(last) or (last.ended is None and pod is not None and pod.ccf.running):
         return
     last.stop = last.stop or "Replaced"
     _plan_start(draft)

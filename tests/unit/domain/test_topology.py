@@ -3,8 +3,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import Field
 
-from ccf_operator.api.status import Command, Counters, NetworkStatus, NodeRecord, QuorumStatus, ServiceStatus, Verdict
+from ccf_operator.api.spec import CCFNetworkSpec, Storage
+from ccf_operator.api.status import (
+    Command,
+    Counters,
+    Ended,
+    EndEvidence,
+    NetworkStatus,
+    NodeRecord,
+    QuorumStatus,
+    ServiceStatus,
+    Verdict,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
@@ -71,6 +83,7 @@ def tries(of: NetworkStatus, **seen: Any) -> list[NodeRecord]:
 
 
 CORRECTED: dict[str, Any] = {"spec": spec(image="ccf:8")}
+GAVE_UP = end().model_copy(update={"exit_code": 1})
 
 
 @pytest.mark.parametrize(
@@ -83,13 +96,46 @@ CORRECTED: dict[str, Any] = {"spec": spec(image="ccf:8")}
     ids=["the spec", "a file it refers to", "the storage"],
 )
 def test_a_first_node_that_ended_is_tried_again_when_what_it_is_made_of_changes(changed: Any) -> None:
-    failed = starting(ended=end())
+    failed = starting(ended=GAVE_UP)
     assert len(tries(failed)) == 1
     first, second = tries(failed, **changed)
     assert first.stop is not None
     assert second.volume != first.volume
     again = failed.model_copy(update={"nodes": [first, second]})
     assert len(tries(again, **changed)) == 2, "once for each change"
+
+
+@pytest.mark.parametrize(
+    ("ended", "tried"),
+    [
+        (GAVE_UP, 2),
+        (end(EndEvidence.NEVER_STARTED), 2),
+        (end(), 1),
+        (end(EndEvidence.MACHINE_DELETED), 1),
+        (end(EndEvidence.OUT_OF_SERVICE), 1),
+    ],
+    ids=["it gave up", "it never ran", "it was killed", "its machine is gone", "its machine is out of service"],
+)
+def test_one_that_may_have_served_before_it_ended_is_not_replaced(ended: Ended, tried: int) -> None:
+    assert len(tries(starting(ended=ended), **CORRECTED)) == tried
+
+
+def test_fields_that_a_later_operator_knows_are_no_correction() -> None:
+    class LaterStorage(Storage):
+        novelty: str = "off"
+
+    class LaterSpec(CCFNetworkSpec):
+        storage: LaterStorage = Field(default_factory=LaterStorage)
+        novelty: str = "off"
+        novelties: list[str] = Field(default_factory=list)
+        more: LaterStorage = Field(default_factory=LaterStorage)
+
+    now = spec(storage={"size": "7Gi"})
+    later = LaterSpec.model_validate(now.model_dump(mode="json", by_alias=True))
+    failed = starting(ended=GAVE_UP)
+    failed.nodes[0].started_from = begun(spec=now).status.nodes[0].started_from
+    assert len(tries(failed, spec=later)) == 1
+    assert len(tries(failed, spec=later.model_copy(update={"novelty": "on"}))) == 2
 
 
 def test_one_that_cannot_start_is_replaced_too() -> None:
@@ -103,12 +149,12 @@ def test_one_that_runs_is_left_alone() -> None:
 
 
 def test_how_many_nodes_follow_and_how_they_recover_is_no_reason_for_another_try() -> None:
-    failed = starting(ended=end())
+    failed = starting(ended=GAVE_UP)
     assert len(tries(failed, spec=spec(nodes=5, recovery={"mode": "Manual"}))) == 1
 
 
 def test_no_try_is_made_while_something_is_missing_or_once_there_is_a_service() -> None:
-    failed = starting(ended=end())
+    failed = starting(ended=GAVE_UP)
     assert len(tries(failed, inputs=inputs("missing"), **CORRECTED)) == 1
     made = failed.model_copy(update={"service": ServiceStatus(public_key=OLD)})
     assert len(tries(made, **CORRECTED)) == 1

@@ -499,6 +499,10 @@ class Found(StatusModel):
         "still write to one.",
     )
     volumes: list[FoundVolume] = Field(description="The volumes.")
+    to_choose_from: list[str] = Field(
+        default_factory=list,
+        description="Where more than one service may be meant, a volume of each: Adopt must name one. Else empty.",
+    )
 
 
 class Adopted(StatusModel):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ccf_operator.api.status import Attempt, AttemptPhase, QuorumEvidence, Start, Verdict
+from ccf_operator.api.status import Attempt, AttemptPhase, Found, QuorumEvidence, Start, Verdict
 from ccf_operator.cli.advice import about_silent_machines
 from ccf_operator.cli.attempt_view import details
 from ccf_operator.cli.network import Network
@@ -56,12 +56,7 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
             f"ledgers that may be needed.{'' if decidable else f' {sentence(status.next_step)}.'}",
             tuple(f"{volume.name}: {volume.shows}" for volume in status.found.volumes),
             (),
-            (
-                (command("adopt"), "recovers the earlier network from them"),
-                (command("disown"), "leaves them alone for ever and starts a new service"),
-            )
-            if decidable
-            else (),
+            _about_found(status.found, command) if decidable else (),
         )
     if status.start is not None:
         return _started(network, status.start, command("abort"))
@@ -125,6 +120,17 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
         _reasons(attempt),
         tuple(attempt.possible_loss),
         (*left_out, abort),
+    )
+
+
+def _about_found(found: Found, command: Callable[..., str]) -> tuple[tuple[str, str], ...]:
+    chosen = [
+        (command("adopt", "--volume", volume), f"recovers the service that {volume} holds")
+        for volume in found.to_choose_from
+    ]
+    return (
+        *(chosen or [(command("adopt"), "recovers the earlier network from them")]),
+        (command("disown"), "leaves them alone for ever and starts a new service"),
     )
 
 

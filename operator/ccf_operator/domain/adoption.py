@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -61,7 +62,12 @@ def keep_found(draft: Draft) -> None:
     if claims or (not has_begun(draft) and remnants(draft)):
         volumes = [_describe(draft, claim, since.get(claim.uid)) for claim in claims]
         waits = may_still_run(draft) or any(volume.being_read for volume in volumes)
-        draft.status.found = Found(token=None if waits else _token(draft, claims), volumes=volumes)
+        in_question = _in_question(_facts_of(claims))
+        draft.status.found = Found(
+            token=None if waits else _token(draft, claims),
+            volumes=volumes,
+            to_choose_from=list(in_question.values()) if len(in_question) > 1 else [],
+        )
 
 
 def _reading_since(found: Found | None) -> dict[str, datetime]:
@@ -72,9 +78,9 @@ def _reading_since(found: Found | None) -> dict[str, datetime]:
 
 def adopt(draft: Draft, decision: DecisionView) -> str:
     """Take the found volumes for this network's own: the service they show is lost, and is to be recovered."""
-    found = _checked(draft, decision)
-    facts = {claim.name: known for claim in found_claims(draft) if (known := facts_on(claim)) is not None}
-    key = _service_meant(found, decision)
+    _check(draft, decision)
+    facts = _facts_of(found_claims(draft))
+    key = _service_meant(facts, decision)
     of_service = {name: known for name, known in facts.items() if known.service_key == key}
     newest = max(of_service.values(), key=lambda known: known.configuration.seqno if known.configuration else -1)
     status, service = draft.status, draft.status.service
@@ -84,12 +90,13 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
     status.configuration = newest.configuration or Configuration(seqno=0, nodes=[], service=key, seen_at=draft.now)
     keep_known_mark(draft, key, of_service.values())
     status.volumes += [_record(claim, facts.get(claim.name)) for claim in found_claims(draft)]
+    members_of = _members_of(of_service)
     status.adopted = Adopted(
         decision=decision.name,
         at=draft.now,
         network_uids=sorted({known.network_uid for known in facts.values() if known.network_uid is not None}),
-        members_of={known.node_id: name for name, known in of_service.items() if known.node_id is not None},
-        disks_kept=sorted(k.node_id for k in of_service.values() if k.node_id is not None and k.disk_kept),
+        members_of=members_of,
+        disks_kept=sorted(node for node, name in members_of.items() if of_service[name].disk_kept),
     )
     resume_counters(draft)
     return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
@@ -104,7 +111,7 @@ def keep_known_mark(draft: Draft, service: str, facts: Iterable[VolumeFacts]) ->
 
 def disown(draft: Draft, decision: DecisionView) -> str:
     """Leave the found volumes alone for ever: they are none of this network's, and a new service is started."""
-    _checked(draft, decision)
+    _check(draft, decision)
     claims = found_claims(draft)
     resume_counters(draft)
     draft.status.disowned += [claim.uid for claim in claims]
@@ -121,7 +128,37 @@ def release_predecessors(draft: Draft) -> None:
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
 
 
-def _checked(draft: Draft, decision: DecisionView) -> Found:
+def _facts_of(claims: Iterable[ClaimView]) -> dict[str, VolumeFacts]:
+    """What is known of volumes, by their claims' names."""
+    return {claim.name: known for claim in claims if (known := facts_on(claim)) is not None}
+
+
+def _members_of(facts: dict[str, VolumeFacts]) -> dict[str, str]:
+    """Volume of each node; of one that several claims name none: one of them may be an older copy of the other."""
+    named = Counter(known.node_id for known in facts.values())
+    return {k.node_id: name for name, k in facts.items() if k.node_id is not None and named[k.node_id] == 1}
+
+
+def _in_question(facts: dict[str, VolumeFacts]) -> dict[str, str]:
+    """The services that may be meant, by their keys, with a volume of each.
+
+    One is out of the question only if it has been recovered: another of the same network counts more recoveries.
+    """
+    networks = defaultdict[str, set[str | None]](set)
+    counts, volumes = dict[str, int](), dict[str, str]()
+    for name, known in sorted(facts.items()):
+        key = known.service_key or ""
+        networks[key].add(known.network_uid)
+        counts[key] = max(counts.get(key, 0), known.recovery_count)
+        volumes.setdefault(key, name)
+
+    def follows(later: str, key: str) -> bool:
+        return counts[later] > counts[key] and None not in networks[key] and networks[key] <= networks[later]
+
+    return {key: volume for key, volume in volumes.items() if not any(follows(later, key) for later in volumes)}
+
+
+def _check(draft: Draft, decision: DecisionView) -> None:
     found = draft.status.found
     if found is None:
         raise Refused("no volumes of an earlier network were found, or it has been decided about them")
@@ -133,25 +170,24 @@ def _checked(draft: Draft, decision: DecisionView) -> Found:
     current = _token(draft, claims)
     if decision.spec.token != current:
         raise Refused(f"this token does not stand for what is found now; that is {current}")
-    return found
 
 
-def _service_meant(found: Found, decision: DecisionView) -> str:
-    """The key of the service to recover: what the named volume shows, else the one recovered most often."""
-    shown = [volume for volume in found.volumes if volume.service is not None]
-    if not shown:
+def _service_meant(facts: dict[str, VolumeFacts], decision: DecisionView) -> str:
+    """The key of the service to recover: what the named volume shows, else the only one that can be meant."""
+    if not facts:
         raise Refused("none of the volumes is known to hold the ledger of a service that was open")
     if decision.spec.volume is not None:
-        named = [volume.service for volume in shown if volume.name == decision.spec.volume]
-        if not named or named[0] is None:
+        named = facts.get(decision.spec.volume)
+        if named is None or named.service_key is None:
             raise Refused(f"{decision.spec.volume} is not known to hold the ledger of a service that was open")
-        return named[0]
-    latest = max(volume.recovery_count or 0 for volume in shown)
-    keys = {volume.service for volume in shown if (volume.recovery_count or 0) == latest}
-    if len(keys) > 1:
-        raise Refused("the volumes are of several services; name one that holds the right one: volume: <its claim>")
-    (key,) = keys
-    assert key is not None
+        return named.service_key
+    in_question = _in_question(facts)
+    if len(in_question) > 1:
+        raise Refused(
+            "the volumes are of several services; name one that holds the right one, such as volume: "
+            + " or ".join(in_question.values())
+        )
+    (key,) = in_question
     return key
 
 

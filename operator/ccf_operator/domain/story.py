@@ -22,7 +22,7 @@ from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.resumption import runs_without_status
 from ccf_operator.domain.service import ServiceView, ended_nodes
-from ccf_operator.domain.topology import Governance, first_node
+from ccf_operator.domain.topology import Governance, first_node, may_have_served
 from ccf_operator.render import names
 from ccf_operator.wording import counted
 
@@ -98,7 +98,13 @@ def _about_found(draft: Draft, found: Found) -> str:
         many = counted(len(found.volumes), "volume")
         return f"wait until all is read ({read} of {many} so far); the commands to decide by are told here then"
     adopt = ""
-    if any(volume.service is not None for volume in found.volumes):
+    if found.to_choose_from:
+        choices = (
+            f"To have the one on {one} recovered: {decide_by(draft.seen, Action.ADOPT, found.token, volume=one)} . "
+            for one in found.to_choose_from
+        )
+        adopt = f"Several services may be meant; find out which of them clients have used last. {''.join(choices)}"
+    elif any(volume.service is not None for volume in found.volumes):
         adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
     disown = decide_by(draft.seen, Action.DISOWN, found.token)
     return f"{adopt}To leave them alone for ever and start a new service: {disown}"
@@ -113,8 +119,10 @@ def _created(draft: Draft) -> Story:
                 Phase.BLOCKED,
                 Reason.START_FAILED,
                 f"{first.name} ended before it had made a service{_how(first)}",
-                "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with it: "
-                + _begin_again(draft),
+                _begin_again(draft)
+                if may_have_served(first)
+                else "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with "
+                f"it: {_begin_again(draft)}",
             )
         return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, first))
     if status.quorum.verdict is Verdict.LOST:

@@ -90,6 +90,17 @@ def test_after_an_abort_one_can_resume_and_where_volumes_were_found_adopt_or_dis
     ]
 
 
+def test_of_several_services_one_is_named() -> None:
+    network = scene(phases.volumes_found()).network
+    assert network.status.found is not None
+    network.status.found.to_choose_from = ["v-0", "v-1"]
+    assert commands(plan(network)) == [
+        "kubectl ccf recovery adopt --volume v-0 bank",
+        "kubectl ccf recovery adopt --volume v-1 bank",
+        "kubectl ccf recovery disown bank",
+    ]
+
+
 def test_while_volumes_are_read_one_is_told_to_wait() -> None:
     world = phases.volumes_being_read()
     seen = scene(world)

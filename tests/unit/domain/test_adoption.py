@@ -9,6 +9,7 @@ from ccf_operator.api.status import AttemptPhase, AttemptResult, Found, Phase
 from ccf_operator.domain.exploration import UNPLACED
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render.labels import RECOVERY_FACTS
+from unit.domain.given import NEW, OLD
 from unit.domain.world import UID, World
 from unit.simulation.kubernetes_model import Claim
 
@@ -247,6 +248,56 @@ def test_two_services_of_equal_standing_are_told_apart_by_a_volume() -> None:
     assert world.answer(named) == "Applied"
     assert world.status.attempt is not None
     assert {c.volume for c in world.status.attempt.candidates} == set(sorted(world.claims)[1:3])
+
+
+Says = tuple[str | None, str, int]
+"""What a claim says: of which network, which service, recovered how often."""
+
+
+@pytest.mark.parametrize(
+    ("claims", "choices"),
+    [
+        ([("one", OLD, 0), ("one", OLD, 0)], 0),
+        ([("one", OLD, 0), ("one", NEW, 1)], 0),
+        ([("one", OLD, 0), ("two", NEW, 1)], 2),
+        ([("one", OLD, 0), ("two", OLD, 0), ("two", NEW, 1)], 2),
+        ([("one", OLD, 0), ("one", NEW, 0)], 2),
+        ([(None, OLD, 0), (None, NEW, 1)], 2),
+        ([(None, OLD, 0), ("one", OLD, 0)], 0),
+    ],
+    ids=[
+        "one service",
+        "one network, recovered",
+        "another network was recovered more often",
+        "a network that has come from the other, and it",
+        "two services of equal standing",
+        "nobody knows of which networks",
+        "one service, of which not all is known",
+    ],
+)
+def test_a_service_is_only_passed_over_if_it_has_been_recovered(claims: list[Says], choices: int) -> None:
+    world = deleted_and_applied_again()
+    for name in list(world.claims)[len(claims) :]:
+        del world.claims[name]
+    for name, (network, key, count) in zip(sorted(world.claims), claims, strict=True):
+        facts = json.loads(world.annotations[name][RECOVERY_FACTS])
+        facts.update(networkUid=network, serviceKey=key, recoveryCount=count)
+        world.annotations[name][RECOVERY_FACTS] = json.dumps(facts)
+    world.settle()
+    assert len(found(world).to_choose_from) == choices
+
+
+def test_nodes_that_several_claims_name_prove_nothing() -> None:
+    """A copy of a volume has its claim's annotation too, and may be older."""
+    world = deleted_and_applied_again()
+    first, second, third = sorted(world.claims)
+    world.annotations[first][RECOVERY_FACTS] = world.annotations[second][RECOVERY_FACTS]
+    world.settle()
+    world.decide(Action.ADOPT, token(world))
+    world.step()
+    assert world.status.adopted is not None
+    assert list(world.status.adopted.members_of.values()) == [third]
+    assert len(world.status.adopted.disks_kept) == 1
 
 
 def test_volumes_whose_claims_say_nothing_are_read() -> None:

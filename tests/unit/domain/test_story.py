@@ -120,6 +120,21 @@ def test_a_first_node_that_failed_says_how_and_names_two_doors() -> None:
     assert "pvc" not in story.next_step
 
 
+def test_a_first_node_that_was_ended_may_have_served_and_has_one_door() -> None:
+    gone = FIRST.model_copy(update={"ended": end()})
+    story = told(status(gone, service=ServiceStatus()))
+    assert (story.phase, story.reason) == (Phase.BLOCKED, "StartFailed")
+    assert "correct the spec" not in story.next_step
+    assert "delete ccf" in story.next_step
+
+
+def test_where_several_services_may_be_meant_there_is_a_command_for_each() -> None:
+    volumes = [FoundVolume(name=f"v-{n}", uid=f"u{n}", service=key) for n, key in enumerate((OLD, NEW))]
+    story = told(NetworkStatus(found=Found(token="found-1", volumes=volumes, to_choose_from=["v-0", "v-1"])))
+    for one in ("v-0", "v-1"):
+        assert f'"action": "Adopt", "volume": "{one}"' in story.next_step
+
+
 def test_what_a_first_node_waits_for() -> None:
     of = status(FIRST, service=ServiceStatus())
     assert "cannot be placed: no machine" in told(of, pods={"a": pod("a", unschedulable="no machine")}).message

@@ -337,7 +337,10 @@ class History:
         elif attempt is None and self.status.paused is not None:
             self.decide(Action.RESUME)
         elif (found := self.status.found) is not None and any(volume.service for volume in found.volumes):
-            self.decide(Action.ADOPT, token=found.token)
+            counts = {volume.name: volume.recovery_count or 0 for volume in found.volumes}
+            self.decide(
+                Action.ADOPT, token=found.token, volume=max(found.to_choose_from, key=counts.__getitem__, default=None)
+            )
         elif found is not None and found.token is not None:
             self._give_up_all()
             self.decide(Action.DISOWN, token=found.token)

@@ -42,6 +42,14 @@ def fence(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> None
         _stop_bystanders(draft, attempt)
 
 
+def spare(draft: Draft) -> None:
+    """Take back what of the fencing Kubernetes was not asked for yet: the loss is not proven any more."""
+    for record in draft.alive():
+        pod = draft.pod(record)
+        if record.attempt is None and record.stop == FENCED and pod is not None and not pod.deleting:
+            record.stop = None
+
+
 def do_without_the_silent(draft: Draft, attempt: Attempt) -> None:
     """Give up volumes whose nodes have not answered and so were not told to stop: no longer wait can be of use.
 

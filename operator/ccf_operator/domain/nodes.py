@@ -135,7 +135,7 @@ def want_pods(draft: Draft) -> None:
         elif record.stop is not None:
             if pod is not None and not pod.deleting:
                 draft.do(DeletePod(pod=pod.name, uid=pod.uid))
-        elif record.pod_uid is None:
+        elif record.pod_uid is None and not _would_read_beside_a_writer(draft, record):
             volume = draft.status.volume(record.volume)
             if volume is not None and volume.uid is None:
                 draft.do(CreateVolume(volume=record.volume))
@@ -149,6 +149,12 @@ def want_pods(draft: Draft) -> None:
         owner = draft.status.node(name)
         if owner.released if owner is not None else _was_given(draft, name):
             draft.do(DeleteConfigMap(name=name))
+
+
+def _would_read_beside_a_writer(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a node has returned on the volume of a candidate that was planned when that node was said to be gone."""
+    others = (other for other in draft.on_volume(record.volume) if other is not record)
+    return record.command is Command.RECOVER and any(other.ended is None for other in others)
 
 
 def _strays(draft: Draft) -> Iterator[PodView]:

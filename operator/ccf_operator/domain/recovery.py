@@ -14,7 +14,7 @@ from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
 from ccf_operator.domain.choice import Choice, choose
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim
+from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim, spare
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
@@ -62,6 +62,8 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
     `view` and `loss` are of the service being recovered, from this very look.
     """
     attempt.token = attempt_token(draft.seen.uid, attempt)
+    if not loss.proven and not attempt.given_up:
+        spare(draft)
     if attempt.winner is not None:
         return conduct_joining(draft, attempt, attempt.winner, view, loss)
     if view.primary is not None:

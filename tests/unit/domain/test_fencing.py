@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ccf_operator.api.status import Attempt, CandidateResult, Command, EndEvidence, NodeRecord, Timeline
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import TRIES, fence
+from ccf_operator.domain.fencing import FENCED, TRIES, fence, spare
 from ccf_operator.domain.observation import ContainerView
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.render import labels
@@ -97,6 +99,28 @@ def test_nobody_is_stopped_while_the_loss_is_in_doubt() -> None:
     assert node is not None
     assert node.stop is None
     assert result_of(work) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "goes"),
+    [
+        pytest.param({}, False, id="its deletion was not asked"),
+        pytest.param({"deleting": True}, True, id="it was"),
+    ],
+)
+def test_who_was_to_be_fenced_is_spared_as_long_as_it_can_be(fields: dict[str, Any], goes: bool) -> None:
+    work = draft(status(record("a", stop=FENCED)), pods={"a": pod("a", **fields)})
+    spare(work)
+    assert (work.status.nodes[0].stop == FENCED) is goes
+
+
+@pytest.mark.parametrize(
+    "fields", [{"stop": "RecoveryStarted"}, {"stop": "Fenced", "attempt": 1}, {"stop": "Fenced", "ended": end()}]
+)
+def test_nobody_else_is_spared(fields: dict[str, Any]) -> None:
+    work = draft(status(record("a", **fields)), pods={"a": pod("a")})
+    spare(work)
+    assert work.status.nodes[0].stop == fields["stop"]
 
 
 def test_a_silent_node_is_left_alone_and_its_volume_done_without_after_a_while() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccf_operator.api.status import Command, EndEvidence, NetworkStatus, NodeRecord, Unsettled
+import pytest
+
+from ccf_operator.api.status import Command, Ended, EndEvidence, NetworkStatus, NodeRecord, Unsettled
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import (
@@ -174,6 +176,14 @@ def test_a_planned_node_gets_its_volume_and_its_pod() -> None:
     work = draft(of, pods={}, claims={})
     want_pods(work)
     assert work.effects == [CreateVolume("v-a"), CreateNode("a")]
+
+
+@pytest.mark.parametrize("ended", [end(), None])
+def test_a_candidate_is_not_made_beside_a_node_that_has_returned(ended: Ended | None) -> None:
+    planned = record("r-a", volume="v-a", generation=1, command=Command.RECOVER, attempt=1, pod_uid=None)
+    work = draft(status(record("a", ended=ended), planned), pods={"a": pod("a")})
+    want_pods(work)
+    assert asked(work, CreateNode) == ([CreateNode("r-a")] if ended else [])
 
 
 def test_a_claim_that_was_there_is_never_made_anew() -> None:

@@ -100,6 +100,8 @@ def abort(draft: Draft, decision: DecisionView) -> str:
             )
         if attempt.phase is AttemptPhase.AWAITING_MEMBERS and attempt.network is not None:
             attempts.leave_unsettled(draft, attempt, attempt.winner, attempt.network)
+        else:
+            attempts.leave_doubtful(draft, attempt, attempt.winner)
     attempts.abandon(draft, attempt, why)
     draft.status.paused = Paused(
         token=pause_token(draft.seen.uid, attempt.number),

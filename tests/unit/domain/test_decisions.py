@@ -239,6 +239,26 @@ def test_a_chosen_recovery_is_aborted_only_while_its_members_have_not_accepted_i
     assert world.status.attempt is not None
 
 
+def test_what_members_have_opened_at_once_is_not_lost_by_an_abort_that_came_before_a_look() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    while (attempt := world.status.attempt) is None or attempt.winner is None:
+        world.step()
+    assert attempt.phase is AttemptPhase.JOINING
+    world.accept()
+    made = next(it for it in world.services if it.key == attempt.winner.public_key)
+    committed = world.write_to(made, 5)
+    world.kill(*world.living())
+    decision = world.decide(Action.ABORT, attempt.token)
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    assert world.status.paused is not None
+    world.decide(Action.RESUME, world.status.paused.token)
+    world.settle()
+    assert awaiting(world).unsettled == attempt.number
+    assert max(TxID.parse(c.tx_id) for c in awaiting(world).candidates if c.tx_id) == committed
+
+
 @pytest.mark.parametrize("looks", [1, 2, 3, 4, 60])
 def test_an_attempt_is_aborted_at_any_step_before_its_members_accept(looks: int) -> None:
     world = World().running()

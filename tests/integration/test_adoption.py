@@ -6,6 +6,7 @@ import contextlib
 
 from ccf_operator.render import labels
 from integration.world.api import ApiError, Raw
+from integration.world.audit import pods_made_twice
 from integration.world.story import Story
 from integration.world.world import NETWORK, World
 
@@ -81,7 +82,8 @@ async def test_a_network_that_lost_its_status_is_recovered_once_its_nodes_have_e
     assert (await _decide(world, "Approve", world.story.attempt["token"]))["state"] == "Applied"
     await world.recovered()
     await world.nothing_is_missing()
-    assert not set(running) & set(world.story.pods), "no name is given twice, and what has ended is let go"
+    await world.story.until("what has ended is let go", lambda s: not set(running) & set(s.pods))
+    assert pods_made_twice(world.story) == []
 
 
 def _decidable(story: Story) -> Raw | None:
@@ -91,8 +93,13 @@ def _decidable(story: Story) -> Raw | None:
 
 
 async def _wipe_status(world: World) -> None:
-    await world.api.patch(f"{world.path}/status", {"status": None})
-    world.story.versions.clear()  # what was before is forgotten
+    wiped = (await world.api.patch(f"{world.path}/status", {"status": None}))["metadata"]["resourceVersion"]
+
+    def versions(story: Story) -> list[str]:
+        return [one["metadata"]["resourceVersion"] for one in story.versions]
+
+    await world.story.until("that it is wiped", lambda s: wiped in versions(s))
+    del world.story.versions[: versions(world.story).index(wiped) + 1]  # what was before is forgotten
 
 
 async def _create_again(world: World) -> None:

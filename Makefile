@@ -41,7 +41,7 @@ soak: $(STAMP) ## Thousands of histories of the decisions' model, others each ti
 contract: $(STAMP) ## The simulator against recordings and ledgers of real CCF nodes
 	$(PYTEST) tests/contract
 
-PEOPLE := $(wildcard tests/integration/test_*_page.py) $(addprefix tests/integration/,test_cli.py test_operator_member.py test_starting.py)
+PEOPLE := $(wildcard tests/integration/test_*_page.py) $(patsubst %,tests/integration/test_%.py,adoption chart cli completion operator_member starting waiting)
 
 integration: $(STAMP) ## The operator against a real API server; what people do at their keyboards beside the rest of it
 	@mkdir -p $(RESULTS)

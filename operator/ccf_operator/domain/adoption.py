@@ -99,6 +99,8 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
         disks_kept=sorted(node for node, name in members_of.items() if of_service[name].disk_kept),
     )
     resume_counters(draft)
+    if draft.seen.uid in status.adopted.network_uids:  # only the status was lost: tokens of its attempts are about
+        status.counters.next_attempt = newest.recovery_count + GAP
     return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
 
 

@@ -169,6 +169,23 @@ def test_disowned_volumes_are_left_alone_for_ever() -> None:
     assert {key: world.ledgers[key] for key in before} == before
 
 
+def test_with_a_lost_status_no_decision_about_an_attempt_of_before_is_good_for_one_after() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.step()
+    before = world.status.attempt
+    assert before is not None
+    world.kill(*world.living())
+    world.lose_status()
+    world.settle()
+    world.decide(Action.ADOPT, token(world))
+    world.step()
+    after = world.status.attempt
+    assert after is not None
+    assert after.number != before.number
+    assert after.token != before.token
+
+
 def test_with_a_lost_status_no_name_is_given_twice() -> None:
     world = World().running()
     pods, claims = set(world.pods), set(world.claims)

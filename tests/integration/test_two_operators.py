@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from contextlib import suppress
 
 import pytest
 
@@ -20,8 +21,8 @@ from integration.world.world import World
 async def test_whoever_loses_the_swap_stops(world: World) -> None:
     """Both want to write each status at the same moment, from the beginning to the end of a recovery."""
     together = Rendezvous()
-    first = await world.operator(before=together.meet)
-    second = await world.operator(before=together.meet)
+    first = await world.operator(before=functools.partial(together.meet, 0))
+    second = await world.operator(before=functools.partial(together.meet, 1))
 
     await world.open()
     await world.write()
@@ -113,20 +114,37 @@ async def test_clients_are_never_given_an_old_certificate_again(
 
 
 class Rendezvous:
-    """Holds a write of the status up until another comes, for a moment: then both go at once."""
+    """Holds a write of the status up until another comes, for a moment: then each of the two operators wins in turn."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[Call] | None = None
+        self._first: Call | None = None
+        self._meetings = 0
 
-    async def meet(self, call: Call) -> None:
-        """Wait for another write of the status."""
+    async def meet(self, who: int, call: Call) -> None:
+        """Wait for a write of the other one, and where it is the other's turn, for its answer."""
         if not writes_status(call):
             return
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-            return
-        self._waiting = asyncio.get_running_loop().create_future()
-        await asyncio.wait({self._waiting}, timeout=0.2)
+        if self._waiting is not None and not self._waiting.done() and self._first is not None:
+            self._meetings += 1
+            other = self._first
+            self._waiting.set_result(call)
+        else:
+            self._waiting, self._first = asyncio.get_running_loop().create_future(), call
+            await asyncio.wait({waiting := self._waiting}, timeout=0.2)
+            if not waiting.done():
+                waiting.cancel()
+                return
+            other = waiting.result()
+        if self._meetings % 2 == who:
+            await _answered(other)
+
+
+async def _answered(call: Call) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            while not call.status:  # noqa: ASYNC110 - a proxy tells only those who wait for any call
+                await asyncio.sleep(0.005)
 
 
 def writes_status(call: Call) -> bool:

@@ -28,7 +28,7 @@ def parse_state(body: object) -> StateAnswer:
     return StateAnswer(
         node_id=_need(answer, "node_id", str),
         state=_need(answer, "state", str),
-        last_signed_seqno=_need(answer, "last_signed_seqno", int),
+        last_signed_seqno=_kept(answer, "last_signed_seqno"),
         startup_seqno=_need(answer, "startup_seqno", int),
         stop_notice=_may(answer, "stop_notice", bool) or False,
         recovery_target_seqno=_may(answer, "recovery_target_seqno", int),
@@ -47,7 +47,7 @@ def parse_network(body: object) -> NetworkAnswer:
         service_key=parse_key(certificate),
         current_view=_may(answer, "current_view", int),
         primary_id=_may(answer, "primary_id", str),
-        recovery_count=_need(answer, "recovery_count", int),
+        recovery_count=_kept(answer, "recovery_count"),
         create_tx_id=None if create is None else parse_tx_id(create),
     )
 
@@ -167,7 +167,7 @@ def _proposal(row: Mapping[str, Any]) -> ProposalRow:
 
 def _config(config: Mapping[str, Any]) -> ConsensusConfig:
     return ConsensusConfig(
-        seqno=_need(config, "idx", int),
+        seqno=_kept(config, "idx"),
         reconfiguration_id=_need(config, "rid", int),
         nodes=frozenset(_need(config, "nodes", dict)),
     )
@@ -183,6 +183,14 @@ def _need(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
     value = _may(answer, key, kind)
     if value is None:
         raise Unreadable(f"no {key!r}")
+    return value
+
+
+def _kept(answer: Mapping[str, Any], key: str) -> int:
+    """A count that the status keeps: the API server refuses a status with one that is greater than an int64."""
+    value = _need(answer, key, int)
+    if not 0 <= value < 2**63:
+        raise Unreadable(f"{key!r} is out of range")
     return value
 
 

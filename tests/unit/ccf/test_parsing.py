@@ -57,6 +57,17 @@ def test_candidates_that_have_read_their_ledgers(node: str, recovered: TxID) -> 
     assert network.primary_id is not None
 
 
+@pytest.mark.parametrize("count", [-1, 2**63])
+def test_a_count_that_no_status_could_keep_is_unreadable(count: int) -> None:
+    (state, *_), (network, *_) = recorded("/node/state"), recorded("/node/network")
+    assert isinstance(state, dict)
+    assert isinstance(network, dict)
+    with pytest.raises(parsing.Unreadable):
+        parsing.parse_state({**state, "last_signed_seqno": count})
+    with pytest.raises(parsing.Unreadable):
+        parsing.parse_network({**network, "recovery_count": count})
+
+
 def test_a_service_without_quorum_names_no_primary() -> None:
     moment = "two of three nodes killed, 9 s later"
     (network,) = {parsing.parse_network(body) for body in recorded("/node/network", moment)}

@@ -82,9 +82,9 @@ async def test_the_status_is_that_of_after_all_else_was_read(tmp_path: Path) -> 
 async def test_what_was_read_before_a_hang_is_kept(tmp_path: Path) -> None:
     answers = table([]) | {f"/gov/members/proposals{VERSION}": None}
     async with serve(tmp_path, from_table(answers)) as served:
-        said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=0.5)
+        said = await ask_governance("127.0.0.1", served.port, expected_node_id=served.node_id, timeout=2)
     assert len(said.members) == 3
-    assert "0.5 s" in said.problem
+    assert "2 s" in said.problem
 
 
 @pytest.mark.parametrize(

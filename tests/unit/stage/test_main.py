@@ -111,4 +111,4 @@ def test_it_ends_when_told_to_though_process_1_of_a_container_is_deaf_by_default
     )
     with plan.open("w"):  # opened once the other side reads: it waits for a plan
         process.terminate()
-        assert process.wait(timeout=10) == 128 + signal.SIGTERM
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM

@@ -131,6 +131,31 @@ def _cut(history: History, pick: int, how: int) -> None:
     _machine(history, pick).cut = how % 2 == 0
 
 
+def _believed_gone(history: History, pick: int, how: int) -> None:
+    """People say of machines that they are gone, and they are not.
+
+    What lies between the control plane and some machines fails, as a switch or a firewall does: neither the API server
+    nor the operator hears of them, while their nodes go on and reach one another and clients. After a while somebody,
+    or the controller of the cloud, taints them out-of-service or deletes their Kubernetes Nodes. What is to delete
+    their pods may be late, as a controller manager that has failed over is.
+    """
+    for number, machine in enumerate(history.cluster.machines.values()):
+        if machine.on and (pick >> number) & 1:
+            history.cluster.lose_sight(machine.name)
+            history.cluster.give_up(machine.name, deleted=how % 2 == 1, lingers=how % 4 > 1)
+
+
+def _came_back(history: History, pick: int, how: int) -> None:
+    """Some or all (0) are heard again; their kubelets come back too or not, and what was said is taken back or not."""
+    for number, machine in enumerate(history.cluster.machines.values()):
+        if not machine.on or not (machine.given_up or machine.cut) or (pick and not (pick >> number) & 1):
+            continue
+        history.cluster.hear_again(machine.name)
+        if how % 4 > 0:
+            history.cluster.take_back(machine.name)
+        machine.cut = machine.cut and how % 4 < 2
+
+
 def _shares(history: History, pick: int, how: int) -> None:
     history.submit_shares(reading=pick % 4, commit=pick % 8 != 4)
     if how % 4 == 3 and (leader := history.recovering_leader()) is not None:
@@ -188,6 +213,8 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "power": _power,
     "power cut": _power_cut,
     "cut": _cut,
+    "believed gone": _believed_gone,
+    "came back": _came_back,
     "late": lambda history, pick, how: history.do_late(),
     "time": lambda history, pick, how: history.pass_time((1, 35, 130, 700)[how % 4]),
     "accept": lambda history, pick, how: history.accept(),
@@ -211,10 +238,10 @@ HARMLESS = tuple(kind for kind in UNDECIDED if kind not in LOSSY)
 _OFTEN = ("look", "looks", "looks", "write", "kill", "delete", "accept", "shares")
 
 
-def events(*kinds: str) -> st.SearchStrategy[list[Event]]:
+def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[list[Event]]:
     """Sequences of events of these kinds, in which looks, writes, ends and members' acts are frequent."""
     drawn = st.sampled_from([*kinds, *(kind for kind in _OFTEN if kind in kinds)])
-    return st.lists(st.builds(Event, drawn, st.integers(0, 31), st.integers(0, 7)), min_size=12, max_size=60)
+    return st.lists(st.builds(Event, drawn, st.integers(0, 31), st.integers(0, 7)), min_size=least, max_size=most)
 
 
 def happen(history: History, sequence: list[Event]) -> None:

@@ -15,6 +15,7 @@ from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
 from ccf_operator.domain.plan import Plan
+from ccf_operator.domain.reasons import Reason
 from unit.simulation.ccf_model import (
     OPEN,
     OPENING,
@@ -77,6 +78,8 @@ class History:
         """Plans that were made."""
         self.lost_claims: set[tuple[str, str]] = set()
         """Claims that people have deleted, with their UIDs."""
+        self.of_two = Action.APPROVE
+        """What a person decides where there are two services: to go on with the recovered one, or with the other."""
         self.must = Invariants()
 
     # The operator
@@ -114,6 +117,12 @@ class History:
         if pod.impostor and record is not None and record.node_id is not None:
             return NodeAnswers(impostor=True, problem=f"expected node {record.node_id[:8]}, found node 12345678")
         return self.ccf.answers(process)
+
+    def hears(self, pod: Pod) -> bool:
+        """Whether a pod's own node answers the operator."""
+        process, there = pod.process, self.cluster.pods.get(pod.name) is pod
+        heard = process is not None and process.runs and not process.mute and not pod.impostor
+        return there and pod.seen.running and heard and self._reachable(pod)
 
     def _reachable(self, pod: Pod) -> bool:
         return pod.machine is not None and self.cluster.machines[pod.machine].on
@@ -170,10 +179,10 @@ class History:
             case fx.CreateNode(node):
                 self.cluster.create_node(node, status, self.now)
             case fx.DeletePod(name, uid, _):
-                self.must.rule_2_nothing_needed_is_ended(self, name, uid)
+                self.must.rule_2_nothing_needed_is_ended(self, name, uid, status)
                 self.cluster.delete_pod(name, uid)
             case fx.ReleasePod(name, uid):
-                self.must.rule_2_nothing_is_released_that_runs(self, name, uid)
+                self.must.rule_2_nothing_is_released_that_runs(self, name, uid, status)
                 self.cluster.release_pod(name, uid)
             case fx.DeleteConfigMap(name):
                 self.cluster.config_maps.discard(name)
@@ -250,11 +259,11 @@ class History:
 
     def note_committed(self, leader: Process) -> None:
         """What clients of an open service see."""
-        if status_of(leader.log[: leader.commit]) != OPEN:
+        if status_of(leader.log[: leader.commit]) != OPEN or self.must.is_forgone(leader):
             return
         for seqno, entry in enumerate(leader.log[: leader.commit], 1):
             known = self.committed.setdefault(seqno, entry)
-            if known != entry:
+            if known != entry and not self.must.may_part(self):
                 raise Violation(f"{known.what} was committed at {seqno}; now {entry.what} is")
 
     def open(self) -> None:
@@ -332,7 +341,9 @@ class History:
     def decide_as_told(self) -> None:
         """A person approves what is asked, and resumes what was stopped."""
         attempt = self.status.attempt
-        if attempt is not None and attempt.phase is AttemptPhase.AWAITING_APPROVAL:
+        if attempt is not None and attempt.reason == Reason.TWO_SERVICES:
+            self.decide(self.of_two)
+        elif attempt is not None and attempt.phase is AttemptPhase.AWAITING_APPROVAL:
             self.decide(Action.APPROVE)
         elif attempt is None and self.status.paused is not None:
             self.decide(Action.RESUME)
@@ -394,6 +405,7 @@ class History:
         for machine in self.cluster.machines.values():
             machine.cut = False
             self.cluster.power_on(machine.name)
+            self.cluster.take_back(machine.name)
         for pod in self.cluster.pods.values():
             pod.impostor = False
         for process in self.ccf.processes.values():
@@ -414,6 +426,7 @@ class History:
             self.submit_shares()
             self.trust_and_remove()
             self.delete_as_told()
+            self.say_what_has_ended()
             if decides:
                 self.decide_as_told()
             if self.is_whole():
@@ -426,6 +439,21 @@ class History:
         for name in pods.replace(";", " ").split() if told else ():
             if name in self.cluster.pods:
                 self.delete_by_hand(name)
+
+    def say_what_has_ended(self) -> None:
+        """A person says, as they are told to, that nodes run no more whose pods went before their ends were seen.
+
+        Their machines are well, so the word is taken back once it was heard.
+        """
+        if "node.kubernetes.io/out-of-service" not in self.status.next_step:
+            return
+        for record in self.status.nodes:
+            runs = any(p.pod == record.name and p.alive for p in self.ccf.processes.values())
+            machine = record.machine.name if record.machine is not None else ""
+            if record.ended is None and record.pod_uid and record.name not in self.cluster.pods and not runs:
+                self.cluster.give_up(machine, deleted=False, lingers=True)
+                self.look()
+                self.cluster.take_back(machine)
 
     def is_whole(self) -> bool:
         fit = sum(record.fit for record in self.status.nodes)
@@ -464,10 +492,14 @@ class History:
             self._check_nothing_is_left_over()
 
     def _check_nothing_is_left_over(self) -> None:
-        """A network that runs whole has the records, pods and ConfigMaps of its nodes and no others."""
-        nodes = {record.name for record in self.status.nodes}
+        """A network that runs whole has the records, pods and ConfigMaps of its nodes and no others.
+
+        But what went before its end was seen is on record for ever, for nobody knows that it has ended.
+        """
+        unseen = {r.name for r in self.status.nodes if r.ended is None and r.name not in self.cluster.pods}
+        nodes = {record.name for record in self.status.nodes} - unseen
         there = {pod.name for pod in self.processes()}
-        if self.cluster.explorers or not nodes == there == set(self.cluster.pods) == self.cluster.config_maps:
+        if self.cluster.explorers or not nodes == there == set(self.cluster.pods) == self.cluster.config_maps - unseen:
             raise Violation(
                 f"left over: {nodes ^ there} {set(self.cluster.pods) ^ there} {self.cluster.config_maps ^ there}"
             )

@@ -7,6 +7,7 @@ Some rules are held by the models themselves: `kubernetes_model` refuses a candi
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from ccf_operator.api.status import (
@@ -16,9 +17,12 @@ from ccf_operator.api.status import (
     CandidateResult,
     Command,
     EndEvidence,
+    NetworkStatus,
     NodeRecord,
     Winner,
 )
+from ccf_operator.domain.ends import BY_WORD
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.starting import STARTED
 from ccf_operator.domain.txid import TxID
 from unit.simulation.ccf_model import (
@@ -59,6 +63,12 @@ class Invariants:
         self._nodes: dict[str, NodeRecord] = {}
         self._ancestors: dict[tuple[str, int], list[list[Entry]]] = {}
         self._claims: set[tuple[str, str]] = set()
+        self._said_gone: set[str] = set()
+        """Nodes of which somebody says that they run no more, and which the operator has not heard since."""
+        self._given_up: set[str] = set()
+        """Keys of services that a person has given up where there were two."""
+        self._forgone: set[str] = set()
+        """Keys of services that a person has had recovered although something might be missing then."""
 
     def forget_status(self) -> None:
         """The status is gone, with the attempt that was in it."""
@@ -86,13 +96,16 @@ class Invariants:
 
     def check_written(self, history: History) -> None:
         """Whenever the operator has written the status, before it does anything."""
+        self._note_what_was_said(history)
         self._note_what_was_opened(history)
         self._note_what_was_committed(history)
         self.rule_1_attempts_follow_one_another(history)
+        self._note_what_was_given_up(history)
         self.rule_2_who_is_said_to_have_ended_has(history)
         self.rule_5_all_candidates_start_at_once(history)
         self.rule_6_results_are_what_they_seem(history)
         self.rule_7_the_greatest_is_chosen_view_first(history)
+        self.rule_10_two_open_services_are_told(history)
         self.rule_11_joiners_count_when_they_have_caught_up_and_come_before_the_shares(history)
         self.rule_12_open_is_what_has_opened(history)
         self.rules_13_15_a_living_network_is_waited_for(history)
@@ -113,6 +126,8 @@ class Invariants:
             raise Violation(f"attempt {now.number} follows attempt {before.number}")
 
     def rule_2_who_is_said_to_have_ended_has(self, history: History) -> None:
+        if heard := _by_word(history.status) - self._said_gone - _ended(history):
+            raise Violation(f"{heard} are taken for gone, and were heard since somebody said so, or nobody has")
         for record in history.status.nodes:
             if record.ended is None or record.ended.evidence not in _SEEN_BY_THE_KUBELET:
                 continue
@@ -120,28 +135,82 @@ class Invariants:
             if process is not None and process.alive and record.ended.reason != "NeverCreated":
                 raise Violation(f"{record.name} is said to have ended, and runs")
 
-    def rule_2_nothing_needed_is_ended(self, history: History, name: str, uid: str) -> None:
-        """Nobody ends a node that a service with clients could still need, but by a person's word about that one."""
+    def rule_2_nothing_needed_is_ended(self, history: History, name: str, uid: str, known: NetworkStatus) -> None:
+        """Nobody ends a node that a service with clients could still need, but by a person's word about that one.
+
+        `known` is the status on which it was decided.
+        """
         pod = history.cluster.pods.get(name)
         process = pod.process if pod is not None and pod.uid == uid else None
         if process is None or not process.alive or not process.log or history.deleting:
             return
         key = service_of(process.log)
         log = process.log[: process.commit]
-        if status_of(log) != OPEN or service_of(log) != key:
+        if status_of(log) != OPEN or service_of(log) != key or key in self._given_up:
             return
         record = history.status.node(name)
         if key in history.given_up and record is not None and record.stop == STARTED:
             return
-        if process.node_id in _needed(history, key) and _could_go_on(history, key):
+        if process.node_id in _needed(history, key) and _could_go_on(history, key, _by_word(known)):
             raise Violation(f"{name} is ended although its service could go on")
 
-    def rule_2_nothing_is_released_that_runs(self, history: History, name: str, uid: str) -> None:
+    def rule_2_nothing_is_released_that_runs(self, history: History, name: str, uid: str, known: NetworkStatus) -> None:
         pod = history.cluster.pods.get(name)
         if pod is None or pod.uid != uid or history.deleting:
             return
-        if pod.process is not None and pod.process.alive:
+        if pod.process is not None and pod.process.alive and name not in _by_word(known):
             raise Violation(f"{name} is released while it runs")
+
+    def _note_what_was_said(self, history: History) -> None:
+        """Somebody's word that a machine is gone is good until what runs there is heard."""
+        for pod in (*history.cluster.pods.values(), *history.cluster.orphans):
+            machine = history.cluster.machines.get(pod.machine or "")
+            if history.hears(pod):
+                self._said_gone.discard(pod.name)
+            elif machine is not None and (machine.given_up or machine.registered):
+                self._said_gone.add(pod.name)
+
+    def is_forgone(self, leader: Process) -> bool:
+        """Whether nobody hears of a node of a service that was recovered with a loss that a person has approved."""
+        return leader.pod in self._said_gone and service_of(leader.log) in self._forgone
+
+    def may_part(self, history: History) -> bool:
+        """Whether there may be two services: one that came back after a person had approved to recover without it."""
+        attempt, status = history.status.attempt, history.status
+        chosen = attempt is not None and attempt.winner is not None and attempt.base_service in self._forgone
+        lost = status.unsettled is not None or status.doubted is not None
+        return chosen or (lost and bool(self._forgone))
+
+    def _note_what_was_given_up(self, history: History) -> None:
+        """With one of two services a person gives up what it alone has committed, having been told so."""
+        before, now = self._attempt, history.status.attempt
+        if before is None or (now is not None and now.number == before.number):
+            if now is not None and now.given_up:
+                self._given_up.add(now.base_service)
+            return
+        past = next((past for past in history.status.history if past.number == before.number), None)
+        if past is None:
+            return
+        if past.result is AttemptResult.SUCCEEDED:
+            kept = history.status.service.public_key
+            told = history.status.service.approved_loss is not None
+            self._given_up |= {before.base_service} if told else set()
+        elif before.reason == Reason.TWO_SERVICES:
+            recovered = before.winner.public_key if before.winner is not None else before.base_service
+            self._given_up.add(recovered)
+            kept, told = history.status.service.public_key, True
+        else:
+            return
+        self._forget_what_is_not_in(history, kept, told)
+
+    def _forget_what_is_not_in(self, history: History, kept: str | None, told: bool) -> None:
+        logs = [p.log for p in history.ccf.processes.values() if service_of(p.log) == kept]
+        log = max(logs, key=end_of)
+        for seqno, entry in list(history.committed.items()):
+            if len(log) < seqno or log[seqno - 1] != entry:
+                if not told:
+                    raise Violation(f"{entry.what} at {seqno} is given up, and nobody was told")
+                del history.committed[seqno]
 
     # Candidates
 
@@ -217,6 +286,8 @@ class Invariants:
         lost = [n for n, entry in history.committed.items() if len(log) < n or log[n - 1] != entry]
         if lost and (attempt.approval is None or not attempt.approval.possible_loss):
             raise Violation(f"{winner.node} is chosen without {history.committed[lost[0]].what} at {lost[0]}")
+        if attempt.approval is not None and attempt.approval.possible_loss:
+            self._forgone.add(attempt.base_service)
         for seqno in lost:
             del history.committed[seqno]
 
@@ -245,6 +316,16 @@ class Invariants:
             if of_it and pod.name != attempt.winner.node:
                 raise Violation(f"members are asked while {pod.name} runs beside the winner")
 
+    def rule_10_two_open_services_are_told(self, history: History) -> None:
+        """Where clients may use either of two, the status says so and what to do; or a person has given up one."""
+        attempt = history.status.attempt
+        if attempt is None or attempt.winner is None or attempt.given_up:
+            return
+        if all(_serves(history, key) for key in (attempt.base_service, attempt.winner.public_key)):
+            told = attempt.reason == Reason.TWO_SERVICES and attempt.token in history.status.next_step
+            if not told:
+                raise Violation(f"two services are open, and the status says {history.status.reason}")
+
     def _note_what_was_opened(self, history: History) -> None:
         """Of the services recovered from one, no two are ever opened."""
         for process in history.ccf.processes.values():
@@ -252,7 +333,8 @@ class Invariants:
             key = service_of(committed)
             if key is None or status_of(committed) != OPEN or key in self._opened:
                 continue
-            if recoveries_in(committed) in self._opened.values():
+            rivals = {other for other, count in self._opened.items() if count == recoveries_in(committed)}
+            if rivals - self._given_up:
                 raise Violation(f"{key[:8]} is the second service that was opened after so many recoveries")
             self._opened[key] = recoveries_in(committed)
 
@@ -290,9 +372,9 @@ class Invariants:
         if ended is None or ended.result is not AttemptResult.SUPERSEDED:
             return
         key = before.winner.public_key
-        mine = [p for p in history.ccf.processes.values() if p.alive and service_of(p.log) == key]
+        mine = _fellows(history, key, self._said_gone)
         dead_end = any(p.decrypted for p in mine) and any(status_of(p.log) == WAITING for p in mine)
-        if mine and _could_go_on(history, key) and not dead_end:
+        if mine and _could_go_on(history, key, self._said_gone) and not dead_end:
             raise Violation(f"attempt {before.number} is given up ({ended.message}), but its network lives")
 
     def rules_14_17_lineages_are_of_open_services_and_whole(self, history: History) -> None:
@@ -333,8 +415,31 @@ def rules_checked() -> set[int]:
     return {int(number) for name in named for number in re.findall(r"_(\d+)(?=_)", name)}
 
 
-def _fellows(history: History, key: str | None) -> list[Process]:
-    return [p for p in history.ccf.processes.values() if p.alive and service_of(p.log) == key]
+def _serves(history: History, key: str) -> bool:
+    """Whether a service is open on a quorum, all of which the operator hears."""
+    leader = history.ccf.leader(key)
+    if leader is None or status_of(leader.log[: leader.commit]) != OPEN:
+        return False
+    heard = {
+        pod.process.node_id
+        for pod in history.cluster.pods.values()
+        if pod.process is not None and history.hears(pod) and pod.process.primary == leader.node_id
+    }
+    return leader.node_id in heard and all(majority_of(nodes, heard) for _, nodes in leader.active())
+
+
+def _by_word(status: NetworkStatus) -> Set[str]:
+    """Nodes that are on record as ended because somebody has said so."""
+    return {record.name for record in status.nodes if record.ended is not None and record.ended.evidence in BY_WORD}
+
+
+def _ended(history: History) -> Set[str]:
+    return {pod for pod, process in history.ccf.processes.items() if not process.alive}
+
+
+def _fellows(history: History, key: str | None, said_gone: Set[str] = frozenset()) -> list[Process]:
+    found = history.ccf.processes.values()
+    return [p for p in found if p.alive and p.pod not in said_gone and service_of(p.log) == key]
 
 
 def _newest(history: History, key: str | None) -> Process | None:
@@ -346,8 +451,8 @@ def _needed(history: History, key: str | None) -> frozenset[str]:
     return frozenset[str]().union(*(nodes for _, nodes in newest.active())) if newest is not None else frozenset()
 
 
-def _could_go_on(history: History, key: str | None) -> bool:
+def _could_go_on(history: History, key: str | None, said_gone: Set[str]) -> bool:
     """Whether those that run could form a majority of every configuration in which one is needed."""
     newest = _newest(history, key)
-    alive = {p.node_id for p in _fellows(history, key)}
+    alive = {p.node_id for p in _fellows(history, key, said_gone)}
     return newest is not None and all(majority_of(nodes, alive) for _, nodes in newest.active())

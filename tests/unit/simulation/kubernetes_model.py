@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -40,10 +41,27 @@ class Machine:
     tainted: bool = False
     exists: bool = True
     """The Kubernetes Node does."""
+    lingers: bool = False
+    """Its pods are still there, though somebody has said that it is gone: no controller has got to them yet."""
 
     @property
     def works(self) -> bool:
         return self.on and not self.cut
+
+    @property
+    def given_up(self) -> bool:
+        """Whether somebody says that nothing runs there."""
+        return self.tainted or not self.exists
+
+    @property
+    def forgets_pods(self) -> bool:
+        """Whether a controller removes its pods without asking its kubelet."""
+        return not self.lingers and (not self.exists or (self.tainted and not self.works))
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is another Kubernetes Node than it was at first."""
+        return self.uid != f"uid-{self.name}"
 
 
 @dataclass
@@ -118,6 +136,8 @@ class Kubernetes:
         self.ccf = ccf
         self.machines = {f"m{n}": Machine(f"m{n}", f"uid-m{n}") for n in range(machines)}
         self.pods: dict[str, Pod] = {}
+        self.orphans: list[Pod] = []
+        """Pods that were removed while their processes ran; their kubelets do not know that yet."""
         self.claims: dict[str, Claim] = {}
         self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
@@ -192,27 +212,37 @@ class Kubernetes:
 
     def _remove_if_done(self, pod: Pod) -> None:
         machine = self.machines.get(pod.machine or "")
-        gone = machine is None or not machine.exists or machine.tainted
-        if pod.deleting and not pod.finalizer and (pod.terminal or gone):
-            self.pods.pop(pod.name, None)
+        gone = machine is None or machine.forgets_pods
+        if pod.deleting and not pod.finalizer and (pod.terminal or gone) and self.pods.pop(pod.name, None) is not None:
+            self.orphans.append(pod)
 
     # What happens by itself
 
     def tick(self, now: datetime) -> None:
         for pod in list(self.pods.values()):
             self._schedule(pod)
+        self._end_orphans()
         for pod in list(self.pods.values()):
             machine = self.machines.get(pod.machine or "")
+            self._remove_if_done(pod)  # once its end has been reported for a while
+            if machine is not None and machine.given_up and not machine.lingers:
+                pod.deleting = True  # pod garbage collection, or eviction by the taint
             if machine is not None and machine.works and machine.exists:
                 self._sync(pod, machine, now)
-            elif machine is not None and (machine.tainted or not machine.exists):
-                pod.deleting = True  # pod garbage collection
-            self._remove_if_done(pod)
         for explorer in self.explorers.values():
             claim = self.claims.get(explorer.volume)
             machine = self.machines.get(claim.machine or "") if claim is not None else None
             if claim is not None and machine is not None and machine.works and machine.exists and not machine.tainted:
                 explorer.found = json.dumps({"facts": _shown_by(claim), "problems": []})
+
+    def _end_orphans(self) -> None:
+        """A kubelet ends what runs of pods that are no more, before it starts others."""
+        for pod in list(self.orphans):
+            machine = self.machines[pod.machine or ""] if pod.machine is not None else None
+            if pod.process is None or not pod.process.alive:
+                self.orphans.remove(pod)
+            elif machine is not None and machine.works and machine.exists:
+                self._end(pod.process)
 
     def _schedule(self, pod: Pod) -> None:
         claim = self.claims.get(pod.volume)
@@ -255,7 +285,7 @@ class Kubernetes:
         if generation in claim.claimed:
             raise Violation(f"{pod.name} is to write generation {generation} of {pod.volume}, which is taken")
         claim.claimed[generation], claim.lineages[generation] = pod.name, pod.lineage
-        running = [p for p in self.pods.values() if p.volume == pod.volume and p.process and p.process.alive]
+        running = [p for p in self._writers(pod.volume) if not _is_late(pod, p)]
         disk = claim.generations.setdefault(generation, Generation(0))
         if pod.record.command is Command.RECOVER:
             if running:
@@ -268,6 +298,11 @@ class Kubernetes:
                 if pod.record.command is Command.START
                 else self.ccf.join(pod.name, pod.record.join_target or "", pod.record.service_certificate, disk)
             )
+
+    def _writers(self, volume: str) -> Iterator[Pod]:
+        for pod in (*self.pods.values(), *self.orphans):
+            if pod.volume == volume and pod.process is not None and pod.process.alive:
+                yield pod
 
     def _recover(self, pod: Pod, claim: Claim, disk: Generation) -> None:
         if any(number not in claim.generations for number in pod.lineage):
@@ -309,7 +344,7 @@ class Kubernetes:
         """A power cut: what was written last may not be on the disk."""
         machine = self.machines[name]
         machine.on = False
-        for pod in self.pods.values():
+        for pod in (*self.pods.values(), *self.orphans):
             if pod.machine == name and pod.process is not None and pod.process.alive:
                 self._end(pod.process)
                 entries = pod.process.disk.entries
@@ -320,12 +355,38 @@ class Kubernetes:
         machine = self.machines[name]
         if machine.on:
             return
-        machine.on, machine.tainted, machine.boot = True, False, machine.boot + 1
-        if not machine.exists:
-            machine.exists, machine.uid = True, self._uid()
+        machine.on, machine.boot = True, machine.boot + 1
+        self.take_back(name)
         for pod in self.pods.values():
             if pod.machine == name and pod.process is not None and pod.seen.terminated is None:
                 pod.seen = ContainerView(terminated=Terminated(255, says))
+
+    def give_up(self, name: str, *, deleted: bool, lingers: bool) -> None:
+        """Somebody says that a machine is gone; whether that is so is another matter."""
+        machine = self.machines[name]
+        machine.tainted, machine.exists = machine.tainted or not deleted, machine.exists and not deleted
+        machine.lingers = lingers
+
+    def take_back(self, name: str) -> None:
+        """The taint is removed, or the kubelet registers its Node again, which makes it another."""
+        machine = self.machines[name]
+        machine.tainted = machine.lingers = False
+        if not machine.exists:
+            machine.exists, machine.uid = True, self._uid()
+
+    def lose_sight(self, name: str) -> None:
+        """Neither the API server nor the operator hears of a machine; what runs there goes on."""
+        self.machines[name].cut = True
+        self._mute(name, mute=True)
+
+    def hear_again(self, name: str) -> None:
+        """What runs on a machine answers the operator again; its kubelet may still be cut off."""
+        self._mute(name, mute=False)
+
+    def _mute(self, name: str, *, mute: bool) -> None:
+        for pod in (*self.pods.values(), *self.orphans):
+            if pod.machine == name and pod.process is not None:
+                pod.process.mute = mute
 
     # What a look shows
 
@@ -386,6 +447,11 @@ class Kubernetes:
             for m in self.machines.values()
             if m.exists
         }
+
+
+def _is_late(pod: Pod, other: Pod) -> bool:
+    """Whether a candidate was asked for by an attempt before the other's, and created late: it reads no word of it."""
+    return (pod.record.attempt or 0) < (other.record.attempt or 0) and other.record.generation not in pod.lineage
 
 
 def _explorer_view(name: str, pod: Explorer) -> PodView:

@@ -740,6 +740,76 @@ def the_status_is_lost_and_then_all_that_was_opened_since() -> None:
     assert history.status.recoveries == 2
 
 
+def believed_gone(history: History, *machines: str) -> None:
+    """Nobody hears of machines, and somebody taints them out-of-service; what runs there goes on."""
+    for name in machines:
+        history.cluster.lose_sight(name)
+        history.cluster.give_up(name, deleted=False, lingers=True)
+
+
+def come_back(history: History, *machines: str) -> None:
+    for name in machines:
+        history.cluster.hear_again(name)
+        history.cluster.take_back(name)
+
+
+def it_is_written_that_it_is_lost(history: History) -> None:
+    """The operator dies before it does anything of that."""
+    for _ in range(10):
+        if history.status.attempt is None:
+            history.look(stop_after=0)
+    assert history.status.attempt is not None
+
+
+def a_service_comes_back_before_anything_was_fenced() -> None:
+    history = opened()
+    before = names(history)
+    believed_gone(history, "m0", "m1")
+    it_is_written_that_it_is_lost(history)
+    come_back(history, "m0", "m1")
+    ends_whole(history)
+    assert names(history) == before
+    assert [past.result for past in history.status.history] == [AttemptResult.ABANDONED]
+
+
+def a_node_comes_back_before_its_volumes_candidate_was_made() -> None:
+    history = opened()
+    believed_gone(history, "m0", "m1")
+    it_is_written_that_it_is_lost(history)
+    come_back(history, "m1")
+    history.cluster.machines["m1"].cut = False
+    for _ in range(3):
+        history.look()
+    ends_whole(history)
+    assert history.status.recoveries == 0
+
+
+def there_are_two_services(of_two: Action = Action.ABORT) -> None:
+    """It comes back after the members have opened the other: a person had approved to recover what one volume held."""
+    history = opened(trusted=True)
+    history.of_two = of_two
+    believed_gone(history, "m0", "m1")
+    look_until(history, lambda: history.status.attempt is not None)
+    history.pass_time(700)
+    look_until(history, lambda: history.status.reason == "ApprovalRequired")
+    history.decide(Action.APPROVE)
+    look_until(history, lambda: asked(history))
+    history.accept()
+    history.submit_shares()
+    come_back(history, "m0", "m1")
+    history.pass_time(2)
+    history.write()
+    history.look()
+    assert (history.status.phase, history.status.reason) == (Phase.BLOCKED, "TwoServices")
+    history.see_to_the_end(decides=True)
+    ends_whole(history)
+    assert history.status.recoveries == 1
+
+
+def a_person_goes_on_with_the_recovered_one() -> None:
+    there_are_two_services(Action.APPROVE)
+
+
 def ends_with_the_persons_word(history: History) -> None:
     """Nothing is started unasked; a person ends what runs and adopts what is found."""
     history.settle()
@@ -751,6 +821,10 @@ def ends_with_the_persons_word(history: History) -> None:
 
 
 ALL: tuple[Story, ...] = (
+    a_service_comes_back_before_anything_was_fenced,
+    a_node_comes_back_before_its_volumes_candidate_was_made,
+    there_are_two_services,
+    a_person_goes_on_with_the_recovered_one,
     the_status_is_lost_while_all_is_well,
     the_status_is_lost_after_a_pod_has_gone,
     the_status_is_lost_before_anything_was_recovered,

@@ -50,7 +50,7 @@ def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event],
     history.see_to_the_end()
     waits = history.status.phase is Phase.BLOCKED or _forgot_ends(history, sequence)
     if waits:
-        powered_off = any(event.kind in ("power", "torn look", *LOSSY) for event in sequence)
+        powered_off = any(event.kind in ("power", "torn look", "believed gone", *LOSSY) for event in sequence)
         assert powered_off, (history.status.reason, history.status.message)
         assert history.status.next_step
     else:

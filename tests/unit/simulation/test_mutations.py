@@ -345,6 +345,20 @@ MUTATIONS = (
         _unknown_to_any_primary,
         stories.the_others_elect_one_that_commits_nothing,
     ),
+    Mutation(
+        2,
+        "what was to be fenced goes although the quorum is back",
+        "domain.recovery.spare",
+        _never,
+        stories.a_service_comes_back_before_anything_was_fenced,
+    ),
+    Mutation(
+        3,
+        "a candidate is made beside a node that has returned",
+        "domain.nodes._would_read_beside_a_writer",
+        _no,
+        stories.a_node_comes_back_before_its_volumes_candidate_was_made,
+    ),
     Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
     Mutation(
         3,
@@ -464,6 +478,13 @@ MUTATIONS = (
         "domain.recovery.conduct_joining",
         _winner_is_chosen_again,
         stories.a_majority_is_killed,
+    ),
+    Mutation(
+        10,
+        "two open services are not told",
+        "domain.joining.ask_which_goes_on",
+        _never,
+        stories.there_are_two_services,
     ),
     Mutation(10, "losers stay", "domain.joining.losers", lambda *_: [], stories.a_majority_is_killed),
     Mutation(

@@ -40,7 +40,7 @@ class Members:
 
 def proposed(said: str) -> str:
     """The beginning of the id of the proposal that was made."""
-    found = re.search(r"proposal ([0-9a-f]{8})[0-9a-f]+ is open", said)
+    found = re.search(r"proposal ([0-9a-f]{8})… is open", said)
     assert found is not None, said
     return found[1]
 

@@ -29,7 +29,6 @@ _PHASES = {
 }
 _LAST_ATTEMPTS = 3
 """How many of those that have ended are shown."""
-_A_STRANGER = "find out who made it; members sign nothing for it"
 _VERDICTS = {Verdict.HEALTHY: "good", Verdict.DEGRADED: "warn", Verdict.SUSPECTED: "warn", Verdict.LOST: "bad"}
 
 
@@ -111,17 +110,19 @@ def _nodes(network: Network, live: Mapping[str, NodeAnswers], now: datetime) -> 
             _lag(answers, front),
         )
     for pod in network.strangers:
-        answers = live.get(pod.name)
-        service = f", service {answers.network.service_key[:8]}…" if answers and answers.network else ""
-        what = Text(f"not the operator's!{service}", style="bad")
-        rows.add(pod.name, "–", what, pod.machine or "–", "–", "–")
+        rows.add(pod.name, "–", Text("not the operator's!", style="bad"), pod.machine or "–", "–", "–")
     parts: list[RenderableType] = [rows] if shown or network.strangers else [Text("none yet", style="dim")]
     parts += [marked(f"{record.name}:", shorten(record.note), "warn") for record in shown if record.note]
-    parts += [marked(f"{pod.name}:", _A_STRANGER, "bad") for pod in network.strangers]
+    parts += [marked(f"{pod.name}:", _about_stranger(live.get(pod.name)), "bad") for pod in network.strangers]
     if past:
         parts.append(Text(f"{past} earlier node{'s have' if past > 1 else ' has'} ended", style="dim"))
     ready = status.ready_nodes
     return titled(f"Nodes  {ready} serve clients" if ready else "Nodes", *parts)
+
+
+def _about_stranger(answers: NodeAnswers | None) -> str:
+    service = f"of service {answers.network.service_key[:8]}…; " if answers and answers.network else ""
+    return f"{service}find out who made it; members sign nothing for it"
 
 
 def _shown_nodes(network: Network) -> tuple[list[NodeRecord], int]:

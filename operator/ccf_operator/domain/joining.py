@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
-from ccf_operator.api.status import Attempt, AttemptPhase, Command, NodeRecord, Winner
+from ccf_operator.api.status import Attempt, AttemptPhase, AttemptResult, Command, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.awaiting import SERVICE_RECOVERING, Awaited, what_is_awaited
 from ccf_operator.domain.candidates import gave_up
@@ -76,12 +76,25 @@ def service_status(view: ServiceView) -> str | None:
 
 
 def losers(draft: Draft, attempt: Attempt, winner: Winner) -> list[NodeRecord]:
-    """The candidates of the attempt that were not chosen."""
+    """The candidates that were not chosen; those of earlier attempts too, which members could open as well."""
     return [
         r
         for r in draft.status.nodes
-        if r.attempt == attempt.number and r.command is Command.RECOVER and r.name != winner.node
+        if r.attempt is not None
+        and r.command is Command.RECOVER
+        and r.name != winner.node
+        and (r.attempt == attempt.number or not _was_given_up_as_lost(draft, r))
     ]
+
+
+def _was_given_up_as_lost(draft: Draft, record: NodeRecord) -> bool:
+    """Whether it is the winner of an attempt whose network provably can never be opened any more."""
+    return any(
+        past.number == record.attempt
+        and past.result is AttemptResult.SUPERSEDED
+        and past.winner_volume == record.volume
+        for past in draft.status.history
+    )
 
 
 def joiners(draft: Draft, attempt: Attempt) -> list[NodeRecord]:

@@ -9,6 +9,7 @@ from ccf_operator.api.status import (
     Attempt,
     AttemptPhase,
     AttemptResult,
+    AttemptSummary,
     Command,
     Ended,
     EndEvidence,
@@ -185,6 +186,33 @@ def test_members_are_asked_only_when_every_other_candidate_has_provably_ended() 
     assert current(waiting).phase is AttemptPhase.JOINING
     asked = look(winner(), loser(stop="Loser", ended=end()), *joined, answers=led("r-a", "j1", "j2"))
     assert current(asked).phase is AttemptPhase.AWAITING_MEMBERS
+
+
+@pytest.mark.parametrize(
+    ("result", "winner_volume", "asked"),
+    [
+        (AttemptResult.ABANDONED, "v-z", False),
+        (AttemptResult.SUPERSEDED, None, False),
+        (AttemptResult.SUPERSEDED, "v-other", False),
+        (AttemptResult.SUPERSEDED, "v-z", True),
+    ],
+    ids=["chosen, and ended by a person", "none was chosen", "another was chosen", "chosen, and lost for good"],
+)
+def test_nor_while_a_candidate_of_an_earlier_attempt_runs_that_they_could_open(
+    result: AttemptResult, winner_volume: str | None, asked: bool
+) -> None:
+    earlier = record("r-z", volume="v-z", command=Command.RECOVER, attempt=1, stop=result.value)
+    past = AttemptSummary(number=1, result=result, winner_volume=winner_volume, ended_at=at(-9))
+    joined = [joiner(name, attempt=2, joined_at=at(0)) for name in ("j1", "j2")]
+    members = (winner().model_copy(update={"attempt": 2}), *joined)
+    of = running(number=2)
+    work = draft(
+        status(*members, earlier, configuration=configuration("a", "b", "c"), attempt=of, history=[past]),
+        answers=led("r-a", "j1", "j2"),
+    )
+    assert work.status.attempt is not None
+    conduct_joining(work, work.status.attempt, CHOSEN, view(work), LOST)
+    assert (current(work).phase is AttemptPhase.AWAITING_MEMBERS) is asked
 
 
 def test_they_are_not_asked_while_the_recovering_network_has_no_primary() -> None:

@@ -177,7 +177,7 @@ class History:
             case fx.ExploreVolume(volume, claim_uid):
                 self.cluster.explore(volume, claim_uid, self.now)
             case fx.CreateNode(node):
-                self.cluster.create_node(node, status, self.now)
+                self.cluster.create_node(node, status, self.now, is_late=status is not self.status)
             case fx.DeletePod(name, uid, _):
                 self.must.rule_2_nothing_needed_is_ended(self, name, uid, status)
                 self.cluster.delete_pod(name, uid)

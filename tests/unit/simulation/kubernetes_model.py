@@ -83,6 +83,8 @@ class Pod:
     process: Process | None = None
     stage_code: int | None = None
     stage_message: str = ""
+    is_late: bool = False
+    """An operator that had stopped asked for it: its node may have come and gone since."""
     impostor: bool = False
     """Somebody else answers at its address."""
     seen: ContainerView = field(default_factory=ContainerView)
@@ -160,7 +162,7 @@ class Kubernetes:
         if volume in self.claims and self.claims[volume].uid == claim_uid and name not in self.explorers:
             self.explorers[name] = Explorer(self._uid(), volume, self.network_uid, now)
 
-    def create_node(self, name: str, status: NetworkStatus, now: datetime) -> None:
+    def create_node(self, name: str, status: NetworkStatus, now: datetime, *, is_late: bool) -> None:
         if name in self.pods:
             return
         record = status.node(name)
@@ -180,7 +182,8 @@ class Kubernetes:
             labels.GENERATION: str(record.generation),
             labels.COMMAND: record.command.value,
         }
-        self.pods[name] = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now)
+        made = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now, is_late=is_late)
+        self.pods[name] = made
 
     def delete_pod(self, name: str, uid: str) -> None:
         if name in self.explorers and self.explorers[name].uid == uid:
@@ -282,6 +285,9 @@ class Kubernetes:
     def _start(self, pod: Pod) -> None:
         """What `stage` does, and what CCF does after it."""
         claim, generation = self.claims[pod.volume], pod.record.generation
+        if claim.claimed.get(generation) == pod.name and pod.is_late:
+            pod.stage_code = 3  # `stage` refuses a generation that has its manifest
+            return
         if generation in claim.claimed:
             raise Violation(f"{pod.name} is to write generation {generation} of {pod.volume}, which is taken")
         claim.claimed[generation], claim.lineages[generation] = pod.name, pod.lineage

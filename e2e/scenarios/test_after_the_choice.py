@@ -36,7 +36,8 @@ def test_the_winner_killed_right_after_the_last_share(network: NewNetwork) -> No
 
 def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) -> None:
     """CCF cannot leave what follows (CCF facts §8.8): it is said, and a new attempt starts from the same service."""
-    bank = network(spec={"ledgerSignatures": {"delay": "3000ms"}}).busy()
+    bank = network().busy()
+    bank.kubectl.apply(bank.manifest(ledgerSignatures={"delay": "8000ms"}))  # of the nodes that are still to come
     bank.kill(*bank.trusted()[:2])
     bank.accept_recovery()
     attempt = bank.status()["attempt"]
@@ -49,6 +50,7 @@ def test_the_winner_killed_before_the_opening_is_committed(network: NewNetwork) 
         every=0.02,
     )
     bank.kill(winner)
+    bank.kubectl.apply(bank.manifest())
     status = bank.let_members_recover(within=180)
     results = [past["result"] for past in status["history"]]
     assert results == ["Succeeded", "Superseded"], "the opening was committed before the winner was killed"

@@ -29,7 +29,7 @@ HEARTBEAT = 10.0
 STEP = 57
 """Columns of a line of the time line before its bar."""
 
-_TONES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.BAD: "bold red", Tone.ASK: "yellow"}
+_TONES = {Tone.PLAIN: "", Tone.GOOD: "color(28)", Tone.BAD: "bold red", Tone.ASK: "color(166)"}
 _SPEAKERS = {"operator": "cyan", "client": "green", "fault": "bold red", "kubectl": "blue"}
 _BARS = {Who.OPERATOR: "cyan", Who.MEMBERS: "magenta", Who.CLIENT: "green"}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from ccf_operator.ccf.actions import certificate_seconds
 from ccf_operator.ccf.identity import BadCertificate, key_fingerprint, shorten
 from ccf_operator.ccf.messages import Action, member_id
 from ccf_operator.wording import counted
@@ -73,8 +75,9 @@ def _member(args: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _validity(args: Mapping[str, Any]) -> str:
-    days = args.get("validity_period_days")
-    return f"from {args['valid_from']}" + (f" for {days} days" if days is not None else "")
+    days, begins = args.get("validity_period_days"), certificate_seconds(args["valid_from"])
+    start = args["valid_from"] if begins is None else f"{datetime.fromtimestamp(begins, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"from {start}" + (f" for {days} days" if days is not None else "")
 
 
 _WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {

@@ -25,6 +25,7 @@ NAMES = {"ab" * 32: "bank-0"}
         (governance.trigger_ledger_rekey(), "new secret"),
         (governance.set_js_app({"endpoints": {"/x": {}}}, {"x.js": ""}), "1 module and 1 endpoint"),
         (governance.set_all_nodes_certificate_validity("260101", 30), "from 260101 for 30 days"),
+        (governance.set_service_certificate_validity("260102030405Z", 9), "from 2026-01-02 03:04:05 UTC for 9 days"),
         ({"name": "something_new", "args": {"x": 1}}, 'something_new {"x": 1}'),
         ({"name": "remove_node", "args": {"wrong": 1}}, 'remove_node {"wrong": 1}'),
         ({"name": "remove_node", "args": "text"}, 'remove_node "text"'),

@@ -89,6 +89,8 @@ def _note_end(draft: Draft, record: NodeRecord) -> None:
     """Record the proof of a node's end. Somebody's word about its machine does not stand against its own answer."""
     answers = draft.seen.answers.get(record.name)
     heard = answers is not None and answers.reached and draft.pod(record) is not None
+    if heard:
+        _follow_machine(draft, record)
     if record.ended is not None:
         if heard and record.ended.evidence in BY_WORD:
             draft.report("NodeReturned", f"{record.name} answers: {record.ended.reason} was not so", warning=True)
@@ -100,6 +102,14 @@ def _note_end(draft: Draft, record: NodeRecord) -> None:
     record.ended, record.fit = ended, False
     code = "" if ended.exit_code is None else f", exit code {ended.exit_code}"
     draft.report("NodeEnded", f"{record.name} has ended ({ended.evidence.value}{code})", warning=record.stop is None)
+
+
+def _follow_machine(draft: Draft, record: NodeRecord) -> None:
+    """A node that answers runs on the Kubernetes Node that its kubelet has registered, be it since the last look."""
+    known = record.machine
+    current = (draft.seen.machines or {}).get(known.name) if known is not None else None
+    if known is not None and known.uid is not None and current is not None:
+        known.uid = current.uid
 
 
 def _learn_ids_from_rows(draft: Draft) -> None:

@@ -178,6 +178,14 @@ def test_a_planned_node_gets_its_volume_and_its_pod() -> None:
     assert work.effects == [CreateVolume("v-a"), CreateNode("a")]
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_node_that_has_answered_since_its_machine_was_registered_anew_may_be_silent(heard: bool) -> None:
+    seen = {"pods": {"a": pod("a")}, "machines": {"m1": machine(uid="another")}}
+    first = look(status(record("a", machine=on())), answers={"a": answers("a")} if heard else {}, **seen)
+    assert (only(first).ended is None) is heard
+    assert (only(look(first.status, **seen)).ended is None) is heard
+
+
 @pytest.mark.parametrize("ended", [end(), None])
 def test_a_candidate_is_not_made_beside_a_node_that_has_returned(ended: Ended | None) -> None:
     planned = record("r-a", volume="v-a", generation=1, command=Command.RECOVER, attempt=1, pod_uid=None)

@@ -65,6 +65,8 @@ class Invariants:
         self._claims: set[tuple[str, str]] = set()
         self._said_gone: set[str] = set()
         """Nodes of which somebody says that they run no more, and which the operator has not heard since."""
+        self._heard_on: dict[str, str] = {}
+        """As which Kubernetes Node the machine was known on which a node was last heard."""
         self._given_up: set[str] = set()
         """Keys of services that a person has given up where there were two."""
         self._forgone: set[str] = set()
@@ -162,12 +164,18 @@ class Invariants:
             raise Violation(f"{name} is released while it runs")
 
     def _note_what_was_said(self, history: History) -> None:
-        """Somebody's word that a machine is gone is good until what runs there is heard."""
+        """Somebody's word that a machine is gone is good until what runs there is heard.
+
+        Then it was wrong, and to be silent once more is no proof of anything.
+        """
         for pod in (*history.cluster.pods.values(), *history.cluster.orphans):
             machine = history.cluster.machines.get(pod.machine or "")
+            if machine is None:
+                continue
             if history.hears(pod):
                 self._said_gone.discard(pod.name)
-            elif machine is not None and (machine.given_up or machine.registered):
+                self._heard_on[pod.name] = machine.uid
+            elif machine.given_up or machine.uid != self._heard_on.get(pod.name, machine.first_uid):
                 self._said_gone.add(pod.name)
 
     def is_forgone(self, leader: Process) -> bool:

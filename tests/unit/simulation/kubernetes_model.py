@@ -59,9 +59,9 @@ class Machine:
         return not self.lingers and (not self.exists or (self.tainted and not self.works))
 
     @property
-    def registered(self) -> bool:
-        """Whether it is another Kubernetes Node than it was at first."""
-        return self.uid != f"uid-{self.name}"
+    def first_uid(self) -> str:
+        """Of the Kubernetes Node that it was at first."""
+        return f"uid-{self.name}"
 
 
 @dataclass

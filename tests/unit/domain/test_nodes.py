@@ -180,10 +180,11 @@ def test_a_planned_node_gets_its_volume_and_its_pod() -> None:
 
 @pytest.mark.parametrize("heard", [True, False])
 def test_a_node_that_has_answered_since_its_machine_was_registered_anew_may_be_silent(heard: bool) -> None:
-    seen = {"pods": {"a": pod("a")}, "machines": {"m1": machine(uid="another")}}
-    first = look(status(record("a", machine=on())), answers={"a": answers("a")} if heard else {}, **seen)
+    pods, machines = {"a": pod("a")}, {"m1": machine(uid="another")}
+    said = {"a": answers("a")} if heard else {}
+    first = look(status(record("a", machine=on())), answers=said, pods=pods, machines=machines)
     assert (only(first).ended is None) is heard
-    assert (only(look(first.status, **seen)).ended is None) is heard
+    assert (only(look(first.status, pods=pods, machines=machines)).ended is None) is heard
 
 
 @pytest.mark.parametrize("ended", [end(), None])

@@ -77,7 +77,7 @@ def _member(args: Mapping[str, Any], names: Mapping[str, str]) -> str:
 def _validity(args: Mapping[str, Any]) -> str:
     days, begins = args.get("validity_period_days"), certificate_seconds(args["valid_from"])
     start = args["valid_from"] if begins is None else f"{datetime.fromtimestamp(begins, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f"from {start}" + (f" for {days} days" if days is not None else "")
+    return f"from {start}" + (f" for {counted(days, 'day')}" if days is not None else "")
 
 
 _WORDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {

@@ -23,6 +23,7 @@ from ccf_operator.cli.output import marked, titled
 from ccf_operator.cli.roster import Person
 from ccf_operator.cli.service import Expected
 from ccf_operator.cli.words import shorten
+from ccf_operator.wording import counted
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,20 @@ def proposal_section(
     return titled(f"{one.proposal_id}  {one.state}", *lines, Text(" · ".join(state), style="dim"))
 
 
+def count_active(active: int, total: int, threshold: int | None) -> str:
+    """How many members take part, and how many recovery shares they must submit after a recovery, if that is known."""
+    verb = "is" if threshold == 1 else "are"
+    needed = f"; {counted(threshold, 'recovery share')} {verb} needed" if threshold else ""
+    return f"{active} of {total} are active{needed}"
+
+
 def members_section(governance: Governance) -> RenderableType:
     """Who has acted and who has not, in a few lines."""
     if governance.problem:
         return titled("Members", Text(f"not known: {shorten(governance.problem)}", style="dim"))
     people = governance.people
     active = [one for one in people if one.status == "Active"]
-    needed = f"; {governance.threshold} recovery shares are needed" if governance.threshold else ""
-    lines: list[RenderableType] = [Text(f"{len(active)} of {len(people)} are active{needed}")]
+    lines: list[RenderableType] = [Text(count_active(len(active), len(people), governance.threshold))]
     if others := [one.name for one in people if one.status != "Active"]:
         lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(others)))
     for ballots in governance.ballots:
@@ -121,8 +128,7 @@ def members_section(governance: Governance) -> RenderableType:
 def written_section(written: GovernanceStatus) -> RenderableType:
     """The same, as the operator has written it into the status."""
     members = written.members
-    needed = f"; {written.recovery_threshold} recovery shares are needed" if written.recovery_threshold else ""
-    lines: list[RenderableType] = [Text(f"{members.active} of {members.total} are active{needed}")]
+    lines: list[RenderableType] = [Text(count_active(members.active, members.total, written.recovery_threshold))]
     if members.not_active:
         lines.append(Text.assemble(("not active yet: ", "warn"), ", ".join(members.not_active)))
     for one in written.proposals:

@@ -19,7 +19,7 @@ NAMES = {"ab" * 32: "bank-0"}
         (governance.remove_node("cd" * 32), "cdcdcdcd…, which nobody here knows"),
         (governance.transition_node_to_trusted("ab" * 32, "now"), "trust node bank-0"),
         (governance.transition_node_to_trusted("ab" * 32, "now"), "with a certificate valid from now"),
-        (governance.transition_node_to_trusted("ab" * 32, "now", 1), "with a certificate valid from now for 1 days"),
+        (governance.transition_node_to_trusted("ab" * 32, "now", 1), "with a certificate valid from now for 1 day"),
         (governance.set_recovery_threshold(3), "let 3 recovery shares suffice"),
         (governance.set_member(A, "key"), "with a recovery share"),
         (governance.trigger_ledger_rekey(), "new secret"),

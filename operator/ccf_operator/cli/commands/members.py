@@ -64,7 +64,7 @@ async def members(kubectl: Kubectl, name: NetworkName, service: ServiceOptions, 
     for one in listed:
         rows.add(one.name, f"{one.member_id[:8]}…", one.status, one.recovery)
     active = sum(one.status == "Active" for one in listed)
-    note = f"{active} of {len(listed)} are active; {threshold} recovery shares are needed after a recovery"
+    note = governance_view.count_active(active, len(listed), threshold)
     say(console(), titled("Members", rows, Text(note, style="dim")))
 
 

@@ -342,9 +342,12 @@ class Kubernetes:
     # What fate does
 
     def kill(self, name: str) -> None:
-        process = self.pods[name].process
-        if process is not None:
-            self._end(process)
+        """The process of this pod dies, be the pod there or collected while it ran."""
+        named = [pod.process for pod in (*self.pods.values(), *self.orphans) if pod.name == name]
+        assert named, f"nothing of the name {name} was ever there, or all of it is gone"
+        for process in named:
+            if process is not None:
+                self._end(process)
 
     def power_off(self, name: str, *, unsynced: int = 0) -> None:
         """A power cut: what was written last may not be on the disk."""

@@ -12,7 +12,7 @@ from ccf_operator.api.spec import RecoveryMode, seconds
 from ccf_operator.api.status import Attempt, AttemptPhase, Candidate, CandidateResult, EndEvidence, NodeRecord, Winner
 from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
-from ccf_operator.domain.choice import Choice, choose
+from ccf_operator.domain.choice import Choice, choose, recovered
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim, spare
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
@@ -111,9 +111,21 @@ def _the_others_suffice(draft: Draft, attempt: Attempt) -> bool:
 
 def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
     choice = choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
-    if attempt.unsettled is None or not _has_opened(choice):
+    if attempt.unsettled is None:
         return choice
-    return replace(choice, possible_loss=(*choice.possible_loss, *committed_beside(draft.status)))
+    beside = committed_beside(draft.status) if _has_opened(choice) else _openings_shown(attempt, choice)
+    return replace(choice, possible_loss=(*choice.possible_loss, *beside))
+
+
+def _openings_shown(attempt: Attempt, choice: Choice) -> list[str]:
+    """Where it is shown that the unsettled network was opened: to be known before a person gives it up."""
+    if not choice.possible_loss:
+        return []
+    return [
+        f"{c.volume} shows that the network of attempt {attempt.unsettled} was opened; it goes on to {c.tx_id}"
+        for c in recovered(attempt.candidates)
+        if c.survey is not None and c.survey.opened
+    ]
 
 
 def _say(attempt: Attempt, phase: AttemptPhase, reason: str = "", message: str = "") -> None:
@@ -247,8 +259,10 @@ def _settle(draft: Draft, attempt: Attempt, choice: Choice, *, approved: bool) -
         attempt.token = choice_token(draft.seen.uid, attempt, choice)
     else:
         draft.status.unsettled = None
-        by = f", as {attempt.approval.decision} says" if approved and attempt.approval is not None else ""
-        attempts.supersede(draft, attempt, f"the network of attempt {attempt.unsettled} had not been opened{by}")
+        given_up = f"is given up, as {attempt.approval.decision} says" if approved and attempt.approval else ""
+        attempts.supersede(
+            draft, attempt, f"the network of attempt {attempt.unsettled} {given_up or 'had not been opened'}"
+        )
 
 
 def _wait(draft: Draft, attempt: Attempt, reason: str, message: str) -> None:

@@ -335,3 +335,19 @@ def test_old_records_are_dropped_but_never_before_they_are_answered() -> None:
     assert len(world.answered) == 30
     world.step()
     assert len(world.status.decisions) == 20
+
+
+def test_who_gives_up_a_service_is_told_which_ledgers_show_that_it_was_opened() -> None:
+    world = World().running()
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    gone, other, kept = (world.pods[name].volume for name in world.living())
+    world.kill(*world.living())
+    del world.claims[gone], world.claims[other]
+    world.settle()
+    world.decide(Action.PIN, awaiting(world).token, volume=gone)
+    world.settle()
+    assert world.status.reason == "MayHaveOpened"
+    shown = [loss for loss in awaiting(world).possible_loss if "was opened" in loss]
+    assert [loss.split()[0] for loss in shown] == [kept]

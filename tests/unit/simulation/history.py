@@ -460,6 +460,22 @@ class History:
         told = self.status.phase is Phase.RUNNING and fit == self.spec.nodes and not self.status.next_step
         return told and self.leader() is not None
 
+    def must_be_asked(self) -> bool:
+        """Whether it waits for a person's word although no volume has lost anything, and rightly.
+
+        Either all of a recovering network died while nobody looked, and too few of its ledgers can tell whether it
+        opened; or members had trusted joiners of which the operator had heard nothing when the recovery began.
+        """
+        attempt = self.status.attempt
+        if attempt is None:
+            return False
+        if attempt.reason == Reason.MAY_HAVE_OPENED:
+            return True
+        tried = {candidate.volume for candidate in attempt.candidates}
+        others = (self.ccf.processes.get(record.name) for record in self.status.nodes if record.volume not in tried)
+        unheard = any(process is not None and process.log for process in others)
+        return unheard and attempt.reason == Reason.APPROVAL_REQUIRED
+
     # What must hold
 
     def check(self) -> None:

@@ -207,6 +207,9 @@ class Invariants:
             recovered = before.winner.public_key if before.winner is not None else before.base_service
             self._given_up.add(recovered)
             kept, told = history.status.service.public_key, True
+        elif before.reason == Reason.MAY_HAVE_OPENED and past.approval is not None:
+            self._given_up.add(before.base_service)
+            kept, told = history.status.service.public_key, bool(past.approval.possible_loss)
         else:
             return
         self._forget_what_is_not_in(history, kept, told)

@@ -109,7 +109,7 @@ def test_whatever_happens_it_becomes_whole(sequence: list[Event], nodes: int, al
     history = opened(nodes, alone=alone)
     happen(history, sequence)
     history.see_to_the_end()
-    if history.status.reason == "MayHaveOpened":
+    if history.must_be_asked():
         history.see_to_the_end(decides=True)
     ends_whole(history)
 

@@ -59,8 +59,8 @@ def _run(parsed: argparse.Namespace) -> None:
             say("packets pass between all pods")
         case "process":
             sent = signal.Signals[f"SIG{parsed.signal.upper().removeprefix('SIG')}"]
-            reached = faults.signal_container(administrator(), parsed.namespace, parsed.pod, parsed.container, sent)
-            say(f"{sent.name} sent to {parsed.pod}, processes {', '.join(map(str, reached))}")
+            reached = faults.signal_containers(administrator(), parsed.namespace, parsed.pods, parsed.container, sent)
+            say(f"{sent.name} sent to {parsed.pods}, processes {', '.join(map(str, reached))}")
         case "volume":
             _volume(parsed)
 
@@ -148,9 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_namespace(parted)
     commands.add_parser("heal", help="end all partitions between pods")
 
-    process = commands.add_parser("process", help="signal a container's processes from outside")
+    process = commands.add_parser("process", help="signal containers' processes from outside, all at once")
     process.add_argument("action", choices=("kill",))
-    process.add_argument("pod")
+    process.add_argument("pods", metavar="POD[,POD]")
     process.add_argument("--container", default="ccf")
     process.add_argument("--signal", default="KILL")
     _add_namespace(process)

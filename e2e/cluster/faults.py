@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
 from contextlib import suppress
 
 from e2e.cluster import cgroups, containers, network
@@ -46,8 +45,21 @@ def partition(api: Api, namespace: str, pods: str, others: str) -> None:
     network.partition(addresses(api, namespace, pods), addresses(api, namespace, others))
 
 
-def signal_container(api: Api, namespace: str, name: str, container: str, sent: signal.Signals) -> Iterable[int]:
-    """Send a signal to a pod's container from outside, as the machine's kernel would. The processes reached."""
+def signal_containers(api: Api, namespace: str, pods: str, container: str, sent: signal.Signals) -> list[int]:
+    """Send a signal to a container of each pod, named with commas between, from outside as a machine's kernel would.
+
+    All of them get it in the same instant. The processes reached.
+    """
+    reached: list[int] = []
+    for first in [_first_process(api, namespace, name, container) for name in pods.split(",")]:
+        reached += cgroups.processes_with(first) if sent in _FOR_ALL_PROCESSES else [first]
+    for pid in reached:
+        with suppress(ProcessLookupError):
+            os.kill(pid, sent)
+    return reached
+
+
+def _first_process(api: Api, namespace: str, name: str, container: str) -> int:
     pod = _pod(api, namespace, name)
     status = pod["status"]
     statuses = status.get("containerStatuses", []) + status.get("initContainerStatuses", [])
@@ -58,11 +70,7 @@ def signal_container(api: Api, namespace: str, name: str, container: str, sent: 
     first = containers.process_of(machine, identifiers[0].removeprefix("containerd://"))
     if first is None:
         raise ClusterError(f"container {container} of pod {name} does not run")
-    reached = cgroups.processes_with(first) if sent in _FOR_ALL_PROCESSES else [first]
-    for pid in reached:
-        with suppress(ProcessLookupError):
-            os.kill(pid, sent)
-    return reached
+    return first
 
 
 def _pod(api: Api, namespace: str, word: str) -> Object:

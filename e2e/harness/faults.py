@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,8 +20,8 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 class Faults(Protocol):
     """What can be broken; where the cluster gives no way, the scenario is skipped and the summary says why."""
 
-    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
-        """End a container's process in an instant; the pod stays."""
+    def kill_process(self, kubectl: Kubectl, *pods: str, container: str = "ccf") -> None:
+        """End the process of a container of each pod, all in the same instant; the pods stay."""
 
     def freeze(self, kubectl: Kubectl, pod: str) -> None:
         """Stop the CCF process in a pod where it is: it neither answers nor ends."""
@@ -81,8 +82,8 @@ class OwnCluster:
     _off: set[str] = field(default_factory=set)
     _out_of_service: dict[str, Kubectl] = field(default_factory=dict)
 
-    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
-        _cluster("process", "kill", pod, "--namespace", kubectl.namespace, "--container", container)
+    def kill_process(self, kubectl: Kubectl, *pods: str, container: str = "ccf") -> None:
+        _cluster("process", "kill", ",".join(pods), "--namespace", kubectl.namespace, "--container", container)
 
     def freeze(self, kubectl: Kubectl, pod: str) -> None:
         self._frozen.append((kubectl, pod))
@@ -160,8 +161,12 @@ class OwnCluster:
 class OtherCluster:
     """Any cluster: what kubectl can do."""
 
-    def kill_process(self, kubectl: Kubectl, pod: str, container: str = "ccf") -> None:
-        kubectl.run("exec", pod, "--container", container, "--", "/bin/sh", "-c", "kill -TERM 1")
+    def kill_process(self, kubectl: Kubectl, *pods: str, container: str = "ccf") -> None:
+        def kill(pod: str) -> None:
+            kubectl.run("exec", pod, "--container", container, "--", "/bin/sh", "-c", "kill -TERM 1")
+
+        with ThreadPoolExecutor(len(pods)) as at_once:
+            list(at_once.map(kill, pods))
 
     def freeze(self, kubectl: Kubectl, pod: str) -> None:
         pytest.skip("processes cannot be stopped from outside on this cluster")

@@ -25,7 +25,7 @@ class Operator:
         pods = self._pods()
         for pod in pods:
             with suppress(RuntimeError, KubectlFailed):  # ended already, or not started yet
-                self.faults.kill_process(self.kubectl, pod, "operator")
+                self.faults.kill_process(self.kubectl, pod, container="operator")
         self.kubectl.delete("pod", pods, "--grace-period=0", "--force", "--wait=false")
 
     def scale(self, replicas: int) -> None:

@@ -62,7 +62,7 @@ def _still(bank: Network) -> str | None:
 def test_deleting_the_network_leaves_only_its_volumes(network: NewNetwork) -> None:
     bank = network().open()
     volumes = bank.volumes()
-    bank.setting.faults.kill_process(bank.kubectl, bank.trusted()[0])
+    bank.kill(bank.trusted()[0])
     bank.kubectl.delete("ccfnetwork", [bank.name], "--timeout=60s")
     left = "pods,configmaps,services,poddisruptionbudgets"
     eventually("nothing is left", lambda: not bank.kubectl.names(left, f"ccf.dev/network={bank.name}"), within=60)

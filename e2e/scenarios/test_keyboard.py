@@ -40,8 +40,7 @@ def test_from_nothing_to_open_through_a_loss_that_needs_approval_to_open_again(
     for record in bank.records():
         if record["name"] in lost:
             shutil.rmtree(bank.setting.faults.volume_path(bank.kubectl, record["volume"]) / "gen-0" / "ledger")
-    for name in lost:
-        bank.setting.faults.kill_process(bank.kubectl, name)
+    bank.kill(*lost)
     bank.wait_for_phase("Blocked")
     plan = json.loads(at.ccf("recovery", "plan", "bank", "-o", "json"))
     assert plan["possibleLoss"]

@@ -22,7 +22,7 @@ def test_a_dead_minority_destroys_nothing(network: NewNetwork) -> None:
     bank = network().busy()
     before = {pod["metadata"]["uid"] for pod in bank.pods()}
     victim = next(name for name in bank.trusted() if name != bank.primary())
-    bank.setting.faults.kill_process(bank.kubectl, victim)
+    bank.kill(victim)
     status = bank.wait_for("the end is noticed", lambda s: s["phase"] == "Degraded" and s["reason"] == "NodesEnded")
     assert victim in status["message"]
     throughout("nothing is destroyed", lambda: before <= _uids(bank) and _stays_degraded(bank), during=15)
@@ -39,15 +39,14 @@ def test_a_dead_minority_destroys_nothing(network: NewNetwork) -> None:
 def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -> None:
     bank = network().busy()
     lagging = next(name for name in bank.trusted() if name != bank.primary())
-    bank.setting.faults.kill_process(bank.kubectl, lagging)
+    bank.kill(lagging)
     bank.wait_for("the end is noticed", lambda s: s["phase"] == "Degraded")
     bank.write(5)
     behind = next(r["volume"] for r in bank.records() if r["name"] == lagging)
     survivors = [name for name in bank.trusted() if name != lagging]
 
     def lose() -> None:
-        for name in survivors:
-            bank.setting.faults.kill_process(bank.kubectl, name)
+        bank.kill(*survivors)
 
     _lose_and_recover(bank, lose, behind)
 
@@ -108,8 +107,7 @@ def test_the_greater_view_wins_though_its_seqno_is_smaller(network: NewNetwork) 
         "the others have a primary", lambda: _primary_id(door, bank) not in (None, _node_id(bank, isolated)), within=60
     )
     committed = bank.client.write(door, 3)
-    for name in (*others, isolated):
-        bank.setting.faults.kill_process(bank.kubectl, name)
+    bank.kill(*others, isolated)
     bank.setting.faults.heal()
     chosen = bank.wait_for("a winner is chosen", lambda s: (s.get("attempt") or {}).get("winner"))["attempt"]
     isolated_volume = next(r["volume"] for r in bank.records() if r["name"] == isolated)

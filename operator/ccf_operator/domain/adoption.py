@@ -200,28 +200,30 @@ def _token(draft: Draft, claims: list[ClaimView]) -> str:
 
 def _describe(draft: Draft, claim: ClaimView, since: datetime | None) -> FoundVolume:
     facts = facts_on(claim)
-    written_to = bool(may_still_run(draft))
-    since = None if is_read(claim) or written_to else since or draft.now
+    shows = [*_in_words(facts)] if facts is not None else []
+    given_up = None
+    if is_read(claim):
+        since = None
+    elif may_still_run(draft):
+        since = None
+        shows.append("not read while pods may still write to it")
+    else:
+        since = since or draft.now
+        given_up = why_given_up(draft, claim, since)
+        shows.append(given_up or "being read")
     return FoundVolume(
         name=claim.name,
         uid=claim.uid,
         service=facts.service_key if facts is not None else None,
         recovery_count=facts.recovery_count if facts is not None else None,
-        shows="; ".join([*(_in_words(facts) if facts is not None else ()), *_unread(draft, claim, since)]),
+        shows="; ".join(shows),
         reading_since=since,
-        being_read=not written_to and _is_being_read(draft, claim, since),
+        being_read=since is not None and given_up is None,
     )
 
 
 def _is_being_read(draft: Draft, claim: ClaimView, since: datetime | None) -> bool:
     return not is_read(claim) and why_given_up(draft, claim, since) is None
-
-
-def _unread(draft: Draft, claim: ClaimView, since: datetime | None) -> Iterator[str]:
-    """Why there is no last word on a volume, if there is none."""
-    if not is_read(claim):
-        written_to = "not read while pods may still write to it" if may_still_run(draft) else None
-        yield written_to or why_given_up(draft, claim, since) or "being read"
 
 
 def _in_words(facts: VolumeFacts) -> Iterator[str]:

@@ -53,8 +53,7 @@ def test_adopted_volumes_are_recovered_without_any_loss() -> None:
     world.settle()
     assert world.answer(decision) == "Applied"
     assert world.phase() is Phase.AWAITING_MEMBERS
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert attempt.approval is None
     assert attempt.base_recovery_count == 0
     assert attempt.winner is not None
@@ -81,8 +80,7 @@ def test_a_recovered_network_is_adopted_as_it_was_last_open() -> None:
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.settle()
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert (attempt.base_service, attempt.base_recovery_count) == (second.key, 1)
     assert attempt.winner is not None
     assert TxID.parse(attempt.winner.tx_id) >= second.commit
@@ -103,8 +101,7 @@ def test_what_an_interrupted_attempt_wrote_is_no_base_but_is_looked_at() -> None
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.step()
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert attempt.base_service == base.key
     assert all(c.lineage == [0] and c.doubtful[:1] == [1] for c in attempt.candidates)
 
@@ -119,8 +116,7 @@ def test_too_few_adopted_volumes_need_approval() -> None:
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.settle()
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
     assert attempt.possible_loss
     world.decide(Action.APPROVE, attempt.token)
@@ -138,8 +134,7 @@ def test_volumes_whose_nodes_ends_nobody_saw_prove_nothing() -> None:
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.settle()
-    assert world.status.attempt is not None
-    assert world.status.attempt.phase is AttemptPhase.AWAITING_APPROVAL
+    assert world.attempt.phase is AttemptPhase.AWAITING_APPROVAL
 
 
 def test_pods_that_the_earlier_object_left_behind_are_let_go() -> None:
@@ -173,15 +168,13 @@ def test_with_a_lost_status_no_decision_about_an_attempt_of_before_is_good_for_o
     world = World().running()
     world.kill(*world.living())
     world.step()
-    before = world.status.attempt
-    assert before is not None
+    before = world.attempt
     world.kill(*world.living())
     world.lose_status()
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.step()
-    after = world.status.attempt
-    assert after is not None
+    after = world.attempt
     assert after.number != before.number
     assert after.token != before.token
 
@@ -195,8 +188,7 @@ def test_with_a_lost_status_no_name_is_given_twice() -> None:
     world.decide(Action.ADOPT, token(world))
     world.settle()
     assert world.phase() is Phase.BLOCKED, "nobody knows how those nodes ended"
-    assert world.status.attempt is not None
-    world.decide(Action.APPROVE, world.status.attempt.token)
+    world.decide(Action.APPROVE, world.attempt.token)
     world.settle()
     world.accept()
     world.settle()
@@ -263,8 +255,7 @@ def test_two_services_of_equal_standing_are_told_apart_by_a_volume() -> None:
     named = world.decide(Action.ADOPT, token(world), volume=sorted(world.claims)[1])
     world.settle()
     assert world.answer(named) == "Applied"
-    assert world.status.attempt is not None
-    assert {c.volume for c in world.status.attempt.candidates} == set(sorted(world.claims)[1:3])
+    assert {c.volume for c in world.attempt.candidates} == set(sorted(world.claims)[1:3])
 
 
 Says = tuple[str | None, str, int]
@@ -332,8 +323,7 @@ def test_volumes_whose_claims_say_nothing_are_read() -> None:
     assert (world.pods, world.explorers) == ({}, {}), "what has served is removed"
     world.decide(Action.ADOPT, token(world))
     world.settle()
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert attempt.base_recovery_count == 1
     assert attempt.phase is AttemptPhase.AWAITING_APPROVAL, "who the members were is not known"
 
@@ -401,7 +391,6 @@ def test_a_ledger_from_elsewhere_is_recovered_from_its_certificate_alone_and_alw
     world.settle()
     world.decide(Action.ADOPT, token(world))
     world.settle()
-    attempt = world.status.attempt
-    assert attempt is not None
+    attempt = world.attempt
     assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
     assert any("not known which nodes" in loss for loss in attempt.possible_loss)

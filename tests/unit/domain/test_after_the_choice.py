@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.status import Attempt, AttemptPhase, AttemptResult, Phase
+from ccf_operator.api.status import AttemptPhase, AttemptResult, Phase
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.joining import DEAD_END_PATIENCE
 from ccf_operator.domain.txid import TxID
@@ -32,13 +32,8 @@ def asked(nodes: int = 3) -> tuple[World, TxID]:
     return world, committed
 
 
-def attempt(world: World) -> Attempt:
-    assert world.status.attempt is not None
-    return world.status.attempt
-
-
 def winner(world: World) -> str:
-    found = attempt(world).winner
+    found = world.attempt.winner
     assert found is not None
     return found.node
 
@@ -51,7 +46,7 @@ def finish(world: World, committed: TxID) -> None:
     """The members do their part; the network runs on what had been committed."""
     world.settle()
     assert world.phase() is Phase.AWAITING_MEMBERS, (world.status.reason, world.status.message)
-    found = attempt(world).winner
+    found = world.attempt.winner
     assert found is not None
     assert TxID.parse(found.tx_id) >= committed
     assert world.status.reason == "AcceptService"
@@ -74,8 +69,8 @@ def test_before_joiners_exist_the_next_attempt_starts_from_the_last_open_service
     world.kill(winner(world))
     world.settle()
     assert past(world) == [AttemptResult.SUPERSEDED]
-    assert attempt(world).number == 2
-    assert all(c.lineage == [0] for c in attempt(world).candidates)
+    assert world.attempt.number == 2
+    assert all(c.lineage == [0] for c in world.attempt.candidates)
     finish(world, committed)
 
 
@@ -84,7 +79,7 @@ def test_before_the_vote_its_joiners_go_on_and_another_takes_its_place() -> None
     dead = winner(world)
     world.kill(dead)
     world.settle()
-    assert attempt(world).number == 1
+    assert world.attempt.number == 1
     assert len(world.living()) == 3
     assert dead not in world.status.next_step
     finish(world, committed)
@@ -119,7 +114,7 @@ def test_while_the_ledger_is_decrypted_the_others_are_waited_for() -> None:
     assert not world.status.next_step
     world.kill(winner(world))
     world.settle()
-    assert (attempt(world).number, world.status.reason) == (1, "Decrypting")
+    assert (world.attempt.number, world.status.reason) == (1, "Decrypting")
     world.decrypted()
     world.settle()
     assert past(world) == [AttemptResult.SUCCEEDED]
@@ -135,7 +130,7 @@ def test_before_the_opening_has_committed_it_is_a_dead_end_and_a_new_attempt_lea
     world.step()
     world.step()
     assert world.status.reason == "DeadEndSuspected"
-    assert attempt(world).number == 1, "one look proves nothing"
+    assert world.attempt.number == 1, "one look proves nothing"
     while world.status.attempt is not None and world.status.attempt.number == 1:
         assert world.deleted_running == ended, "nothing is destroyed before it is certain"
         world.step()
@@ -170,7 +165,7 @@ def test_unless_they_had_opened_it_without_being_asked() -> None:
     assert past(world) == [AttemptResult.SUPERSEDED, AttemptResult.SUPERSEDED]
     # The operator never met its joiners: it cannot tell which of them wrote which ledger.
     assert world.status.reason == "ApprovalRequired"
-    world.decide(Action.APPROVE, attempt(world).token)
+    world.decide(Action.APPROVE, world.attempt.token)
     finish(world, committed)
     assert world.status.recoveries == 2
     assert world.status.doubted is None
@@ -184,7 +179,7 @@ def test_after_they_were_asked_its_ledgers_show_that_it_was_not_opened() -> None
     world.settle()
     assert past(world) == [AttemptResult.SUPERSEDED, AttemptResult.SUPERSEDED]
     assert world.status.unsettled is None
-    assert all(c.lineage == [0] for c in attempt(world).candidates), "a failed attempt never feeds the next one"
+    assert all(c.lineage == [0] for c in world.attempt.candidates), "a failed attempt never feeds the next one"
     finish(world, committed)
 
 
@@ -214,8 +209,8 @@ def test_where_that_cannot_be_told_a_person_is_asked(opened: bool) -> None:
     world.settle()
     assert world.phase() is Phase.BLOCKED
     assert world.status.reason == ("ApprovalRequired" if opened else "MayHaveOpened")
-    assert attempt(world).possible_loss
-    assert attempt(world).winner is None
+    assert world.attempt.possible_loss
+    assert world.attempt.winner is None
 
 
 # Nothing ends by itself
@@ -227,7 +222,7 @@ def test_members_that_never_come_are_waited_for_for_ever() -> None:
     for _ in range(20):
         world.now += timedelta(days=30)
         world.step()
-    assert attempt(world).number == 1
+    assert world.attempt.number == 1
     assert (world.status.phase, world.status.reason) == (Phase.AWAITING_MEMBERS, "AcceptService")
     assert world.status.next_step == before.next_step
     assert len(world.living()) == 3

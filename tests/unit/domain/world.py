@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import NetworkStatus, Phase, Verdict
+from ccf_operator.api.status import Attempt, NetworkStatus, Phase, Verdict
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.observation import DecisionView, Observation
 from ccf_operator.domain.plan import Plan
@@ -191,9 +191,14 @@ class World:
     @property
     def recovering(self) -> Service:
         """The service of the winner."""
+        assert self.attempt.winner is not None
+        return Service(self.history.ccf, self.attempt.winner.public_key)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt in progress; there must be one."""
         assert self.status.attempt is not None
-        assert self.status.attempt.winner is not None
-        return Service(self.history.ccf, self.status.attempt.winner.public_key)
+        return self.status.attempt
 
     def observe(self) -> Observation:
         return self.history.observe()

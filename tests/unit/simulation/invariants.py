@@ -168,7 +168,7 @@ class Invariants:
 
         Then it was wrong, and to be silent once more is no proof of anything.
         """
-        for pod in (*history.cluster.pods.values(), *history.cluster.orphans):
+        for pod in history.cluster.pods_and_orphans():
             machine = history.cluster.machines.get(pod.machine or "")
             if machine is None:
                 continue

@@ -305,8 +305,12 @@ class Kubernetes:
                 else self.ccf.join(pod.name, pod.record.join_target or "", pod.record.service_certificate, disk)
             )
 
+    def pods_and_orphans(self) -> tuple[Pod, ...]:
+        """Whatever may have a process: pods, and those that were removed while theirs ran."""
+        return (*self.pods.values(), *self.orphans)
+
     def _writers(self, volume: str) -> Iterator[Pod]:
-        for pod in (*self.pods.values(), *self.orphans):
+        for pod in self.pods_and_orphans():
             if pod.volume == volume and pod.process is not None and pod.process.alive:
                 yield pod
 
@@ -343,7 +347,7 @@ class Kubernetes:
 
     def kill(self, name: str) -> None:
         """The process of this pod dies, be the pod there or collected while it ran."""
-        named = [pod.process for pod in (*self.pods.values(), *self.orphans) if pod.name == name]
+        named = [pod.process for pod in self.pods_and_orphans() if pod.name == name]
         assert named, f"nothing of the name {name} was ever there, or all of it is gone"
         for process in named:
             if process is not None:
@@ -353,7 +357,7 @@ class Kubernetes:
         """A power cut: what was written last may not be on the disk."""
         machine = self.machines[name]
         machine.on = False
-        for pod in (*self.pods.values(), *self.orphans):
+        for pod in self.pods_and_orphans():
             if pod.machine == name and pod.process is not None and pod.process.alive:
                 self._end(pod.process)
                 entries = pod.process.disk.entries
@@ -393,7 +397,7 @@ class Kubernetes:
         self._mute(name, mute=False)
 
     def _mute(self, name: str, *, mute: bool) -> None:
-        for pod in (*self.pods.values(), *self.orphans):
+        for pod in self.pods_and_orphans():
             if pod.machine == name and pod.process is not None:
                 pod.process.mute = mute
 

@@ -44,11 +44,7 @@ def test_a_majority_killed_in_its_containers_is_recovered(network: NewNetwork) -
     bank.write(5)
     behind = next(r["volume"] for r in bank.records() if r["name"] == lagging)
     survivors = [name for name in bank.trusted() if name != lagging]
-
-    def lose() -> None:
-        bank.kill(*survivors)
-
-    _lose_and_recover(bank, lose, behind)
+    _lose_and_recover(bank, lambda: bank.kill(*survivors), behind)
 
 
 @pytest.mark.extended

@@ -139,6 +139,9 @@ class NodeRecord(StatusModel):
     planned_at: Moment = Field(description="When it was planned.")
     pod_uid: str | None = Field(default=None, description="UID of its pod, once created.")
     machine: Machine | None = Field(default=None, description="Where it runs.")
+    started_at: Moment | None = Field(
+        default=None, description="When the kubelet was first seen to report that its container `ccf` runs."
+    )
     node_id: str | None = Field(
         default=None, description="CCF node id: SHA-256 of its public key, fixed at the first contact."
     )

@@ -49,6 +49,8 @@ def _note_pod(draft: Draft, record: NodeRecord) -> None:
             )
         return
     record.pod_uid = pod.uid
+    if pod.ccf.running and record.started_at is None:
+        record.started_at = draft.now
     _note_machine(draft, record, pod)
 
 

@@ -61,6 +61,10 @@ class PodView:
     """The scheduler's message, if it could not place the pod."""
     explorer: ContainerView = ContainerView()
     """Of a pod that reads a volume: its one container."""
+    reason: str = ""
+    """Why it is in its phase, in the kubelet's or a controller's word (`NodeAffinity`, `Evicted`); mostly empty."""
+    message: str = ""
+    """The same in their sentence."""
 
 
 @dataclass(frozen=True)

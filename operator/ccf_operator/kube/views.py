@@ -100,6 +100,8 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         ccf=container_view(status.get("containerStatuses"), CCF),
         unschedulable=unschedulable,
         explorer=container_view(status.get("containerStatuses"), EXPLORER),
+        reason=status.get("reason") or "",
+        message=status.get("message") or "",
     )
 
 

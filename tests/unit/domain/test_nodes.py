@@ -24,6 +24,7 @@ from unit.domain.given import (
     NEW,
     UID,
     answers,
+    at,
     attempt,
     candidate,
     claim,
@@ -80,6 +81,14 @@ def test_the_boot_id_is_that_of_the_machine_while_the_process_ran() -> None:
     noted = only(look(status(record("a", machine=noted)), machines=rebooted)).machine
     assert noted is not None
     assert noted.boot_id == "boot-m1"
+
+
+def test_that_it_was_seen_to_run_is_noted_once() -> None:
+    waiting = {"a": pod("a", ccf=ContainerView(waiting_reason="PodInitializing"))}
+    assert only(look(status(A), pods=waiting)).started_at is None
+    first = look(status(A), after=3)
+    assert only(first).started_at == at(3)
+    assert only(look(first.status, after=9)).started_at == at(3)
 
 
 def test_an_end_first_seen_after_a_reboot_tells_nothing_of_the_disk() -> None:

@@ -166,6 +166,18 @@ class NodeRecord(StatusModel):
     note: str | None = Field(default=None, description="What a person should know about it.")
 
 
+class ClaimedGeneration(StatusModel):
+    """A generation that a node has claimed which this status knows nothing of."""
+
+    generation: int = Field(description="Its number.")
+    node: str | None = Field(default=None, description="The node that has claimed it, as its manifest says.")
+    recoveries: int | None = Field(
+        default=None,
+        description="How many recoveries the service has come through at most whose ledger it may hold; absent: it is "
+        "not known.",
+    )
+
+
 class VolumeRecord(StatusModel):
     """One volume: a claim whose generations hold ledgers."""
 
@@ -182,6 +194,10 @@ class VolumeRecord(StatusModel):
     doubtful: list[int] = Field(
         default_factory=list,
         description="Generations of failed attempts whose service members may have opened without having been asked.",
+    )
+    claimed: list[ClaimedGeneration] = Field(
+        default_factory=list,
+        description="Generations that `stage` has found to be claimed by nodes that this status knows nothing of.",
     )
     set_aside: str | None = Field(default=None, description="Why no new joiner is given it, where none is.")
     machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
@@ -515,6 +531,11 @@ class Adopted(StatusModel):
     at: Moment = Field(description="When.")
     network_uids: list[str] = Field(default_factory=list, description="UIDs of the network objects it had.")
     members_of: dict[str, str] = Field(default_factory=dict, description="Volume of each of its CCF node ids.")
+    may_be_missing: list[str] = Field(
+        default_factory=list,
+        description="Services that were open later than the adopted one and whose ledgers no volume shows; one "
+        "sentence each.",
+    )
     disks_kept: list[str] = Field(
         default_factory=list, description="CCF node ids whose processes' writes are known to be on their volumes."
     )
@@ -549,6 +570,25 @@ class Counters(StatusModel):
     next_node: int = Field(default=0, description="Number of the next node.")
     next_volume: int = Field(default=0, description="Number of the next volume.")
     next_attempt: int = Field(default=1, description="Number of the next attempt.")
+
+
+class OutdatedEvidence(StatusModel):
+    """Something that is newer than the status."""
+
+    where: str = Field(description="Where it was found.")
+    what: str = Field(description="What was found.")
+
+
+class Outdated(StatusModel):
+    """The status is older than volumes, claims or running pods show: nothing is decided from it."""
+
+    since: Moment = Field(description="Since when that is seen.")
+    evidence: list[OutdatedEvidence] = Field(default_factory=list, description="What is newer, and where.")
+    next_node: int = Field(description="Number of the next node as the status had it.")
+    next_volume: int = Field(description="Number of the next volume as the status had it.")
+    next_generations: dict[str, int] = Field(
+        default_factory=dict, description="The next generation of each volume as the status had it."
+    )
 
 
 class NetworkStatus(StatusModel):
@@ -611,7 +651,13 @@ class NetworkStatus(StatusModel):
     paused: Paused | None = Field(
         default=None, description="No attempt begins until a person resumes recovery or the quorum comes back."
     )
-    found: Found | None = Field(default=None, description="Volumes of an earlier network of this name.")
+    outdated: Outdated | None = Field(
+        default=None, description="What shows that this status is older than volumes, claims or running pods."
+    )
+    found: Found | None = Field(
+        default=None,
+        description="Volumes of an earlier network of this name; all of this one's, where the status is out of date.",
+    )
     disowned: list[str] = Field(
         default_factory=list, description="UIDs of claims that a person has declared to be none of this network's."
     )

@@ -24,6 +24,8 @@ class VolumeFacts(StatusModel):
         default_factory=lambda: [0], description="The generations that together hold the ledger."
     )
     next_generation: int | None = Field(default=None, description="The first generation that was never given away.")
+    next_node: int | None = Field(default=None, description="Number of the node that was to come next.")
+    next_volume: int | None = Field(default=None, description="Number of the volume that was to come next.")
     service_certificate: str = Field(description="PEM of the certificate of the service whose ledger it is.")
     service_key: str | None = Field(
         default=None, description="SHA-256 of that service's public key (DER), hex; absent: that of the certificate."

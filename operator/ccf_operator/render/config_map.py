@@ -48,6 +48,7 @@ def stage_json(order: NodeOrder) -> str:
             "generation": record.generation,
             "command": record.command.value,
             "attempt": record.attempt,
+            "plannedAt": record.planned_at.isoformat(),
             "lineage": list(order.lineage),
             **({"doubtful": list(order.doubtful)} if order.doubtful else {}),
             "serviceCertificate": record.service_certificate,

@@ -6,8 +6,10 @@ The manifest is the claim: whoever creates it owns the generation, and nobody el
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ccf_operator.ccf.ledger_files import Lineage
 from ccf_operator.render.layout import generation as directory_name
@@ -19,9 +21,26 @@ LEDGER = "ledger"
 SNAPSHOTS = "snapshots"
 SURVEY = "survey.json"
 
+CLAIMS = 8
+"""Claims that a report names: the newest tell how far a plan is behind."""
+
+_GENERATION = re.compile(r"gen-(0|[1-9][0-9]*)")
+
 
 class Claimed(Exception):
     """The generation belongs to someone: a node that ran, or a `stage` that was interrupted."""
+
+
+class Outdated(Exception):
+    """The plan is older than the volume: others have claimed generations that it knows nothing of.
+
+    `claims`: what their manifests say of them, the newest first (`stage.report.Report.claims`).
+    """
+
+    def __init__(self, claims: list[dict[str, Any]]) -> None:
+        named = [f"gen-{it['generation']} is claimed by {it['node'] or 'whoever left no manifest'}" for it in claims]
+        super().__init__(f"the volume is ahead of this plan: {', '.join(named)}")
+        self.claims = claims
 
 
 class Missing(Exception):
@@ -47,6 +66,57 @@ def claim(volume: Path, plan: StagePlan) -> Path:
         raise Claimed(_claimant(directory)) from None
     sync_directory(volume)
     return directory
+
+
+def refuse_what_is_outdated(volume: Path, plan: StagePlan) -> None:
+    """See that nobody has claimed the plan's generation, or one above it, on the strength of a later plan.
+
+    A generation that this very planning of the node has claimed is another matter: the kubelet has started its pod
+    anew. Raises Outdated, OSError.
+    """
+    found = [it for it in _claims(volume) if it["generation"] >= plan.generation and not _is_own(volume, plan, it)]
+    if found:
+        raise Outdated(found[:CLAIMS])
+
+
+def _claims(volume: Path) -> list[dict[str, Any]]:
+    """The generations of a volume that are claimed, the newest first."""
+    names = (_GENERATION.fullmatch(path.name) for path in volume.iterdir() if path.is_dir() and not path.is_symlink())
+    numbers = sorted((int(name[1]) for name in names if name is not None), reverse=True)
+    return [_as_claimed(volume, it) for it in numbers if any((volume / directory_name(it)).iterdir())]
+
+
+def _as_claimed(volume: Path, number: int) -> dict[str, Any]:
+    manifest = _manifest(volume, number)
+    node, command, count = manifest.get("node"), manifest.get("command"), manifest.get("recoveryCount")
+    return {
+        "generation": number,
+        "node": node[:64] if isinstance(node, str) else None,
+        "command": command[:16] if isinstance(command, str) else None,
+        "recoveryCount": count if isinstance(count, int) else None,
+    }
+
+
+def _is_own(volume: Path, plan: StagePlan, claimed: dict[str, Any]) -> bool:
+    """Whether it is the plan's generation, claimed by the same planning of the same node.
+
+    A manifest that does not read is of a claim that was interrupted. One that does not say when its node was planned is
+    of an earlier version of `stage`.
+    """
+    if claimed["generation"] != plan.generation:
+        return False
+    if claimed["node"] is None:
+        return True
+    planned_at = _manifest(volume, plan.generation).get("plannedAt")
+    return claimed["node"] == plan.node and planned_at in (None, plan.recorded.get("plannedAt"))
+
+
+def _manifest(volume: Path, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads((volume / directory_name(number) / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def prepare(directory: Path) -> None:

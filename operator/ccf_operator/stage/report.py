@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     CLAIMED = "Claimed"
     MISSING = "Missing"
     EMPTY = "Empty"
+    OUTDATED = "Outdated"
     BAD_PLAN = "BadPlan"
     FAILED = "Failed"
 
@@ -34,17 +35,23 @@ class ExitCode(IntEnum):
     CLAIMED = 3
     MISSING = 4
     EMPTY = 5
+    OUTDATED = 6
 
 
 @dataclass(frozen=True)
 class Report:
-    """`survey` is that of ccf.survey, in its JSON form; None if there was none. `error` says why, if not Staged."""
+    """`survey` is that of ccf.survey, in its JSON form; None if there was none. `error` says why, if not Staged.
+
+    `claims`, where the plan is out of date: the generations that others have claimed, newest first, each with its
+    `generation`, and as its manifest says its `node`, `command` and `recoveryCount` (None where it does not read).
+    """
 
     outcome: Outcome
     generation: int | None = None
     survey: dict[str, Any] | None = None
     error: str | None = None
     copied: tuple[str, ...] = ()
+    claims: tuple[dict[str, Any], ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -56,6 +63,8 @@ class Report:
         report: dict[str, Any] = {"version": VERSION, "generation": self.generation, "outcome": self.outcome.value}
         if self.error is not None:
             report["error"] = self.error
+        if self.claims:
+            report["claims"] = list(self.claims)
         if self.copied:
             report["copied"] = list(self.copied)
         return {**report, "survey": self.survey}
@@ -74,6 +83,8 @@ def termination_message(report: Report) -> str:
     short.pop("copied", None)
     if "error" in short:
         short["error"] = short["error"][:300]
+    while not _fits(short) and len(short.get("claims", ())) > 1:
+        short["claims"] = short["claims"][:-1]
     survey = short["survey"]
     if survey is not None:
         survey = short["survey"] = {**survey, "problems": [problem[:120] for problem in survey["problems"]]}
@@ -84,6 +95,8 @@ def termination_message(report: Report) -> str:
         while not _fits(short) and survey["configurations"]:
             survey["configurations"] = survey["configurations"][1:]
             survey["configurationSeqnos"] = survey["configurationSeqnos"][1:]
+    while not _fits(short) and short.get("error"):
+        short["error"] = short["error"][: len(short["error"]) // 2]
     return _dump(short)
 
 

@@ -11,7 +11,7 @@ from ccf_operator.ccf.ledger_files import LedgerFile, Lineage, read_lineage
 from ccf_operator.stage import generations
 from ccf_operator.stage.doubts import doubts
 from ccf_operator.stage.durable import create_file
-from ccf_operator.stage.generations import Claimed, Missing
+from ccf_operator.stage.generations import Claimed, Missing, Outdated
 from ccf_operator.stage.plan import StagePlan
 from ccf_operator.stage.report import Outcome, Report
 
@@ -25,9 +25,12 @@ Say = Callable[..., None]
 def stage(volume: Path, plan: StagePlan, say: Say) -> Report:
     """Stage the plan's generation. What goes wrong is in the report; the claim stays."""
     try:
+        generations.refuse_what_is_outdated(volume, plan)
         directory = generations.claim(volume, plan)
         say("claimed", generation=plan.generation, node=plan.node, command=plan.command)
         report = _recover(volume, plan, directory, say) if plan.recovers else _empty(plan, directory)
+    except Outdated as outdated:
+        return Report(Outcome.OUTDATED, plan.generation, error=str(outdated), claims=tuple(outdated.claims))
     except Claimed as claimed:
         return Report(Outcome.CLAIMED, plan.generation, error=str(claimed))
     except Missing as missing:

@@ -57,6 +57,13 @@ def test_it_always_fits_and_always_parses(
     assert json.loads(text)["outcome"] == "Failed"
 
 
+def test_many_claims_fit_whoever_made_them() -> None:
+    claims = tuple({"generation": n, "node": "\U0001f600" * 64, "command": "x", "recoveryCount": 1} for n in range(8))
+    text = termination_message(Report(Outcome.OUTDATED, 1, error="\U0001f600" * 900, claims=claims))
+    assert len(text.encode()) <= LIMIT
+    assert json.loads(text)["claims"][0]["generation"] == 0
+
+
 def test_each_outcome_has_its_exit_code() -> None:
     codes = {outcome.value: int(Report(outcome).exit_code) for outcome in Outcome}
-    assert codes == {"Staged": 0, "Failed": 1, "BadPlan": 2, "Claimed": 3, "Missing": 4, "Empty": 5}
+    assert codes == {"Staged": 0, "Failed": 1, "BadPlan": 2, "Claimed": 3, "Missing": 4, "Empty": 5, "Outdated": 6}

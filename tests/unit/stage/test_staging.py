@@ -106,16 +106,58 @@ def test_a_leftover_is_not_copied(tmp_path: Path) -> None:
     assert "left over" in report.survey["problems"][0]
 
 
-@pytest.mark.parametrize("second", [1, 2])
-def test_a_claimed_generation_is_refused_and_left_alone(tmp_path: Path, second: int) -> None:
+def test_a_generation_that_this_very_node_has_claimed_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """The kubelet has started its pod anew."""
     put_ledger(tmp_path, 0, "damaged/intact")
-    stage(tmp_path, plan(1), silent)
+    stage(tmp_path, plan(1, plannedAt="2026-01-01T00:00:00Z"), silent)
     before = fingerprints(tmp_path)
-    again = plan(1, node=f"bank-abcde-{second}")
-    report = stage(tmp_path, again, silent)
+    report = stage(tmp_path, plan(1, plannedAt="2026-01-01T00:00:00Z"), silent)
     assert report.outcome is Outcome.CLAIMED
-    assert "claimed by bank-abcde-1" in str(report.error)
+    assert report.error == "gen-1 is claimed by bank-abcde-1"
     assert fingerprints(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("claimed", "planned"),
+    [
+        ({"generation": 1}, {"generation": 1, "node": "bank-abcde-9"}),
+        ({"generation": 1, "plannedAt": "later"}, {"generation": 1, "plannedAt": "before"}),
+        ({"generation": 3}, {"generation": 1}),
+        ({"generation": 3, "command": "Join"}, {"generation": 1, "command": "Join"}),
+        ({"generation": 103}, {"generation": 1}),
+    ],
+    ids=["by another node", "by another node of its name", "above", "above, by a joiner", "far above"],
+)
+def test_a_plan_that_is_older_than_the_volume_is_refused(
+    tmp_path: Path, claimed: dict[str, Any], planned: dict[str, Any]
+) -> None:
+    put_ledger(tmp_path, 0, "damaged/intact")
+    assert stage(tmp_path, plan(**{"recoveryCount": 4, **claimed}), silent).outcome is Outcome.STAGED
+    before = fingerprints(tmp_path)
+    report = stage(tmp_path, plan(**planned), silent)
+    assert report.outcome is Outcome.OUTDATED
+    number = claimed["generation"]
+    assert report.claims[0] == {
+        "generation": number,
+        "node": f"bank-abcde-{number}",
+        "command": claimed.get("command", "Recover"),
+        "recoveryCount": 4,
+    }
+    assert report.error == f"the volume is ahead of this plan: gen-{number} is claimed by bank-abcde-{number}"
+    assert fingerprints(tmp_path) == before
+
+
+def test_generations_that_were_left_out_are_no_sign_of_anything(tmp_path: Path) -> None:
+    put_ledger(tmp_path, 0, "damaged/intact")
+    (tmp_path / "gen-200").mkdir()
+    assert stage(tmp_path, plan(101), silent).outcome is Outcome.STAGED
+
+
+def test_of_many_later_claims_the_newest_are_named(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        put_ledger(tmp_path, number, "damaged/intact")
+    report = stage(tmp_path, plan(0, "Start"), silent)
+    assert [it["generation"] for it in report.claims] == [12, 11, 10, 9, 8, 7, 6, 5]
 
 
 def test_a_generation_with_content_and_no_manifest_is_refused(tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ class EndEvidence(StrEnum):
     MACHINE_DELETED = "MachineDeleted"
 
 
+class SilenceCause(StrEnum):
+    """Why a node whose container runs does not answer the operator, as far as the connection to it tells."""
+
+    REFUSED = "Refused"
+    TIMED_OUT = "TimedOut"
+    NO_REPLY = "NoReply"
+    UNREACHABLE = "Unreachable"
+    NAME_UNKNOWN = "NameDoesNotResolve"
+    TLS = "TLS"
+    PROTOCOL = "Protocol"
+
+
 class CandidateResult(StrEnum):
     """What became of a candidate."""
 
@@ -121,6 +133,18 @@ class Machine(StatusModel):
     boot_id: str | None = Field(default=None, description="Boot id the machine had when the pod ran on it.")
 
 
+class Silence(StatusModel):
+    """A node whose container runs and that the operator hears nothing of. That proves nothing about the node."""
+
+    since: Moment = Field(description="Since when.")
+    cause: SilenceCause | None = Field(default=None, description="Why, as far as the connection to it tells.")
+    address: str = Field(default="", description="Where it is asked: IP:port.")
+    words: str = Field(default="", description="The cause in words.")
+    machine_ready: bool | None = Field(
+        default=None, description="Whether its Kubernetes Node is Ready; absent where that cannot be read."
+    )
+
+
 class NodeRecord(StatusModel):
     """One CCF node: one pod, one process, one node id."""
 
@@ -148,6 +172,9 @@ class NodeRecord(StatusModel):
     certificate_expires_at: Moment | None = Field(default=None, description="When the certificate it shows runs out.")
     joined_at: Moment | None = Field(
         default=None, description="When it was first seen as a caught-up, trusted part of its service."
+    )
+    silence: Silence | None = Field(
+        default=None, description="Set while its container runs and the operator hears nothing of it."
     )
     stranded_since: Moment | None = Field(
         default=None,
@@ -252,6 +279,7 @@ class QuorumEvidence(StatusModel):
     node: str = Field(description="Name of the node, or its CCF node id where the name is not known.")
     seen: str = Field(description="What was seen.")
     at: Moment = Field(description="When.")
+    detail: str = Field(default="", description="What else is known, where it does not answer.")
 
 
 class QuorumStatus(StatusModel):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ccf_operator.api.status import SilenceCause
 from ccf_operator.domain.txid import TxID
 
 
@@ -80,12 +81,21 @@ class ConsensusAnswer:
 
 
 @dataclass(frozen=True)
+class NoAnswer:
+    """Why nothing was heard of a node; `words` are for people."""
+
+    cause: SilenceCause
+    words: str
+
+
+@dataclass(frozen=True)
 class NodeAnswers:
     """One poll of one node.
 
     `reached`: a peer answered over TLS that proved `node_id`. `impostor`: a peer proved another node id than the one
     expected; nothing was asked of it. `certificate_expires_at`: when the certificate it showed runs out. `problem` says
-    why something is missing, empty if nothing is.
+    why something is missing, empty if nothing is. `silence`: why nothing at all was heard; None where something was, or
+    where it is not known yet.
     """
 
     reached: bool = False
@@ -104,3 +114,4 @@ class NodeAnswers:
     previous_identity_key: str | None = None
     removable: frozenset[str] = frozenset()
     version: str | None = None
+    silence: NoAnswer | None = None

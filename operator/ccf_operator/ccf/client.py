@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ccf_operator.ccf import parsing
-from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.ccf.exchange import CONNECTION_FAILURES, Answer, exchange, get, open_client, refusal, why
+from ccf_operator.ccf.no_answer import no_answer, timed_out
 from ccf_operator.ccf.proven_connection import NotTheNode, PeerIdentity
 
 
@@ -36,6 +37,7 @@ async def ask(
     found: dict[str, Any] = {}
     problems: list[str] = []
     impostor = False
+    silence: NoAnswer | None = None
     try:
         async with asyncio.timeout(timeout), open_client(host, port, identity) as client:
             for question in _QUESTIONS:
@@ -48,8 +50,10 @@ async def ask(
         problems.append(str(error))
     except TimeoutError:
         problems.append(f"no complete answer within {timeout:g} s")
+        silence = timed_out(identity)
     except CONNECTION_FAILURES as error:
         problems.append(why(error))
+        silence = no_answer(error, identity)
     state = found.get("state")
     if state is not None and state.node_id != identity.proven:
         problems.append(f"/node/state: says it is node {state.node_id[:8]}")
@@ -60,6 +64,7 @@ async def ask(
         node_id=identity.proven,
         impostor=impostor,
         certificate_expires_at=identity.certificate_expires_at if not impostor else None,
+        silence=silence if not found else None,
         **found,
     )
 

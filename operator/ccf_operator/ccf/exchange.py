@@ -12,6 +12,7 @@ import httpx
 from ccf_operator.ccf import parsing
 from ccf_operator.ccf.identity import BadCertificate
 from ccf_operator.ccf.proven_connection import PeerIdentity, ProvenTransport
+from ccf_operator.render import names
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 CONNECTION_FAILURES = (
@@ -43,10 +44,9 @@ class Answer(NamedTuple):
 
 def open_client(host: str, port: int, identity: PeerIdentity) -> httpx.AsyncClient:
     """A client of the node at host:port, over one connection at a time; `identity` admits each before it is used."""
-    authority = f"[{host}]" if ":" in host else host
     return httpx.AsyncClient(
         transport=ProvenTransport(identity),
-        base_url=f"https://{authority}:{port}",
+        base_url=f"https://{names.authority(host, port)}",
         headers={"accept-encoding": "identity"},
         timeout=None,
         trust_env=False,

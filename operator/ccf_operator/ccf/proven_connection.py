@@ -37,6 +37,9 @@ class NotEndorsed(Exception):
 class Admission(Protocol):
     """Decides whom a connection may be used with."""
 
+    def connect(self) -> None:
+        """Note that a connection has been made, of which nothing is known yet."""
+
     def admit(self, certificate: bytes | None) -> None:
         """Check the certificate (DER) of a finished handshake. Raises NotTheNode, NotEndorsed or BadCertificate."""
 
@@ -46,8 +49,13 @@ class PeerIdentity:
 
     def __init__(self, expected: str | None) -> None:
         self._expected = expected
+        self.connected = False
         self.proven: str | None = None
         self.certificate_expires_at: datetime | None = None
+
+    def connect(self) -> None:
+        """Note that a connection has been made."""
+        self.connected = True
 
     def admit(self, certificate: bytes | None) -> None:
         """Check the certificate (DER) of a finished handshake. Raises NotTheNode, BadCertificate."""
@@ -70,6 +78,10 @@ class EndorsedPeer:
     def __init__(self, service_certificate: str, expected_node_id: str) -> None:
         self._service = service_certificate
         self._peer = PeerIdentity(expected_node_id)
+
+    def connect(self) -> None:
+        """Note that a connection has been made."""
+        self._peer.connect()
 
     def admit(self, certificate: bytes | None) -> None:
         """Check the certificate (DER) of a finished handshake. Raises NotTheNode, NotEndorsed, BadCertificate."""
@@ -134,9 +146,9 @@ class _CheckingBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _Unproven(
-            await self._real.connect_tcp(host, port, timeout, local_address, socket_options), self._identity
-        )
+        stream = await self._real.connect_tcp(host, port, timeout, local_address, socket_options)
+        self._identity.connect()
+        return _Unproven(stream, self._identity)
 
     async def sleep(self, seconds: float) -> None:
         await self._real.sleep(seconds)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from ccf_operator.cli.kubectl import Kubectl, KubectlFailed
 from ccf_operator.cli.network import Pod
+from ccf_operator.render import names
 
 DIRECT_TIMEOUT = 0.7
 
@@ -74,7 +75,7 @@ class Ways:
 
 
 def _address(pod: Pod, port: int) -> str:
-    return f"[{pod.ip}]:{port}" if ":" in (pod.ip or "") else f"{pod.ip}:{port}"
+    return names.authority(pod.ip or "", port)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from ccf_operator.domain.effects import CreateNode, CreateVolume, DeleteConfigMa
 from ccf_operator.domain.ends import BY_WORD, proof_of_end
 from ccf_operator.domain.observation import PodView
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.silence import keep_silence
 from ccf_operator.render import labels, names
 
 _NEVER_CREATED = "NeverCreated"
@@ -34,6 +35,7 @@ def keep_records(draft: Draft) -> None:
         _note_identity(draft, record)
         _note_never_created(draft, record)
         _note_end(draft, record)
+        keep_silence(draft, record)
         record.released = record.ended is not None and draft.pod(record) is None
     _learn_ids_from_rows(draft)
 

@@ -22,6 +22,7 @@ from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.resumption import runs_without_status
 from ccf_operator.domain.service import ServiceView, ended_nodes
+from ccf_operator.domain.silence import in_words, is_told
 from ccf_operator.domain.topology import Governance, first_node, may_have_served
 from ccf_operator.render import names
 from ccf_operator.wording import counted
@@ -180,7 +181,7 @@ def _waits_for(draft: Draft, record: NodeRecord | None) -> str:
     container = pod.ccf if pod.stage.terminated is not None else pod.stage
     if container.waiting_reason not in (None, "PodInitializing", "ContainerCreating"):
         return f"{record.name} waits: {container.waiting_reason} {container.waiting_message or ''}".rstrip()
-    return f"{record.name} is starting"
+    return in_words(record) if is_told(draft, record) else f"{record.name} is starting"
 
 
 def _how(record: NodeRecord) -> str:

@@ -10,6 +10,7 @@ from ccf_operator.api.status import Command, QuorumEvidence, QuorumStatus, Verdi
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
 from ccf_operator.domain.service import ServiceView, ended_nodes, maybe_trusted
+from ccf_operator.domain.silence import in_words_together, is_told, told, what_is_silent
 
 
 def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
@@ -40,7 +41,7 @@ def keep_verdict(draft: Draft, view: ServiceView, loss: Loss) -> None:
         quorum.unseen_since = None
         missing = _missing(draft, view, quorum.evidence)
         verdict = Verdict.DEGRADED if missing else Verdict.HEALTHY
-        message = f"{view.primary} leads" + (f", without {', '.join(missing)}" if missing else "")
+        message = f"{view.primary} leads" + (f", without {', '.join(missing)}{_silent(draft)}" if missing else "")
     else:
         quorum.unseen_since = quorum.unseen_since or draft.now
         if loss.proven:
@@ -48,11 +49,17 @@ def keep_verdict(draft: Draft, view: ServiceView, loss: Loss) -> None:
         elif draft.now - quorum.unseen_since < _window(draft):
             verdict, message = quorum.verdict, f"no quorum seen; {loss.why}"
         else:
-            verdict, message = Verdict.SUSPECTED, f"no quorum seen; {loss.why}"
+            verdict, message = Verdict.SUSPECTED, f"no quorum seen; {loss.why}{_silent(draft)}"
     if quorum.verdict is not verdict:
         quorum.since = draft.now
         _report(draft, quorum, verdict, message)
     quorum.verdict, quorum.message = verdict, message
+
+
+def _silent(draft: Draft) -> str:
+    """Which nodes of the service run and do not answer, and why."""
+    said = in_words_together(told(draft, draft.own_nodes()))
+    return f"; {said}" if said else ""
 
 
 def _window(draft: Draft) -> timedelta:
@@ -95,7 +102,17 @@ def _report(draft: Draft, quorum: QuorumStatus, verdict: Verdict, message: str) 
 
 def _evidence(draft: Draft, view: ServiceView) -> list[QuorumEvidence]:
     nodes = draft.status.configuration.nodes if draft.status.configuration else []
-    return [QuorumEvidence(node=draft.title(node), seen=_seen_of(draft, view, node), at=draft.now) for node in nodes]
+    return [
+        QuorumEvidence(
+            node=draft.title(node), seen=_seen_of(draft, view, node), at=draft.now, detail=_detail(draft, node)
+        )
+        for node in nodes
+    ]
+
+
+def _detail(draft: Draft, node: str) -> str:
+    record = draft.by_node_id(node)
+    return what_is_silent(record) if record is not None and is_told(draft, record) else ""
 
 
 def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:
@@ -115,5 +132,6 @@ def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:
 
 
 def _keep_times(before: Iterable[QuorumEvidence], after: list[QuorumEvidence]) -> list[QuorumEvidence]:
-    known = {(e.node, e.seen): e for e in before}
-    return [known.get((e.node, e.seen), e) for e in after]
+    """A detail that is found out later does not make what was seen a new one."""
+    known = {(e.node, e.seen): e.at for e in before}
+    return [e.model_copy(update={"at": known.get((e.node, e.seen), e.at)}) for e in after]

@@ -77,6 +77,13 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((c for c in status.get("conditions") or [] if c.get("type") == kind), {})
 
 
+def _address(status: Mapping[str, Any]) -> str | None:
+    """Where a pod is reached: by IPv4 where it has that, for CCF listens on nothing else (CCF facts §13)."""
+    every = [one.get("ip") for one in status.get("podIPs") or []] or [status.get("podIP")]
+    known = [str(one) for one in every if one]
+    return next((one for one in known if ":" not in one), known[0] if known else None)
+
+
 def pod_view(raw: Mapping[str, Any]) -> PodView:
     """A pod. Containers other than `stage` and `ccf`, injected ones too, are not looked at."""
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
@@ -93,7 +100,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
         phase=status.get("phase") or "Pending",
         ready=_condition(status, "Ready").get("status") == "True",
-        ip=status.get("podIP") or None,
+        ip=_address(status),
         machine=spec.get("nodeName") or None,
         owner_uid=controller_uid(raw),
         stage=container_view(status.get("initContainerStatuses"), STAGE),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.render import names
 
 ASK_SECONDS = 2.0
@@ -52,6 +52,7 @@ class Asking:
         self._answered_at: dict[Addressee, float] = {}
         self._talkers: set[Addressee] = set()
         self._silent: set[Addressee] = set()
+        self._silences: dict[Addressee, NoAnswer | None] = {}
 
     async def answers(self, nodes: Mapping[str, Addressee]) -> dict[str, NodeAnswers]:
         """What each node says, by the same names; a node that has said nothing yet is not reached."""
@@ -71,6 +72,7 @@ class Asking:
     async def _one(self, node: Addressee) -> NodeAnswers:
         answers = await self._ask(node.host, names.OPERATOR_PORT, expected_node_id=node.node_id, timeout=ASK_SECONDS)
         self._answered_at[node] = asyncio.get_running_loop().time()
+        self._silences[node] = answers.silence
         return answers
 
     def _said(self, node: Addressee) -> NodeAnswers:
@@ -78,7 +80,8 @@ class Asking:
         if not asked.done():
             self._silent.add(node)
             asked.add_done_callback(self._came_late)
-            return NodeAnswers(reached=False, problem="it has been asked, and has not answered yet")
+            why = self._silences.get(node)  # of the last time it was asked
+            return NodeAnswers(problem="it has been asked, and has not answered yet", silence=why)
         del self._asked[node]
         answers = asked.result()
         if answers.reached:
@@ -102,6 +105,7 @@ class Asking:
             if node not in nodes or too_old:
                 self._asked.pop(node).cancel()
         self._answered_at = {node: at for node, at in self._answered_at.items() if node in nodes}
+        self._silences = {node: why for node, why in self._silences.items() if node in nodes}
 
 
 async def _all(tasks: list[asyncio.Task[NodeAnswers]], seconds: float | None) -> None:

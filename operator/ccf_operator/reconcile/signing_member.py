@@ -107,10 +107,9 @@ class SigningMember:
         return outcome
 
     def _client(self, to: Recipient) -> GovernanceClient:
-        host = f"[{to.host}]" if ":" in to.host else to.host
         transport = ProvenTransport(PeerIdentity(to.node_id))
         return GovernanceClient(
-            f"{host}:{names.OPERATOR_PORT}", to.service_certificate, transport=transport, now=self.clock
+            names.authority(to.host, names.OPERATOR_PORT), to.service_certificate, transport=transport, now=self.clock
         )
 
     async def _send(self, client: GovernanceClient, member: Member, message: SignAsMember) -> str:

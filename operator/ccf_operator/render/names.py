@@ -94,3 +94,8 @@ def host(node: str, network: str, namespace: str, cluster_domain: str) -> str:
 def address(node: str, network: str, namespace: str, cluster_domain: str, port: int) -> str:
     """`host:port` under which a port of a node is published."""
     return f"{host(node, network, namespace, cluster_domain)}:{port}"
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port` of an address or a name, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -55,7 +55,11 @@ def recorded_answers(moment: str, node: str, own_id: str) -> dict[str, Answer]:
 
 @asynccontextmanager
 async def serve(
-    tmp_path: Path, answer: Callable[[str, str], Answer | None], *, expired: bool = False
+    tmp_path: Path,
+    answer: Callable[[str, str], Answer | None],
+    *,
+    expired: bool = False,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Served]:
     """Serve `answer(path, own node id)`; None never answers."""
     key = ec.generate_private_key(ec.SECP384R1())
@@ -95,7 +99,7 @@ async def serve(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(talk, host, 0, ssl=context)
     served.port = server.sockets[0].getsockname()[1]
     try:
         yield served

@@ -19,6 +19,8 @@ from ccf_operator.api.status import (
     Phase,
     QuorumStatus,
     ServiceStatus,
+    Silence,
+    SilenceCause,
     Verdict,
 )
 from ccf_operator.domain.observation import ContainerView
@@ -140,6 +142,19 @@ def test_what_a_first_node_waits_for() -> None:
     assert "cannot be placed: no machine" in told(of, pods={"a": pod("a", unschedulable="no machine")}).message
     stuck = pod("a", stage=ContainerView(waiting_reason="ImagePullBackOff", waiting_message="no such image"))
     assert "ImagePullBackOff no such image" in told(of, pods={"a": stuck}).message
+
+
+def test_a_first_node_or_a_joiner_that_runs_and_does_not_answer_is_not_told_as_starting() -> None:
+    silence = Silence(since=at(0), cause=SilenceCause.TIMED_OUT, address="10.0.0.1:8443", words="connection timed out")
+    told_as = "runs and does not answer at 10.0.0.1:8443 (connection timed out)"
+    first = FIRST.model_copy(update={"silence": silence, "node_id": None})
+    of = status(first, service=ServiceStatus())
+    assert told(of, after=29).message == "a is starting"
+    story = told(of, after=30)
+    assert (story.phase, story.reason, story.message) == (Phase.CREATING, "Starting", f"a {told_as}")
+    joiner = record("j", node_id=None, silence=silence)
+    story = told(status(FIRST.model_copy(update={"joined_at": at(0)}), joiner, service=UNOPENED), after=30)
+    assert story.message == f"1 of 3 nodes have joined; j {told_as}"
 
 
 def test_joiners_that_fail_are_told_of() -> None:

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from ccf_operator.api.status import Command, EndEvidence, NetworkStatus, QuorumStatus, Verdict
+from ccf_operator.api.status import (
+    Command,
+    EndEvidence,
+    NetworkStatus,
+    QuorumStatus,
+    Silence,
+    SilenceCause,
+    Verdict,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import Report
@@ -102,6 +110,38 @@ def test_a_joiner_that_has_answered_but_is_not_in_yet_is_no_silent_node() -> Non
     said["c"] = NodeAnswers(reached=True, node_id=node_id("c"))
     evidence = look(of, said).status.quorum.evidence
     assert {e.node: e.seen for e in evidence}["c"] == "answers, takes no part yet"
+
+
+MUTED = tuple(
+    one.model_copy(
+        update={
+            "silence": Silence(
+                since=at(0), cause=SilenceCause.REFUSED, address="10.0.0.1:8443", words="connection refused"
+            )
+        }
+    )
+    for one in ALIVE
+)
+
+
+def test_nodes_that_run_and_do_not_answer_are_told_with_the_cause() -> None:
+    of = status(*MUTED, configuration=ABC, quorum=QuorumStatus(verdict=Verdict.HEALTHY, unseen_since=at(0)))
+    told = look(of, {}, after=31).status.quorum
+    assert told.verdict is Verdict.SUSPECTED
+    assert "a at 10.0.0.1:8443, b at 10.0.0.1:8443, c at 10.0.0.1:8443 run and do not answer" in told.message
+    assert "(connection refused)" in told.message
+    assert {one.detail for one in told.evidence} == {"runs and does not answer at 10.0.0.1:8443 (connection refused)"}
+
+
+def test_a_cause_that_is_found_out_later_does_not_make_a_silence_a_new_one() -> None:
+    said = quorum("a", "b", members="abc")
+    first = look(status(*ALIVE, configuration=ABC), said)
+    assert {one.at for one in first.status.quorum.evidence} == {at(0)}
+    known = first.status.model_copy(update={"nodes": [*ALIVE[:2], MUTED[2]]})
+    told = look(known, said, after=31).status.quorum
+    assert told.verdict is Verdict.DEGRADED
+    assert "without c; c runs and does not answer" in told.message
+    assert {one.at for one in told.evidence} == {at(0)}
 
 
 def test_nothing_is_lost_while_no_configuration_is_known() -> None:

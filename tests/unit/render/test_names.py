@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,10 @@ def test_a_network_made_anew_reads_no_number_of_its_predecessor() -> None:
     old, new = "11111111-0000-0000-0000-000000000000", "22222222-0000-0000-0000-000000000000"
 
     assert names.node_counter(names.node_name("bank", old, 4), "bank", new) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("10.1.2.3", "10.1.2.3:8443"), ("fd00::7", "[fd00::7]:8443"), ("a.svc", "a.svc:8443")]
+)
+def test_an_ipv6_address_is_bracketed(host: str, shown: str) -> None:
+    assert names.authority(host, 8443) == shown

@@ -97,6 +97,26 @@ class AttemptResult(StrEnum):
     SUPERSEDED = "Superseded"
 
 
+class ObstacleSource(StrEnum):
+    """Who says that something cannot be done."""
+
+    API_SERVER = "APIServer"
+    SCHEDULER = "Scheduler"
+    KUBELET = "Kubelet"
+    CCF = "CCF"
+    NETWORK = "Network"
+
+
+class Obstacle(StatusModel):
+    """Something that keeps the network from what it should be, in the words of whoever says so."""
+
+    source: ObstacleSource = Field(description="Who says so.")
+    object: str = Field(description="What it is about, as `Kind name`.")
+    reason: str = Field(description="One CamelCase word that says what is in the way.")
+    message: str = Field(default="", description="The words of the source, shortened.")
+    since: Moment = Field(description="Since when it stands.")
+
+
 class Condition(StatusModel):
     """A Kubernetes condition (`metav1.Condition`)."""
 
@@ -335,7 +355,10 @@ class Candidate(StatusModel):
     stage: str = Field(default="Fencing", description="Fencing, Unscheduled, Attaching, Reading or Done.")
     result: CandidateResult | None = Field(default=None, description="What became of it.")
     tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID (view.seqno).")
-    detail: str | None = Field(default=None, description="Why, where the result is not Recovered.")
+    detail: str | None = Field(
+        default=None,
+        description="Why, where the result is not Recovered; where there is none yet, what is in the way.",
+    )
     create_tx_id: str | None = Field(default=None, alias="createTxID", description="TxID its service was created at.")
     service_certificate: str | None = Field(default=None, description="PEM of the service it made.")
     service_key: str | None = Field(default=None, description="SHA-256 of that service's public key.")
@@ -511,6 +534,8 @@ class JoinFailures(StatusModel):
     count: int = Field(description="How many times in a row.")
     last_at: Moment = Field(description="When the last one was seen to have ended.")
     message: str = Field(default="", description="What is known of its end.")
+    node: str | None = Field(default=None, description="Name of the last one.")
+    said: str | None = Field(default=None, description="Last words of CCF, where the last one gave up by itself.")
 
 
 class Paused(StatusModel):
@@ -634,6 +659,11 @@ class NetworkStatus(StatusModel):
         "ServiceIdentityChanged, CertificatesExpiring, Progressing, Reconciling, Stalled; OperatorMemberUsable where "
         "the spec names such a member.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    obstacles: list[Obstacle] = Field(
+        default_factory=list,
+        description="What the API server, the scheduler, a kubelet, CCF or the network says is in the way; each is "
+        "gone when it has healed.",
     )
     nodes_total: int = Field(default=0, description="Nodes that run or are being started (for the scale subresource).")
     ready_nodes: str = Field(default="", description="Nodes fit for traffic / nodes wanted.")

@@ -14,6 +14,8 @@ from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.members import keep_governance
 from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.obstacle_providers import PROVIDERS
+from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
 from ccf_operator.domain.overlap import keep_overlap
 from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
@@ -53,8 +55,11 @@ def decide(seen: Observation) -> Plan:
     if not seen.deleting:
         take_up(draft)
     keep_records(draft)
+    collect(draft, PROVIDERS)
     if seen.deleting:
         take_down(draft)
+        keep_obstacles(draft)
+        draft.status.message = with_obstacles(draft.status.message, draft.status.obstacles)
         keep_conditions(draft)
         _summarise(draft)
         return Plan(draft.status, tuple(draft.effects), BUSY)
@@ -76,7 +81,9 @@ def decide(seen: Observation) -> Plan:
     release_predecessors(draft)
     want_facts(draft)
     forget_released(draft, recovering or view)
+    keep_obstacles(draft)
     _write_story(draft, tell(draft, view, recovering, governance))
+    tell_attempt(draft)
     keep_conditions(draft)
     _summarise(draft)
     return Plan(draft.status, tuple(draft.effects), wake_after(draft))
@@ -136,7 +143,8 @@ def _write_story(draft: Draft, story: Story) -> None:
             warning = story.phase in (Phase.DEGRADED, Phase.BLOCKED)
             draft.report(story.phase.value, f"{story.reason}: {story.message}", warning=warning)
     status.phase, status.reason = story.phase, story.reason.value
-    status.message, status.next_step = story.message, story.next_step
+    status.message = with_obstacles(story.message, status.obstacles)
+    status.next_step = next_step(story.next_step, draft.seen.status.obstacles, status.obstacles, draft.seen.namespace)
 
 
 def _summarise(draft: Draft) -> None:

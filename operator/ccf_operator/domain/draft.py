@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, VolumeRecord
+from ccf_operator.api.status import (
+    Command,
+    NetworkStatus,
+    NodeRecord,
+    Obstacle,
+    ObstacleSource,
+    VolumeRecord,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.effects import Effect
 from ccf_operator.domain.observation import ClaimView, Observation, PodView
@@ -21,6 +28,8 @@ class Draft:
     seen: Observation
     status: NetworkStatus
     effects: list[Effect] = field(default_factory=list)
+    obstacles: list[Obstacle] = field(default_factory=list)
+    """What is in the way on this look; `domain.obstacles` keeps it in the status."""
 
     @classmethod
     def of(cls, observation: Observation) -> Draft:
@@ -41,6 +50,10 @@ class Draft:
         event = new_event(self.status.pending_events, reason, message, self.now, warning=warning)
         self.status.pending_events.append(event)
         self.effects.append(publication(event))
+
+    def obstruct(self, source: ObstacleSource, about: str, reason: str, message: str) -> None:
+        """Say what is in the way, on every look on which it is; `about` is the object, as `Kind name`."""
+        self.obstacles.append(Obstacle(source=source, object=about, reason=reason, message=message, since=self.now))
 
     def pod(self, record: NodeRecord) -> PodView | None:
         """The pod of a node: the very one that was recorded, not another of its name."""

@@ -9,6 +9,7 @@ from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.backoff import wait_after
+from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.stranded import is_stranded_for_good
 from ccf_operator.render import names
@@ -151,7 +152,11 @@ def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:
     failures = draft.status.join_failures
     at = record.ended.at if record.ended is not None else draft.now
     draft.status.join_failures = JoinFailures(
-        count=failures.count + 1 if failures is not None else 1, last_at=at, message=f"{record.name}: {why}"
+        count=failures.count + 1 if failures is not None else 1,
+        last_at=at,
+        message=f"{record.name}: {why}",
+        node=record.name,
+        said=gave_up(record.ended) if record.ended is not None else None,
     )
     draft.report("JoinFailed", f"{record.name} did not join: {why}; another takes its place", warning=True)
 

@@ -65,6 +65,14 @@ class PodView:
     """Why it is in its phase, in the kubelet's or a controller's word (`NodeAffinity`, `Evicted`); mostly empty."""
     message: str = ""
     """The same in their sentence."""
+    others: Mapping[str, ContainerView] = field(default_factory=dict)
+    """Containers that others have put into the pod."""
+
+    @property
+    def every_container(self) -> Mapping[str, ContainerView]:
+        """All its containers by name, those of others included."""
+        ours = {"stage": self.stage, "ccf": self.ccf, "explorer": self.explorer}
+        return {**{name: view for name, view in ours.items() if view != ContainerView()}, **self.others}
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ Run: python -m ccf_operator.domain.reasons_page docs/reference/conditions.md
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.conditions import CONDITIONS
+from ccf_operator.domain.obstacle_advice import ADVICE
 from ccf_operator.domain.reasons import MEANINGS, MEMBER_MEANINGS, Health
 
 _INTRODUCTION = """\
@@ -51,7 +53,7 @@ _PHASES = {
 
 def page() -> str:
     """The page, Markdown."""
-    return f"{_INTRODUCTION}\n{''.join(_phases())}{''.join(_conditions())}{''.join(_member())}"
+    return f"{_INTRODUCTION}\n{''.join(_phases())}{''.join(_conditions())}{''.join(_member())}{''.join(_obstacles())}"
 
 
 def _phases() -> Iterator[str]:
@@ -77,6 +79,23 @@ def _member() -> Iterator[str]:
     yield "| reason | what it means | what to do |\n|---|---|---|\n"
     for meaning in MEMBER_MEANINGS:
         yield f"| `{meaning.reason.value}` | {meaning.means} | {meaning.do or '–'} |\n"
+
+
+def _obstacles() -> Iterator[str]:
+    yield (
+        "\n## Obstacles\n\nWhat the cluster says is in the way stands in `status.obstacles`, in its own words, with the "
+        "time since when. `message` and `nextStep` have the first, `status.attempt` and its candidates those that keep "
+        "them. Each goes away when it has healed. Words of the cluster that are not listed here are told as they "
+        "are.\n\n"
+    )
+    yield "| source | reason | what it means | what to do |\n|---|---|---|---|\n"
+    for one in ADVICE:
+        yield f"| {one.source.value} | `{one.reason}` | {one.means} | {_with_capitals(one.do)} |\n"
+
+
+def _with_capitals(text: str) -> str:
+    """What stands for a name, as the other pages write it."""
+    return re.sub(r" ?\{(\w+)\}", lambda found: f" {found[1].upper()}", text)
 
 
 def main(files: list[str]) -> None:

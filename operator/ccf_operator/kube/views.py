@@ -85,7 +85,7 @@ def _address(status: Mapping[str, Any]) -> str | None:
 
 
 def pod_view(raw: Mapping[str, Any]) -> PodView:
-    """A pod. Containers other than `stage` and `ccf`, injected ones too, are not looked at."""
+    """A pod. Of containers that others have put into it nothing is taken for a sign of life or of an end."""
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     scheduled = _condition(status, "PodScheduled")
     unschedulable = None
@@ -109,7 +109,14 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         explorer=container_view(status.get("containerStatuses"), EXPLORER),
         reason=status.get("reason") or "",
         message=status.get("message") or "",
+        others=_others(status),
     )
+
+
+def _others(status: Mapping[str, Any]) -> dict[str, ContainerView]:
+    reported = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    names = {str(one.get("name")) for one in reported} - {STAGE, CCF, EXPLORER}
+    return {name: container_view(reported, name) for name in sorted(names)}
 
 
 def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) -> ClaimView:

@@ -1,0 +1,266 @@
+"""What a person can do about an obstacle: one line for each kind, with the names its message tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ccf_operator.api.status import Obstacle, ObstacleSource
+
+_NAMED = {
+    "webhook": re.compile(r"""webhook ["'`]([^"'`\s]+)["'`]"""),
+    "policy": re.compile(r"""ValidatingAdmissionPolicy ["'`]([^"'`\s]+)["'`]"""),
+    "quota": re.compile(r"""exceeded quota: ([^,\s]+)"""),
+    "image": re.compile(r"""image ["'`]([^"'`\s]+)["'`]"""),
+    "missing": re.compile(r"""((?:configmap|secret|persistentvolumeclaim|serviceaccount)s? ["'`][^"'`]+["'`])"""),
+    "storageclass": re.compile(r"""(?i)storageclass(?:\.storage\.k8s\.io)? ["'`]([^"'`\s]+)["'`]"""),
+}
+"""Names that messages give, and how to find them."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What such an obstacle means, and what to do. `{object}`, `{namespace}`, `{kind}`, `{name}` stand for the object
+    it is about; the words of `_NAMED` for what its message names (else a word that says where to look)."""
+
+    source: ObstacleSource
+    reason: str
+    means: str
+    do: str
+
+
+_API, _SCHEDULER, _KUBELET, _CCF, _NETWORK = (
+    ObstacleSource.API_SERVER,
+    ObstacleSource.SCHEDULER,
+    ObstacleSource.KUBELET,
+    ObstacleSource.CCF,
+    ObstacleSource.NETWORK,
+)
+
+_DESCRIBE = "kubectl -n {namespace} describe {kind} {name}"
+
+ADVICE: tuple[Advice, ...] = (
+    Advice(
+        _API,
+        "WebhookFailed",
+        "An admission webhook could not be asked, and its `failurePolicy` is Fail.",
+        "bring admission webhook {webhook} back, or delete its configuration: kubectl get "
+        "validatingwebhookconfigurations,mutatingwebhookconfigurations -o wide",
+    ),
+    Advice(
+        _API,
+        "AdmissionDenied",
+        "An admission webhook has refused the object.",
+        "let admission webhook {webhook} accept {object}, or correct what it objects to",
+    ),
+    Advice(
+        _API,
+        "PolicyDenied",
+        "A ValidatingAdmissionPolicy has refused the object.",
+        "let the policy accept {object}: kubectl get validatingadmissionpolicy {policy} -o yaml",
+    ),
+    Advice(
+        _API,
+        "PodSecurity",
+        "The namespace enforces a Pod Security level that the pod does not keep.",
+        "correct spec.pods, or the namespace's label: kubectl get namespace {namespace} --show-labels",
+    ),
+    Advice(
+        _API,
+        "QuotaExceeded",
+        "A ResourceQuota leaves no room.",
+        "raise the quota or free what counts in it: kubectl -n {namespace} describe resourcequota {quota}",
+    ),
+    Advice(
+        _API,
+        "NamespaceTerminating",
+        "The namespace is being deleted: nothing can be created in it.",
+        "see what holds it: kubectl get namespace {namespace} -o yaml",
+    ),
+    Advice(
+        _API,
+        "Forbidden",
+        "The operator has no right to do it, or an admission plugin forbids it.",
+        "give the operator the right that is missing (helm upgrade of its chart), or correct what is forbidden",
+    ),
+    Advice(_API, "Unauthorized", "The API server does not know the operator.", "restart the operator's pod"),
+    Advice(
+        _API,
+        "TooLarge",
+        "The object is larger than the API server takes.",
+        "make the constitution and the members' files and data smaller: they go into one ConfigMap of at most 1 MiB",
+    ),
+    Advice(
+        _API,
+        "Throttled",
+        "The API server has too much to do.",
+        "nothing, if it passes: it is tried again; else find out who keeps the API server busy",
+    ),
+    Advice(
+        _API,
+        "DatabaseFull",
+        "The API server's database (etcd) takes no more.",
+        "free or raise etcd's space quota, and disarm its alarm",
+    ),
+    Advice(
+        _API,
+        "Conflict",
+        "Something else changes the object all the time.",
+        "find out who does: kubectl -n {namespace} get {kind} {name} -o yaml --show-managed-fields",
+    ),
+    Advice(
+        _API,
+        "Invalid",
+        "The API server does not accept the object.",
+        "correct the field of the spec that the message names",
+    ),
+    Advice(
+        _API,
+        "NotFound",
+        "Something that the object needs does not exist.",
+        "create what the message names",
+    ),
+    Advice(
+        _API,
+        "NotRenderable",
+        "The object cannot be made from what is known.",
+        "correct the spec or what it refers to",
+    ),
+    Advice(
+        _API,
+        "Unavailable",
+        "The API server, or what it asks, fails.",
+        "nothing, if it passes: it is tried again; else see the API server's log",
+    ),
+    Advice(
+        _SCHEDULER,
+        "Unschedulable",
+        "No Kubernetes Node can take the pod.",
+        "make room for {name}, as the scheduler's words say, or bring back the machine its volume is on",
+    ),
+    Advice(
+        _KUBELET,
+        "ImagePullBackOff",
+        "The image cannot be pulled.",
+        "correct spec.image or spec.imagePullSecrets, or make image {image} available",
+    ),
+    Advice(
+        _KUBELET,
+        "ErrImageNeverPull",
+        "The image is not on the machine, and the pull policy is Never.",
+        "load image {image} onto the machine, or correct spec.imagePullPolicy",
+    ),
+    Advice(
+        _KUBELET,
+        "InvalidImageName",
+        "The image's name cannot be one.",
+        "correct spec.image",
+    ),
+    Advice(
+        _KUBELET,
+        "CreateContainerConfigError",
+        "The container cannot be made: something that it refers to is not there, or not allowed.",
+        "create or correct {missing}, which the message names",
+    ),
+    Advice(
+        _KUBELET,
+        "CreateContainerError",
+        "The container runtime cannot make the container.",
+        f"see the pod's events: {_DESCRIBE}",
+    ),
+    Advice(
+        _KUBELET,
+        "RunContainerError",
+        "The container runtime cannot start the container.",
+        "correct spec.command or spec.image, if the message says that there is no such file; else "
+        f"see the pod's events: {_DESCRIBE}",
+    ),
+    Advice(
+        _KUBELET,
+        "CrashLoopBackOff",
+        "A container that was put into the pod ends again and again.",
+        "see what it says: kubectl -n {namespace} logs {name} --all-containers --previous",
+    ),
+    Advice(
+        _KUBELET,
+        "FailedMount",
+        "The kubelet cannot mount a volume of the pod.",
+        f"see which volume, and why: {_DESCRIBE}",
+    ),
+    Advice(
+        _KUBELET,
+        "FailedAttachVolume",
+        "The volume cannot be attached to the machine.",
+        "find out where it is attached: kubectl get volumeattachments; a machine that is down for good keeps its "
+        "volumes until it is tainted node.kubernetes.io/out-of-service",
+    ),
+    Advice(
+        _KUBELET,
+        "FailedCreatePodSandBox",
+        "The machine cannot make the pod's sandbox: its pod network or its container runtime fails.",
+        f"see the pod's events, and the machine's network plugin: {_DESCRIBE}",
+    ),
+    Advice(
+        _KUBELET,
+        "ProvisioningFailed",
+        "The volume cannot be provisioned.",
+        "correct the storage class or its provisioner: kubectl describe storageclass {storageclass}",
+    ),
+    Advice(
+        _KUBELET,
+        "FailedBinding",
+        "No volume is there for the claim, and no storage class makes one.",
+        "make a volume for it, or name a storage class: kubectl get storageclasses,persistentvolumes",
+    ),
+    Advice(
+        _KUBELET,
+        "ExternalProvisioning",
+        "The storage class's provisioner has not made the volume yet.",
+        "see that the provisioner runs, which the message names",
+    ),
+    Advice(
+        _CCF,
+        "Aborted",
+        "A CCF node gave up by itself; the message has its last words.",
+        "correct the spec, the image or the constitution, if the words speak of them; it is tried again",
+    ),
+    Advice(
+        _CCF,
+        "Refused",
+        "A CCF node has refused what the operator asked of it.",
+        "nothing, if it passes: it is tried again",
+    ),
+)
+"""Every kind of obstacle with a line of its own."""
+
+_BY_KIND = {(one.source, one.reason): one for one in ADVICE}
+
+_OTHERWISE = {
+    _API: "the API server refuses it: correct what its words name",
+    _SCHEDULER: "make room for {name}, as the scheduler's words say",
+    _KUBELET: f"see the kubelet's words: {_DESCRIBE}",
+    _CCF: "see what the node says: kubectl -n {namespace} logs {name} --all-containers",
+    _NETWORK: "see that the operator's pod can reach {object}: network policies, DNS, the pod network",
+}
+
+_WHERE_TO_LOOK = {"quota": "", "image": "(see the message)", "storageclass": "", "policy": ""}
+
+
+def advice(obstacles: Iterable[Obstacle], namespace: str) -> str:
+    """What to do about the first of these; empty where there is none."""
+    first = next(iter(obstacles), None)
+    if first is None:
+        return ""
+    known = _BY_KIND.get((first.source, first.reason))
+    text = known.do if known is not None else _OTHERWISE[first.source]
+    return text.format(**_words(first, namespace)).rstrip()
+
+
+def _words(one: Obstacle, namespace: str) -> dict[str, str]:
+    kind, _, name = one.object.partition(" ")
+    found = {
+        word: match.group(1) if (match := pattern.search(one.message)) else _WHERE_TO_LOOK.get(word, "it")
+        for word, pattern in _NAMED.items()
+    }
+    return {**found, "object": one.object, "kind": kind.lower(), "name": name, "namespace": namespace}

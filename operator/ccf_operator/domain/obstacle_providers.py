@@ -1,0 +1,66 @@
+"""Who says what is in the way: each looks at one source's words in an observation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ccf_operator.api.status import CandidateResult, ObstacleSource
+from ccf_operator.domain.candidates import gave_up
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.observation import PodView
+from ccf_operator.domain.obstacles import Provider
+
+ON_ITS_WAY = frozenset({"PodInitializing", "ContainerCreating"})
+"""Reasons for which a container waits that say nothing is wrong."""
+
+_SAME = {"ErrImagePull": "ImagePullBackOff"}
+"""Reasons that a kubelet gives in turns for one thing."""
+
+ABORTED = "Aborted"
+
+
+def scheduling(draft: Draft) -> None:
+    """What the scheduler says of pods that it cannot place."""
+    for pod in _wanted_pods(draft):
+        if pod.unschedulable is not None:
+            draft.obstruct(ObstacleSource.SCHEDULER, f"Pod {pod.name}", "Unschedulable", pod.unschedulable)
+
+
+def waiting_containers(draft: Draft) -> None:
+    """What kubelets say of containers that they cannot start, be they ours or put into our pods by others."""
+    for pod in _wanted_pods(draft):
+        for name, container in pod.every_container.items():
+            reason = container.waiting_reason
+            if reason is None or reason in ON_ITS_WAY:
+                continue
+            words = container.waiting_message or "the kubelet says no more"
+            draft.obstruct(
+                ObstacleSource.KUBELET, f"Pod {pod.name}", _SAME.get(reason, reason), f"container {name}: {words}"
+            )
+
+
+def given_up_nodes(draft: Draft) -> None:
+    """Last words of CCF nodes that gave up by themselves, until a later one has done what they were to do."""
+    status, attempt = draft.status, draft.status.attempt
+    failures = status.join_failures
+    if failures is not None and failures.node is not None and failures.said is not None:
+        draft.obstruct(ObstacleSource.CCF, f"Pod {failures.node}", ABORTED, failures.said)
+    choosing = attempt is not None and attempt.winner is None
+    damaged = {c.node for c in attempt.candidates if c.result is CandidateResult.DAMAGED} if attempt is not None else ()
+    for record in status.nodes:
+        first = status.service.public_key is None and record.stop is None
+        said = gave_up(record.ended) if record.ended is not None else None
+        if said is not None and (first or (choosing and record.name in damaged)):
+            draft.obstruct(ObstacleSource.CCF, f"Pod {record.name}", ABORTED, said)
+
+
+def _wanted_pods(draft: Draft) -> Iterator[PodView]:
+    """Pods of ours that should come to run: of nodes, and those that read volumes."""
+    given_up = {record.name for record in draft.status.nodes if record.stop is not None or record.ended is not None}
+    for pod in draft.seen.pods.values():
+        if pod.owner_uid == draft.seen.uid and not pod.deleting and pod.name not in given_up:
+            yield pod
+
+
+PROVIDERS: tuple[Provider, ...] = (scheduling, waiting_containers, given_up_nodes)
+"""All of them."""

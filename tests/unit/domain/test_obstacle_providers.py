@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ccf_operator.api.status import CandidateResult, Command, Ended, EndEvidence, JoinFailures, NetworkStatus
+from ccf_operator.domain.observation import ContainerView, PodView
+from ccf_operator.domain.obstacle_providers import PROVIDERS
+from ccf_operator.domain.obstacles import collect
+from unit.domain import given
+
+WAITS = ContainerView(waiting_reason="ImagePullBackOff", waiting_message='Back-off pulling image "x"')
+
+
+def said(of: NetworkStatus, **fields: Any) -> list[str]:
+    draft = given.draft(of, **fields)
+    collect(draft, PROVIDERS)
+    return [f"{one.source}/{one.object}/{one.reason}: {one.message}" for one in draft.obstacles]
+
+
+def pods(**fields: Any) -> dict[str, PodView]:
+    return {"a": given.pod("a", **fields)}
+
+
+def test_where_all_is_well_nobody_says_anything() -> None:
+    assert said(given.status(given.record("a"))) == []
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        ({"unschedulable": "0/3 nodes"}, ["Scheduler/Pod a/Unschedulable: 0/3 nodes"]),
+        ({"ccf": WAITS}, ['Kubelet/Pod a/ImagePullBackOff: container ccf: Back-off pulling image "x"']),
+        (
+            {"stage": ContainerView(waiting_reason="CreateContainerConfigError", waiting_message="no secret")},
+            ["Kubelet/Pod a/CreateContainerConfigError: container stage: no secret"],
+        ),
+        ({"ccf": ContainerView(waiting_reason="PodInitializing")}, []),
+        ({"stage": ContainerView(waiting_reason="ContainerCreating")}, []),
+        (
+            {"others": {"proxy": ContainerView(waiting_reason="CrashLoopBackOff")}},
+            ["Kubelet/Pod a/CrashLoopBackOff: container proxy: the kubelet says no more"],
+        ),
+        (
+            {"explorer": ContainerView(waiting_reason="ErrImagePull", waiting_message="gone")},
+            ["Kubelet/Pod a/ImagePullBackOff: container explorer: gone"],
+        ),
+        ({"ccf": WAITS, "deleting": True}, []),
+        ({"ccf": WAITS, "owner_uid": "another"}, []),
+    ],
+)
+def test_the_scheduler_and_kubelets_are_heard(pod: dict[str, Any], expected: list[str]) -> None:
+    assert said(given.status(given.record("a")), pods=pods(**pod)) == expected
+
+
+def test_of_a_node_that_is_given_up_nothing_is_in_the_way() -> None:
+    assert said(given.status(given.record("a", stop="NotNeeded")), pods=pods(ccf=WAITS)) == []
+
+
+ABORTED = Ended(evidence=EndEvidence.CONTAINER_TERMINATED, at=given.START, exit_code=134, message="no such key")
+WORDS = "CCF/Pod a/Aborted: CCF gave up with exit code 134: no such key"
+
+
+def test_the_last_words_of_a_first_node_stand_until_there_is_a_service() -> None:
+    first = given.record("a", command=Command.START, ended=ABORTED)
+    assert said(given.status(first, service=given.service(public_key=None, opened_at=None))) == [WORDS]
+    assert (
+        said(given.status(first.model_copy(update={"stop": "Replaced"}), service=given.service(public_key=None))) == []
+    )
+    assert said(given.status(first)) == []
+
+
+def test_the_last_words_of_a_joiner_stand_until_one_has_joined() -> None:
+    failed = JoinFailures(
+        count=1,
+        last_at=given.START,
+        message="a: it ended",
+        node="a",
+        said="CCF gave up with exit code 134: no such key",
+    )
+    assert said(given.status(join_failures=failed)) == [WORDS]
+    assert said(given.status(join_failures=failed.model_copy(update={"said": None}))) == []
+
+
+def test_the_last_words_of_a_candidate_stand_until_there_is_a_winner() -> None:
+    damaged = given.candidate("x", node="a", result=CandidateResult.DAMAGED)
+    recorded = given.record("a", command=Command.RECOVER, attempt=1, ended=ABORTED)
+    assert said(given.status(recorded, attempt=given.attempt(damaged))) == [WORDS]
+    assert said(given.status(recorded, attempt=given.attempt(damaged, winner=given.crowned("b")))) == []

@@ -83,9 +83,9 @@ def _member() -> Iterator[str]:
 
 def _obstacles() -> Iterator[str]:
     yield (
-        "\n## Obstacles\n\nWhat the cluster says is in the way stands in `status.obstacles`, in its own words, with the "
-        "time since when. `message` and `nextStep` have the first, `status.attempt` and its candidates those that keep "
-        "them. Each goes away when it has healed. Words of the cluster that are not listed here are told as they "
+        "\n## Obstacles\n\nWhat the cluster says is in the way stands in `status.obstacles`, in its own words, with "
+        "the time since when. `message` and `nextStep` have the first, `status.attempt` and its candidates those that "
+        "keep them. Each goes away when it has healed. Words of the cluster that are not listed here are told as they "
         "are.\n\n"
     )
     yield "| source | reason | what it means | what to do |\n|---|---|---|---|\n"

@@ -49,6 +49,14 @@ def _run(parsed: argparse.Namespace) -> None:
             _image(parsed)
         case "machine":
             _machine(parsed)
+        case "kubelet":
+            with lifecycle.one_at_a_time():
+                for one in faults.machines_named(parsed.machine):
+                    lifecycle.restart_kubelet(one)
+                    say(f"the kubelet of {one.name} has begun anew")
+        case "etcd":
+            with lifecycle.one_at_a_time():
+                _etcd(parsed)
         case "api":
             _api(parsed)
         case "partition":
@@ -69,6 +77,9 @@ def _image(parsed: argparse.Namespace) -> None:
     if parsed.action == "load":
         print(images.load(parsed.image))
         return
+    if parsed.action == "tag":
+        print(images.tag(parsed.image, parsed.name))
+        return
     arguments = dict(argument.partition("=")[::2] for argument in parsed.build_arg)
     context = Path(parsed.context).resolve()
     dockerfile = Path(parsed.file).resolve() if parsed.file else context / "Dockerfile"
@@ -88,6 +99,15 @@ def _machine(parsed: argparse.Namespace) -> None:
                 say(f"{one.name} is back")
 
 
+def _etcd(parsed: argparse.Namespace) -> None:
+    if parsed.action == "save":
+        lifecycle.save_objects(parsed.name)
+        say(f"all objects are kept as {parsed.name}")
+    else:
+        lifecycle.restore_objects(parsed.name)
+        say(f"the objects are those that were kept as {parsed.name}")
+
+
 def _api(parsed: argparse.Namespace) -> None:
     for one in faults.machines_named(parsed.machine):
         if parsed.action == "cut":
@@ -104,7 +124,23 @@ def _volume(parsed: argparse.Namespace) -> None:
         with lifecycle.one_at_a_time():
             print("\n".join(volumes.recycle(api)))
         return
-    directory = volumes.path_of(api, parsed.namespace, parsed.claim)
+    match parsed.action:
+        case "small":
+            print("\n".join(volumes.offer_small(api, parsed.size)))
+        case "resize":
+            volumes.resize(api, parsed.namespace, parsed.claim, parsed.size)
+            say(f"{parsed.claim} has {parsed.size}")
+        case "fill":
+            volumes.fill(api, parsed.namespace, parsed.claim)
+            say(f"{parsed.claim} is full")
+        case "drain":
+            volumes.drain(api, parsed.namespace, parsed.claim)
+            say(f"{parsed.claim} has space again")
+        case _:
+            _files(parsed, volumes.path_of(api, parsed.namespace, parsed.claim))
+
+
+def _files(parsed: argparse.Namespace, directory: Path) -> None:
     match parsed.action:
         case "path":
             print(directory)
@@ -138,6 +174,14 @@ def _parser() -> argparse.ArgumentParser:
     one_machine.add_argument("action", choices=("kill", "start"))
     one_machine.add_argument("machine", help="a number, a name or `all`")
 
+    kubelet = commands.add_parser("kubelet", help="start kubelets anew while all containers go on")
+    kubelet.add_argument("action", choices=("restart",))
+    kubelet.add_argument("machine", help="a number, a name or `all`")
+
+    etcd = commands.add_parser("etcd", help="put the API server's objects back to an earlier state")
+    etcd.add_argument("action", choices=("save", "restore"))
+    etcd.add_argument("name", help="what the state is kept as")
+
     api = commands.add_parser("api", help="cut kubelets off from the API server while their pods go on")
     api.add_argument("action", choices=("cut", "restore"))
     api.add_argument("machine", nargs="?", default="all", help="a number, a name or `all` (the default)")
@@ -170,6 +214,9 @@ def _add_image(parser: argparse.ArgumentParser) -> None:
     build.add_argument("context", metavar="DIR")
     build.add_argument("--file", "-f", help="the Dockerfile; DIR/Dockerfile if not given")
     build.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
+    tag = actions.add_parser("tag", help="give an image of the machines another name; prints it in full")
+    tag.add_argument("image", metavar="IMAGE")
+    tag.add_argument("name", metavar="NAME:TAG")
     load = actions.add_parser("load", help="give an image to all running machines; prints its full name")
     load.add_argument("image", metavar="NAME:TAG|ARCHIVE")
 
@@ -177,7 +224,12 @@ def _add_image(parser: argparse.ArgumentParser) -> None:
 def _add_volume(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("recycle", help="empty the volumes whose claims are gone, and offer them again")
+    small = actions.add_parser("small", help="offer volumes of a few MB, in the StorageClass `small`")
+    small.add_argument("--size", required=True, metavar="SIZE", help="e.g. 4m")
     for action, help_text in (
+        ("resize", "give a small volume another size"),
+        ("fill", "leave no byte free on a small volume"),
+        ("drain", "take away what `fill` put there"),
         ("path", "print the directory that a claim holds"),
         ("wipe", "lose everything on the volume"),
         ("damage", "damage files on the volume"),
@@ -185,6 +237,8 @@ def _add_volume(parser: argparse.ArgumentParser) -> None:
         one = actions.add_parser(action, help=help_text)
         one.add_argument("claim", metavar="PVC")
         _add_namespace(one)
+        if action == "resize":
+            one.add_argument("--size", required=True, metavar="SIZE", help="e.g. 32m")
         if action == "damage":
             one.add_argument("pattern", help="which files, relative to the volume, e.g. 'gen-0/ledger/ledger_*'")
             how = one.add_mutually_exclusive_group(required=True)

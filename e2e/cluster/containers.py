@@ -33,6 +33,11 @@ def load_image(machine: Machine, archive: Path, name: str, digest: str) -> bool:
     return True
 
 
+def tag_image(machine: Machine, image: str, name: str) -> None:
+    """Give an image another name, both in full; a name that is taken goes over to it."""
+    run(_ctr(machine, "images", "tag", "--force", image, name))
+
+
 def images(machine: Machine) -> list[str]:
     return [name for name in run(_ctr(machine, "images", "list", "--quiet")).split() if "@" not in name]
 

@@ -42,6 +42,11 @@ _CLIENTS = {
 }
 
 
+def etcd_directory() -> Path:
+    """Where etcd keeps all objects."""
+    return state_directory() / "etcd"
+
+
 def start_api_server(binaries: Path) -> None:
     """etcd and the API server; the latter is not ready yet when this returns."""
     etcd_client, etcd_peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
@@ -49,7 +54,7 @@ def start_api_server(binaries: Path) -> None:
         inside(
             binaries / "etcd",
             "--name=ccf-e2e",
-            f"--data-dir={state_directory() / 'etcd'}",
+            f"--data-dir={etcd_directory()}",
             f"--listen-client-urls={etcd_client}",
             f"--advertise-client-urls={etcd_client}",
             f"--listen-peer-urls={etcd_peer}",
@@ -124,6 +129,21 @@ def start_controllers(binaries: Path) -> None:
     )
     DNS.start(inside(binaries / "coredns", f"-conf={_write_corefile()}"), _GROUP)
     PROXY.start(inside(binaries / "kube-proxy", f"--config={_write_proxy_config()}"), _GROUP)
+
+
+def stop_controllers() -> None:
+    """End everything that `start_controllers` starts."""
+    for daemon in (CONTROLLER_MANAGER, SCHEDULER, DNS, PROXY):
+        daemon.stop()
+
+
+def stop_api_server() -> None:
+    """End the API server and then etcd, in order: what etcd has acknowledged is in its directory.
+
+    Asked in order, the API server waits for its watchers to leave; it holds nothing that etcd does not.
+    """
+    API_SERVER.stop(patience=2)
+    ETCD.stop(patience=20)
 
 
 def _write_corefile() -> Path:

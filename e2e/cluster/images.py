@@ -19,7 +19,7 @@ from pathlib import Path
 
 from e2e.cluster import build_context, containers, debian, machine
 from e2e.cluster.commands import attempt, run
-from e2e.cluster.layout import cache_directory, machines
+from e2e.cluster.layout import Machine, cache_directory, machines
 from e2e.cluster.say import ClusterError, say
 
 # usr-is-merged stands for a package that brings all of Perl; the hook makes what it says true from the start.
@@ -77,6 +77,26 @@ def load(image: str) -> str:
     names = [one.name for one, new in zip(running, imported, strict=True) if new]
     say(f"{full_name}: loaded into {', '.join(names)}" if names else f"{full_name}: already there")
     return full_name
+
+
+def tag(image: str, name: str) -> str:
+    """Give an image that every running machine has another name; both in full or short. The new one in full."""
+    new = reference(name)
+    for one in machines():
+        if machine.is_running(one):
+            containers.tag_image(one, _held(one, image), new)
+    say(f"{image} is {new} as well")
+    return new
+
+
+def _held(one: Machine, image: str) -> str:
+    """The name that an image has in a machine, by any of the names that a pod may use for it."""
+    tagged = image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+    names = (tagged, f"docker.io/{tagged}", f"docker.io/library/{tagged}", f"docker.io/local/{tagged}")
+    held = [name for name in containers.images(one) if name in names]
+    if not held:
+        raise ClusterError(f"{one.name} has no image {image}")
+    return held[0]
 
 
 def _file_name(name: str) -> str:

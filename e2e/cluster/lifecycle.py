@@ -11,7 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.cluster import archive, cgroups, containers, control_plane, debian, machine, network, objects, pki, volumes
+from e2e.cluster import (
+    archive,
+    cgroups,
+    containers,
+    control_plane,
+    debian,
+    machine,
+    memory,
+    network,
+    objects,
+    pki,
+    volumes,
+)
 from e2e.cluster.api import Api, Object, administrator, wait_until
 from e2e.cluster.binaries import ensure_binaries
 from e2e.cluster.commands import attempt
@@ -64,6 +76,43 @@ def start_machine(one: Machine) -> None:
     _power_on(one, binaries)
     api = administrator()
     wait_until(lambda: _is_ready(api, one), f"readiness of {one.name}", 60)
+
+
+def restart_kubelet(one: Machine) -> None:
+    """End a machine's kubelet and start it anew, which decides again about every pod; containers go on meanwhile."""
+    machine.stop_kubelet(one)
+    machine.start_kubelet(one, ensure_binaries())
+    wait_until(lambda: _is_ready(administrator(), one), f"readiness of {one.name}", 60)
+
+
+def save_objects(name: str) -> None:
+    """Keep what the API server holds now under a name. The API server is away for some seconds."""
+    control_plane.stop_api_server()
+    memory.keep(name)
+    control_plane.start_api_server(ensure_binaries())
+    _wait_for_api_server(administrator())
+
+
+def restore_objects(name: str) -> None:
+    """Let the API server hold what was kept under a name, and start everything anew that remembers what came after.
+
+    Containers go on, until their kubelets hear which pods there are now.
+    """
+    memory.require(name)
+    binaries = ensure_binaries()
+    control_plane.stop_controllers()
+    running = [one for one in machines() if machine.kubelet(one).pid is not None]
+    for one in running:
+        machine.stop_kubelet(one)
+    control_plane.stop_api_server()
+    memory.put_back(name)
+    control_plane.start_api_server(binaries)
+    api = administrator()
+    _wait_for_api_server(api)
+    control_plane.start_controllers(binaries)
+    for one in running:
+        machine.start_kubelet(one, binaries)
+    _wait_until_ready(api)
 
 
 def status() -> str:

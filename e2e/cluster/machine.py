@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from e2e.cluster import cgroups, debian, network, pki
-from e2e.cluster.commands import inside
+from e2e.cluster.commands import attempt, inside, run
 from e2e.cluster.daemons import Daemon
 from e2e.cluster.files import put
 from e2e.cluster.layout import (
@@ -71,6 +71,11 @@ def start_kubelet(machine: Machine, binaries: Path) -> None:
     )
 
 
+def stop_kubelet(machine: Machine) -> None:
+    """End the kubelet alone: containerd and all containers go on."""
+    kubelet(machine).stop()
+
+
 def power_off(machine: Machine) -> None:
     """Lose the machine in an instant: nothing it runs ends in order, nothing it would still send arrives."""
     if network.exists():
@@ -85,6 +90,28 @@ def power_off(machine: Machine) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def mount_memory(machine: Machine, path: Path, size: str) -> None:
+    """Have a file system in memory at a path of a machine that runs, of a size such as `4m`; one that is there gets it.
+
+    Only the machine sees it: `seen_from_here` is the way to it.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    there = [*_in_its_mounts(machine), "mount"]
+    if attempt([*_in_its_mounts(machine), "mountpoint", "--quiet", path]):
+        run([*there, "-o", f"remount,size={size}", path])
+    else:
+        run([*there, "-t", "tmpfs", "-o", f"size={size},uid={VOLUME_OWNER},gid={VOLUME_OWNER},mode=770", "tmpfs", path])
+
+
+def seen_from_here(machine: Machine, path: Path) -> Path:
+    """A path of a machine that runs, its own mounts included."""
+    return Path(f"/proc/{containerd(machine).pid}/root") / path.relative_to("/")
+
+
+def _in_its_mounts(machine: Machine) -> list[str]:
+    return ["nsenter", f"--mount=/proc/{containerd(machine).pid}/ns/mnt"]
 
 
 def _daemon_group(machine: Machine) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from e2e.cluster.api import Api, Object
 from e2e.cluster.layout import (
     DNS_ADDRESS,
     DNS_SERVICE_ADDRESS,
+    SMALL_STORAGE_CLASS,
     STORAGE_CLASS,
     VOLUME_SIZE,
     VOLUMES_PER_MACHINE,
     Machine,
     machines,
 )
+
+HOST_NAME = "kubernetes.io/hostname"
 
 
 def create_all(api: Api) -> None:
@@ -20,12 +25,15 @@ def create_all(api: Api) -> None:
         ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", _dns_binding()),
         ("/api/v1/namespaces/kube-system/services", _dns_service()),
         ("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", _dns_endpoints()),
-        ("/apis/storage.k8s.io/v1/storageclasses", _storage_class()),
+        ("/apis/storage.k8s.io/v1/storageclasses", _storage_class(STORAGE_CLASS, default=True)),
+        ("/apis/storage.k8s.io/v1/storageclasses", _storage_class(SMALL_STORAGE_CLASS, default=False)),
     ):
         api.ensure(path, body)
     for machine in machines():
         for number in range(1, VOLUMES_PER_MACHINE + 1):
-            api.ensure("/api/v1/persistentvolumes", persistent_volume(machine, number))
+            place = machine.volumes / f"{number:02d}"
+            body = persistent_volume(f"{machine.name}-{number:02d}", machine, place, STORAGE_CLASS)
+            api.ensure("/api/v1/persistentvolumes", body)
 
 
 def _dns_role() -> Object:
@@ -60,11 +68,11 @@ def _dns_endpoints() -> Object:
     }
 
 
-def _storage_class() -> Object:
+def _storage_class(name: str, *, default: bool) -> Object:
     return {
         "metadata": {
-            "name": STORAGE_CLASS,
-            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            "name": name,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": str(default).lower()},
         },
         "provisioner": "kubernetes.io/no-provisioner",
         "volumeBindingMode": "WaitForFirstConsumer",
@@ -72,17 +80,23 @@ def _storage_class() -> Object:
     }
 
 
-def persistent_volume(machine: Machine, number: int) -> Object:
+def persistent_volume(name: str, machine: Machine, path: Path, storage_class: str) -> Object:
     """A directory of one machine, on that machine only; kept when its claim is deleted."""
-    on_this_machine = {"key": "kubernetes.io/hostname", "operator": "In", "values": [machine.name]}
+    on_this_machine = {"key": HOST_NAME, "operator": "In", "values": [machine.name]}
     return {
-        "metadata": {"name": f"{machine.name}-{number:02d}"},
+        "metadata": {"name": name},
         "spec": {
             "capacity": {"storage": VOLUME_SIZE},
             "accessModes": ["ReadWriteOnce"],
             "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": STORAGE_CLASS,
-            "local": {"path": str(machine.volumes / f"{number:02d}")},
+            "storageClassName": storage_class,
+            "local": {"path": str(path)},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_this_machine]}]}},
         },
     }
+
+
+def machine_name_of(volume: Object) -> str:
+    """The name of the machine that a local volume is on."""
+    [term] = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    return str(term["matchExpressions"][0]["values"][0])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+from e2e.cluster import machine, objects
 from e2e.cluster.api import Api, Object
+from e2e.cluster.layout import SMALL_STORAGE_CLASS, SMALL_VOLUMES_PER_MACHINE, Machine, machines
 from e2e.cluster.say import ClusterError
 
+_FILLER = "not-of-this-network"
 _VOLUMES = "/api/v1/persistentvolumes"
 
 
@@ -16,12 +20,23 @@ def recycle(api: Api) -> list[str]:
     """Empty the volumes whose claim is gone and offer them again. Their names."""
     freed = []
     for volume in api.get(_VOLUMES)["items"]:
-        if volume["status"].get("phase") in ("Released", "Failed") and "local" in volume["spec"]:
+        if "local" not in volume["spec"]:
+            continue
+        name, phase = volume["metadata"]["name"], volume["status"].get("phase")
+        if phase in ("Released", "Failed"):
             _empty(_directory(volume))
-            name = volume["metadata"]["name"]
-            api.merge(f"{_VOLUMES}/{name}", {"spec": {"claimRef": None}})
+            api.merge(f"{_VOLUMES}/{name}", {"spec": {"claimRef": None, "persistentVolumeReclaimPolicy": "Retain"}})
+            freed.append(name)
+        elif phase == "Available" and any(_directory(volume).iterdir()) and _is_free(api, name):
+            # Its claim was made after the moment that the API server was put back to.
+            _empty(_directory(volume))
             freed.append(name)
     return freed
+
+
+def _is_free(api: Api, name: str) -> bool:
+    volume = api.get(f"{_VOLUMES}/{name}")
+    return volume["status"].get("phase") == "Available" and not volume["spec"].get("claimRef")
 
 
 def summary(api: Api) -> str:
@@ -31,11 +46,65 @@ def summary(api: Api) -> str:
 
 def path_of(api: Api, namespace: str, claim: str) -> Path:
     """The directory, on this machine, that a bound claim holds."""
+    return _directory(_volume_of(api, namespace, claim))
+
+
+def _volume_of(api: Api, namespace: str, claim: str) -> Object:
     found = api.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
     volume = found["spec"].get("volumeName")
     if not volume:
         raise ClusterError(f"{namespace}/{claim} is not bound to a volume")
-    return _directory(api.get(f"{_VOLUMES}/{volume}"))
+    return api.get(f"{_VOLUMES}/{volume}")
+
+
+def _machine_of(volume: Object) -> Machine:
+    name = objects.machine_name_of(volume)
+    return next(one for one in machines() if one.name == name)
+
+
+def offer_small(api: Api, size: str) -> list[str]:
+    """Offer volumes of a size such as `4m` on every machine that runs, in a StorageClass of their own; their names.
+
+    They are in memory and go with their machine. Those that somebody has claimed stay as they are.
+    """
+    claimed = {v["metadata"]["name"] for v in api.get(_VOLUMES)["items"] if v["spec"].get("claimRef")}
+    offered = []
+    for one in machines():
+        if not machine.is_running(one):
+            continue
+        for number in range(1, SMALL_VOLUMES_PER_MACHINE + 1):
+            name, path = f"{one.name}-small-{number:02d}", one.directory / "small" / f"{number:02d}"
+            if name not in claimed:
+                machine.mount_memory(one, path, size)
+                api.ensure(_VOLUMES, objects.persistent_volume(name, one, path, SMALL_STORAGE_CLASS))
+                offered.append(name)
+    return offered
+
+
+def resize(api: Api, namespace: str, claim: str, size: str) -> None:
+    """Give a small volume in use another size, e.g. `32m`."""
+    volume = _volume_of(api, namespace, claim)
+    _require_small(volume, claim)
+    machine.mount_memory(_machine_of(volume), Path(volume["spec"]["local"]["path"]), size)
+
+
+def fill(api: Api, namespace: str, claim: str) -> None:
+    """Leave not one byte free on a small volume: somebody else's file takes them."""
+    volume = _volume_of(api, namespace, claim)
+    _require_small(volume, claim)
+    with (_directory(volume) / _FILLER).open("ab", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+
+
+def drain(api: Api, namespace: str, claim: str) -> None:
+    """Remove what `fill` put on a volume."""
+    (path_of(api, namespace, claim) / _FILLER).unlink(missing_ok=True)
+
+
+def _require_small(volume: Object, claim: str) -> None:
+    if volume["spec"].get("storageClassName") != SMALL_STORAGE_CLASS:
+        raise ClusterError(f"the volume of {claim} is on this machine's own disk: offer small ones, and claim those")
 
 
 def wipe(directory: Path) -> None:
@@ -75,7 +144,10 @@ def truncate(file: Path, size: int) -> None:
 
 
 def _directory(volume: Object) -> Path:
-    return Path(volume["spec"]["local"]["path"])
+    path = Path(volume["spec"]["local"]["path"])
+    if volume["spec"].get("storageClassName") == SMALL_STORAGE_CLASS:
+        return machine.seen_from_here(_machine_of(volume), path)
+    return path
 
 
 def _empty(directory: Path) -> None:

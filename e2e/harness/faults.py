@@ -14,6 +14,7 @@ import pytest
 from e2e.harness.kubectl import Kubectl
 
 CLUSTER = Path(__file__).parents[1] / "cluster" / "cluster"
+KEPT = "by-a-scenario"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 
 
@@ -49,6 +50,30 @@ class Faults(Protocol):
 
     def put_out_of_service(self, kubectl: Kubectl, machine: str) -> None:
         """A person's word that a machine is off and stays off: nothing of it runs."""
+
+    def restart_kubelet(self, machine: str) -> None:
+        """End a machine's kubelet and start it anew: it decides again about every pod. Processes go on meanwhile."""
+
+    def save_objects(self) -> None:
+        """Keep what the API server holds now: a backup of etcd."""
+
+    def restore_objects(self) -> None:
+        """Let the API server hold what was kept last, and nothing that came after."""
+
+    def small_volumes(self, size: str) -> str:
+        """Offer volumes of a size such as `4m` on each machine; the StorageClass of theirs."""
+
+    def resize(self, kubectl: Kubectl, claim: str, size: str) -> None:
+        """Give a small volume another size, with what is on it."""
+
+    def fill(self, kubectl: Kubectl, claim: str) -> None:
+        """Leave no byte free on a small volume."""
+
+    def drain(self, kubectl: Kubectl, claim: str) -> None:
+        """Free what `fill` took."""
+
+    def another_name(self, image: str) -> str:
+        """A second name that pods may use for an image."""
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         """Where a volume's files are, to look at them or to put others there."""
@@ -123,6 +148,31 @@ class OwnCluster:
         kubectl.run("taint", "node", machine, OUT_OF_SERVICE)
         self._out_of_service[machine] = kubectl
 
+    def restart_kubelet(self, machine: str) -> None:
+        _cluster("kubelet", "restart", machine)
+
+    def save_objects(self) -> None:
+        _cluster("etcd", "save", KEPT)
+
+    def restore_objects(self) -> None:
+        _cluster("etcd", "restore", KEPT)
+
+    def small_volumes(self, size: str) -> str:
+        _cluster("volume", "small", "--size", size)
+        return "small"
+
+    def resize(self, kubectl: Kubectl, claim: str, size: str) -> None:
+        _cluster("volume", "resize", claim, "--namespace", kubectl.namespace, "--size", size)
+
+    def fill(self, kubectl: Kubectl, claim: str) -> None:
+        _cluster("volume", "fill", claim, "--namespace", kubectl.namespace)
+
+    def drain(self, kubectl: Kubectl, claim: str) -> None:
+        _cluster("volume", "drain", claim, "--namespace", kubectl.namespace)
+
+    def another_name(self, image: str) -> str:
+        return _cluster("image", "tag", image, "another-name:1").strip()
+
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         return Path(_cluster("volume", "path", claim, "--namespace", kubectl.namespace).strip())
 
@@ -194,6 +244,30 @@ class OtherCluster:
 
     def put_out_of_service(self, kubectl: Kubectl, machine: str) -> None:
         pytest.skip("machines cannot be powered off on this cluster")
+
+    def restart_kubelet(self, machine: str) -> None:
+        pytest.skip("kubelets cannot be restarted on this cluster")
+
+    def save_objects(self) -> None:
+        pytest.skip("etcd cannot be put back on this cluster")
+
+    def restore_objects(self) -> None:
+        pytest.skip("etcd cannot be put back on this cluster")
+
+    def small_volumes(self, size: str) -> str:
+        pytest.skip("there are no small volumes on this cluster")
+
+    def resize(self, kubectl: Kubectl, claim: str, size: str) -> None:
+        pytest.skip("there are no small volumes on this cluster")
+
+    def fill(self, kubectl: Kubectl, claim: str) -> None:
+        pytest.skip("there are no small volumes on this cluster")
+
+    def drain(self, kubectl: Kubectl, claim: str) -> None:
+        pytest.skip("there are no small volumes on this cluster")
+
+    def another_name(self, image: str) -> str:
+        pytest.skip("an image goes by two names on the project's own cluster only")
 
     def volume_path(self, kubectl: Kubectl, claim: str) -> Path:
         pytest.skip("the files of volumes cannot be reached on this cluster")

@@ -16,6 +16,9 @@ from e2e.harness.reach import Reach
 from e2e.harness.waiting import eventually
 from e2e.harness.writer import Writer
 
+PRESENT = ("phase", "reason", "message", "nextStep", "conditions", "obstacles", "quorum", "attempt", "found")
+"""Fields of the status that say what is; the others keep what was."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -66,6 +69,17 @@ class Network:
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.object().get("status") or {}
         return status
+
+    def put_back_status(self, status: dict[str, Any]) -> None:
+        """kubectl replace of the status by another, one of before for instance."""
+        found = self.object()
+        found["metadata"].pop("resourceVersion")
+        self.kubectl.run("replace", "--subresource=status", "-f", "-", stdin=json.dumps({**found, "status": status}))
+
+    def patch_status(self, **fields: Any) -> None:
+        """kubectl patch of fields of the status."""
+        patch = json.dumps({"status": fields})
+        self.kubectl.run("patch", "ccfnetwork", self.name, "--subresource=status", "--type=merge", "-p", patch)
 
     def wait_for_phase(self, *phases: str, within: float = 120) -> dict[str, Any]:
         """The status once the network is in one of these phases."""
@@ -155,6 +169,37 @@ class Network:
             "create", "-f", "-", "-o", "name", stdin=json.dumps(kind | {"metadata": metadata, "spec": spec})
         )
         return self._answered(made.strip().partition("/")[2])
+
+    def adopt(self, within: float = 120) -> None:
+        """Say that the volumes are this network's, once the operator has read them and offers that."""
+        offered = self.wait_for("adoption is offered", lambda s: (s.get("found") or {}).get("token"), within)
+        answer = self.decide("Adopt", str(offered["found"]["token"]))
+        assert answer["status"]["state"] == "Applied", answer["status"]["message"]
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """A condition of the status; empty if it is not there."""
+        found = [c for c in self.status().get("conditions") or [] if c["type"] == kind]
+        return dict(found[0]) if found else {}
+
+    def words(self) -> str:
+        """What the status says to a person now, of the network, its nodes and the attempt in progress."""
+        status = self.status()
+        now = {key: status.get(key) for key in PRESENT}
+        notes = [{key: record.get(key) for key in ("name", "note", "ended")} for record in status.get("nodes") or []]
+        return json.dumps({**now, "nodes": notes}, ensure_ascii=False)
+
+    def events(self) -> list[Object]:
+        """Events about the network object."""
+        everything = self.kubectl.list("events")
+        return [e for e in everything if e["involvedObject"]["name"] == self.name]
+
+    def claims(self) -> list[Object]:
+        return self.kubectl.list("pvc", f"ccf.dev/network={self.name}")
+
+    def living(self) -> set[str]:
+        """UIDs of pods in which a CCF process runs, that nobody has asked to end."""
+        pods = [pod for pod in self.pods() if not pod["metadata"].get("deletionTimestamp")]
+        return {pod["metadata"]["uid"] for pod in pods if _runs(pod)}
 
     def _applied(self, decision: str) -> bool:
         return bool(self._answered(decision)["status"]["state"] == "Applied")
@@ -278,3 +323,8 @@ class Network:
             lambda s: self._runs(s, recoveries),
             within=within,
         )
+
+
+def _runs(pod: Object) -> bool:
+    statuses = pod["status"].get("containerStatuses") or []
+    return any(one["name"] == "ccf" and "running" in one["state"] for one in statuses)

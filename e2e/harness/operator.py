@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -39,6 +39,11 @@ class Operator:
         self.scale(0)
         yield
         self.scale(1)
+
+    def cut_off_from(self, kubectl: Kubectl, pods: Sequence[str]) -> None:
+        """Let no packet pass between the operator and these pods; it reaches the API server as before."""
+        ours = [f"{self.kubectl.namespace}/{pod}" for pod in sorted(self._pods())]
+        self.faults.partition(kubectl, ours, pods)
 
     def undisturbed(self) -> int:
         """How many operators are ready and have never been restarted."""

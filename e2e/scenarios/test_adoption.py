@@ -19,8 +19,7 @@ def test_a_network_deleted_and_applied_again_is_recovered_from_its_volumes(netwo
     assert found["reason"] == "VolumesFound"
     eventually("the last pods are gone", lambda: not bank.pods(), within=60)
     throughout("no service is started over them", lambda: not bank.pods(), during=5)
-    answer = bank.decide("Adopt", _token(bank))
-    assert answer["status"]["state"] == "Applied", answer["status"]["message"]
+    bank.adopt()
     bank.let_members_recover()
     assert bank.identity()["previous_service_cert.pem"] == certificate
     assert bank.volumes() >= volumes

@@ -76,7 +76,13 @@ class Operator:
         member = SigningMember(self._gateway.get_secret)
         return NetworkLoop(
             gateway=self._gateway,
-            observer=Observer(self._gateway, member=member, cluster_domain=domain, heard=wake.set),
+            observer=Observer(
+                self._gateway,
+                member=member,
+                cluster_domain=domain,
+                stage_image=self.settings.image,
+                heard=wake.set,
+            ),
             actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain), member),
             decide=self.decide,
             namespace=namespace,

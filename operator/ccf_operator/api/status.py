@@ -67,6 +67,42 @@ class SilenceCause(StrEnum):
     PROTOCOL = "Protocol"
 
 
+class PodState(StrEnum):
+    """How far the pod of a node has come."""
+
+    NOT_CREATED = "NotCreated"
+    UNSCHEDULED = "Unscheduled"
+    ATTACHING = "Attaching"
+    """It has a machine; its volumes and its network are being made ready there."""
+    PULLING = "Pulling"
+    """An image of it is being pulled, or cannot be."""
+    CREATING = "Creating"
+    """A container of it is being created, or cannot be."""
+    STAGING = "Staging"
+    """Its init container runs."""
+    STAGED = "Staged"
+    """Its init container has done its work, and the node has not started."""
+    RUNNING = "Running"
+    ENDED = "Ended"
+    REJECTED = "Rejected"
+    """It is over, and no container of it was reported to have ended."""
+
+
+class CandidateStage(StrEnum):
+    """How far a candidate has come."""
+
+    FENCING = "Fencing"
+    NOT_CREATED = "NotCreated"
+    UNSCHEDULED = "Unscheduled"
+    ATTACHING = "Attaching"
+    PULLING = "Pulling"
+    CREATING = "Creating"
+    STAGING = "Staging"
+    STAGED = "Staged"
+    READING = "Reading"
+    DONE = "Done"
+
+
 class CandidateResult(StrEnum):
     """What became of a candidate."""
 
@@ -165,6 +201,14 @@ class Silence(StatusModel):
     )
 
 
+class StageProgress(StatusModel):
+    """How much the init container `stage` has read."""
+
+    done: int = Field(description="Bytes it has read.")
+    total: int = Field(description="Bytes it has to read, as far as is known.")
+    at: Moment = Field(description="When it was last seen to have come further.")
+
+
 class NodeRecord(StatusModel):
     """One CCF node: one pod, one process, one node id."""
 
@@ -201,6 +245,23 @@ class NodeRecord(StatusModel):
         description="Of a joiner that says it has joined: since when, look after look, the service's primary has "
         "known nothing of it. What made it a part of the service was rolled back, and it never asks again.",
     )
+    state: PodState | None = Field(
+        default=None,
+        description="How far its pod has come. Attaching: volumes and network are made ready; Pulling, Creating: an "
+        "image or a container is awaited; Staging: the init container runs; Staged: that has ended well, and CCF has "
+        "not started; Rejected: it is over and no container was reported to have ended.",
+    )
+    state_since: Moment | None = Field(default=None, description="Since when.")
+    staged: StageProgress | None = Field(
+        default=None, description="How far its init container has come, while that runs and says so."
+    )
+    tries: int = Field(default=0, description="How many nodes before it, in its place, never started.")
+    made_of: str | None = Field(
+        default=None,
+        description="Digest of all of the spec that its objects are made of. While it has not started, it is replaced "
+        "when that changes.",
+    )
+    stage_image: str | None = Field(default=None, description="Image of its init container, as asked for.")
     fit: bool = Field(default=False, description="Whether it serves clients.")
     stop: str | None = Field(default=None, description="Why the operator stops it; absent while it should run.")
     started_from: str | None = Field(
@@ -247,6 +308,8 @@ class VolumeRecord(StatusModel):
         description="Generations that `stage` has found to be claimed by nodes that this status knows nothing of.",
     )
     set_aside: str | None = Field(default=None, description="Why no new joiner is given it, where none is.")
+    unstarted: int = Field(default=0, description="How many nodes in a row never started on it.")
+    storage: str | None = Field(default=None, description="Digest of the spec's storage that its claim is made of.")
     machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
     note: str | None = Field(default=None, description="What a person should know about it.")
 
@@ -352,7 +415,13 @@ class Candidate(StatusModel):
     started_at: Moment | None = Field(default=None, description="When its container started.")
     progress: int = Field(default=0, description="The last signed seqno it reported while reading.")
     progress_at: Moment | None = Field(default=None, description="When that last grew.")
-    stage: str = Field(default="Fencing", description="Fencing, Unscheduled, Attaching, Reading or Done.")
+    stage: CandidateStage = Field(
+        default=CandidateStage.FENCING,
+        description="How far it has come: as its node's state; Reading: CCF reads the ledger; Done: there is a result.",
+    )
+    read: StageProgress | None = Field(
+        default=None, description="How far its init container has come, while that reads the ledger."
+    )
     result: CandidateResult | None = Field(default=None, description="What became of it.")
     tx_id: str | None = Field(default=None, alias="txID", description="Recovered TxID (view.seqno).")
     detail: str | None = Field(
@@ -367,6 +436,10 @@ class Candidate(StatusModel):
     )
     tries: int = Field(default=0, description="How many of its nodes were ended by something else than the ledger.")
     retry_at: Moment | None = Field(default=None, description="When its next node may start, after such an end.")
+    unstarted: int = Field(default=0, description="How many of its nodes in a row never started.")
+    made_of: str | None = Field(
+        default=None, description="Digest of all of the spec that its last node's objects were made of."
+    )
     survey: Survey | None = Field(default=None, description="What was found on the volume before it started.")
 
 
@@ -536,6 +609,11 @@ class JoinFailures(StatusModel):
     message: str = Field(default="", description="What is known of its end.")
     node: str | None = Field(default=None, description="Name of the last one.")
     said: str | None = Field(default=None, description="Last words of CCF, where the last one gave up by itself.")
+    made_of: str | None = Field(
+        default=None,
+        description="Digest of all of the spec that its objects were made of: when that changes, the next is not "
+        "waited for.",
+    )
 
 
 class Paused(StatusModel):

@@ -16,12 +16,13 @@ from ccf_operator.api.status import (
     AttemptSummary,
     Candidate,
     CandidateResult,
+    CandidateStage,
     Start,
     Timeline,
 )
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Rows, Steps, marked, titled
-from ccf_operator.cli.words import clock, shorten, since, span
+from ccf_operator.cli.words import clock, mebibytes, shorten, since, span
 
 _STEPS = (
     ("suspected", "suspected_at"),
@@ -87,10 +88,16 @@ def details(candidates: Sequence[Candidate]) -> list[RenderableType]:
 def _result(candidate: Candidate, now: datetime) -> Text:
     if candidate.result is not None:
         return Text(candidate.result.value, style="good" if candidate.result is CandidateResult.RECOVERED else "bad")
-    if candidate.stage == "Reading":
-        return Text(f"Reading {candidate.progress}", style="busy")
-    age = since(candidate.created_at, now)
-    return Text(f"{candidate.stage} {age}".rstrip(), style="busy")
+    return Text(how_far(candidate, now), style="busy")
+
+
+def how_far(candidate: Candidate, now: datetime) -> str:
+    """How far a candidate has come that has no result yet."""
+    if candidate.stage is CandidateStage.READING:
+        return f"Reading {candidate.progress}"
+    if candidate.stage is CandidateStage.STAGING and candidate.read is not None and candidate.read.total > 0:
+        return f"Staging {mebibytes(candidate.read.done)} of {mebibytes(candidate.read.total)} MiB"
+    return f"{candidate.stage} {since(candidate.created_at, now)}".rstrip()
 
 
 def timeline_line(timeline: Timeline) -> RenderableType:

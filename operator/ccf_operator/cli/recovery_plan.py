@@ -12,10 +12,10 @@ from rich.text import Text
 
 from ccf_operator.api.status import Attempt, AttemptPhase, Found, QuorumEvidence, Start, Verdict
 from ccf_operator.cli.advice import about_silent_machines
-from ccf_operator.cli.attempt_view import details
+from ccf_operator.cli.attempt_view import details, how_far
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.output import Commands, Rows, marked, titled
-from ccf_operator.cli.words import by_number, sentence, shorten, since
+from ccf_operator.cli.words import by_number, sentence, shorten
 from ccf_operator.domain.choice import best_of, recovered
 from ccf_operator.domain.quorum import deciding_minority
 from ccf_operator.domain.reasons import Reason
@@ -239,6 +239,6 @@ def _ranking(network: str, attempt: Attempt, now: datetime) -> RenderableType:
     for candidate in every:
         survey = candidate.survey
         seen = "–" if survey is None else f"{survey.last_signed or 'empty'}{'' if survey.sound else ', damaged'}"
-        result = candidate.result.value if candidate.result else f"{candidate.stage} {since(candidate.created_at, now)}"
+        result = candidate.result.value if candidate.result else how_far(candidate, now)
         rows.add(candidate.volume, result.rstrip(), candidate.tx_id or "–", seen)
     return Group(rows, *details(every))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ccf_operator.ccf.identity import shorten
 
-__all__ = ["by_number", "clock", "grouped", "lineage", "shorten", "since", "span"]
+__all__ = ["by_number", "clock", "grouped", "lineage", "mebibytes", "shorten", "since", "span"]
 
 
 def span(duration: timedelta) -> str:
@@ -29,6 +29,12 @@ def since(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return ""
     return span(timedelta(seconds=max(round((now - moment).total_seconds()), 0))).replace(".0s", "s")
+
+
+def mebibytes(count: int) -> str:
+    """So many bytes in MiB: whole ones, and below ten with a tenth."""
+    found = count / 2**20
+    return f"{found:.1f}" if found < 10 else f"{found:.0f}"
 
 
 def clock(moment: datetime) -> str:

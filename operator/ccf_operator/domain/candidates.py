@@ -15,20 +15,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Ended, EndEvidence, Survey
+from ccf_operator.api.status import (
+    Attempt,
+    Candidate,
+    CandidateResult,
+    CandidateStage,
+    Ended,
+    EndEvidence,
+    NodeRecord,
+    PodState,
+    Survey,
+)
 from ccf_operator.ccf.answers import NodeAnswers, StateAnswer
 from ccf_operator.domain.ends import STAGE_FAILED
 from ccf_operator.domain.observation import PodView, Terminated
+from ccf_operator.domain.pod_progress import PROGRESS_INTERVAL
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 
 STAGE_MISSING, STAGE_EMPTY = 4, 5
 """Exit codes of `stage` that speak of the ledger: a generation is missing, there is no ledger at all."""
 
-PROGRESS_INTERVAL = timedelta(seconds=5)
-"""Least time between two notes of progress: what climbs all the time is not written at every look."""
-
 _ENDED_FROM_OUTSIDE = frozenset({0, 130, 137, 143, 255})
 """Exit codes of a node that was asked to end, was killed, or went down with its machine (CCF facts §10)."""
+_STAGE_OF = {
+    PodState.NOT_CREATED: CandidateStage.NOT_CREATED,
+    PodState.UNSCHEDULED: CandidateStage.UNSCHEDULED,
+    PodState.ATTACHING: CandidateStage.ATTACHING,
+    PodState.PULLING: CandidateStage.PULLING,
+    PodState.CREATING: CandidateStage.CREATING,
+    PodState.STAGING: CandidateStage.STAGING,
+    PodState.STAGED: CandidateStage.STAGED,
+    PodState.RUNNING: CandidateStage.READING,
+    PodState.ENDED: CandidateStage.READING,
+}
+"""How far a candidate has come, by the state of its node's pod; one whose pod was rejected stays where it was."""
+
 _RECOVERED_STATES = frozenset({"PartOfPublicNetwork", "ReadingPrivateLedger", "PartOfNetwork"})
 _SURVEY_LIMIT = 4
 
@@ -51,7 +72,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Deadlines:
-    """How long a candidate may take: to get its container started, and to make progress from then on."""
+    """How long a candidate may take: to get its pod and its machine, and to make progress once its container runs.
+
+    Between the two each state of its pod has a deadline of its own (`domain.pod_progress`).
+    """
 
     start: timedelta
     progress: timedelta
@@ -101,20 +125,19 @@ def _survey(found: dict[str, Any]) -> Survey:
     )
 
 
-def follow(candidate: Candidate, pod: PodView | None, answers: NodeAnswers | None, now: datetime) -> None:
-    """Note how far a candidate has come."""
-    if pod is None or pod.machine is None:
-        candidate.stage = "Unscheduled"
-        return
-    report = read_stage_report(pod.stage.terminated)
+def follow(
+    candidate: Candidate, record: NodeRecord, pod: PodView | None, answers: NodeAnswers | None, now: datetime
+) -> None:
+    """Note how far a candidate has come; `record` is that of its node."""
+    candidate.stage = _STAGE_OF.get(record.state or PodState.NOT_CREATED, candidate.stage)
+    candidate.read = record.staged
+    report = read_stage_report(pod.stage.terminated) if pod is not None else None
     if report is not None and candidate.survey is None:
         candidate.survey = report.survey
-    if not pod.ccf.running and pod.ccf.terminated is None:
-        candidate.stage = "Attaching"
+    if candidate.stage is not CandidateStage.READING:
         return
-    candidate.stage = "Reading"
     if candidate.started_at is None:
-        candidate.started_at = pod.ccf.started_at or now
+        candidate.started_at = (pod.ccf.started_at if pod is not None else None) or now
         candidate.progress_at = now
     state = answers.state if answers is not None else None
     if state is None or state.last_signed_seqno <= candidate.progress:
@@ -249,7 +272,8 @@ def _judge_time(
     candidate: Candidate, state: StateAnswer | None, deadlines: Deadlines, now: datetime
 ) -> Judgement | None:
     if candidate.started_at is None:
-        if candidate.created_at is not None and now - candidate.created_at > deadlines.start:
+        waits = candidate.stage in (CandidateStage.NOT_CREATED, CandidateStage.UNSCHEDULED)
+        if waits and candidate.created_at is not None and now - candidate.created_at > deadlines.start:
             return Judgement(
                 CandidateResult.UNREACHABLE, f"its pod did not start within {deadlines.start} ({candidate.stage})"
             )

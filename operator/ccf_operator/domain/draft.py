@@ -16,6 +16,7 @@ from ccf_operator.api.status import (
 )
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.effects import Effect
+from ccf_operator.domain.made_of import made_of, storage_of
 from ccf_operator.domain.observation import ClaimView, Observation, PodView
 from ccf_operator.domain.pending_events import new_event, publication
 from ccf_operator.render import names
@@ -105,7 +106,9 @@ class Draft:
         """A new volume, under a name never used before."""
         number = self.status.counters.next_volume
         self.status.counters.next_volume = number + 1
-        volume = VolumeRecord(name=names.volume_name(self.seen.name, self.seen.uid, number))
+        volume = VolumeRecord(
+            name=names.volume_name(self.seen.name, self.seen.uid, number), storage=storage_of(self.seen.spec)
+        )
         self.status.volumes.append(volume)
         return volume
 
@@ -132,6 +135,8 @@ class Draft:
             join_address=join_address,
             service_certificate=service_certificate,
             planned_at=self.now,
+            made_of=made_of(self.seen.spec),
+            stage_image=self.seen.stage_image or None,
         )
         volume.next_generation += 1
         self.status.nodes.append(record)

@@ -22,6 +22,8 @@ BY_WORD = frozenset({EndEvidence.OUT_OF_SERVICE, EndEvidence.MACHINE_DELETED})
 """Evidence that is somebody's word about a machine, where a report of the kubelet cannot be had."""
 
 _FINAL_PHASES = frozenset({"Failed", "Succeeded"})
+_COULD_NOT_START = frozenset({"StartError", "ContainerCannotRun"})
+"""Reasons that runtimes give for a container whose process they could not start, as where there is no such command."""
 _NOT_SEEN_BY_THE_RUNTIME = frozenset({"Unknown", "ContainerStatusUnknown"})
 """Reasons given for a container that was found gone, as after a crash of its machine."""
 
@@ -36,6 +38,8 @@ def proof_of_end(
     """
     if pod is not None:
         if (ended := pod.ccf.terminated) is not None:
+            if ended.reason in _COULD_NOT_START:
+                return _by_report(EndEvidence.NEVER_STARTED, ended, ended.reason, now)
             kept = ended.reason not in _NOT_SEEN_BY_THE_RUNTIME and _same_boot(machine, machines)
             return _by_report(EndEvidence.CONTAINER_TERMINATED, ended, ended.reason, now, disk_kept=kept)
         if (staged := pod.stage.terminated) is not None and staged.exit_code != 0:

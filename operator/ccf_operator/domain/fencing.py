@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
-from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Command, NodeRecord
+from ccf_operator.api.status import Attempt, Candidate, CandidateResult, CandidateStage, Command, NodeRecord
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.quorum import Loss
@@ -122,8 +122,10 @@ def _plan_candidate(draft: Draft, attempt: Attempt, candidate: Candidate) -> Non
     )
     candidate.node, candidate.generation = record.name, record.generation
     candidate.created_at, candidate.retry_at = draft.now, None
-    candidate.stage = "Unscheduled"
-    candidate.result, candidate.detail = None, None
+    candidate.stage, candidate.read = CandidateStage.NOT_CREATED, None
+    candidate.made_of, record.tries = record.made_of, candidate.unstarted
+    if candidate.unstarted == 0:  # else the others do not wait for it once more
+        candidate.result, candidate.detail = None, None
 
 
 def _stop(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord, view: ServiceView) -> None:
@@ -161,7 +163,7 @@ def _machine_is_down(draft: Draft, record: NodeRecord) -> bool:
 def _give_up(draft: Draft, candidate: Candidate, why: str) -> None:
     if candidate.result is None:
         draft.report("CandidateResult", f"{candidate.volume}: Unreachable: {why}", warning=True)
-    candidate.result, candidate.detail, candidate.stage = CandidateResult.UNREACHABLE, why, "Done"
+    candidate.result, candidate.detail, candidate.stage = CandidateResult.UNREACHABLE, why, CandidateStage.DONE
     candidate.retry_at = None
 
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from ccf_operator.api.decision import Action, DecisionState
-from ccf_operator.api.status import Approval, Attempt, AttemptPhase, Candidate, CandidateResult, Paused, Start, Winner
+from ccf_operator.api.status import (
+    Approval,
+    Attempt,
+    AttemptPhase,
+    Candidate,
+    CandidateResult,
+    CandidateStage,
+    Paused,
+    Start,
+    Winner,
+)
 from ccf_operator.domain import attempts
 from ccf_operator.domain.choice import best_of
 from ccf_operator.domain.draft import Draft
@@ -69,7 +79,7 @@ def exclude(draft: Draft, decision: DecisionView) -> str:
     if record is not None and record.stop is None:
         record.stop = EXCLUDED
     candidate.result, candidate.detail = CandidateResult.EXCLUDED, f"left out by {decision.name}"
-    candidate.stage, candidate.retry_at = "Done", None
+    candidate.stage, candidate.retry_at = CandidateStage.DONE, None
     return f"{candidate.volume} takes no part in attempt {attempt.number}"
 
 

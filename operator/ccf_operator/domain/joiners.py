@@ -6,11 +6,22 @@ from collections.abc import Iterable, Iterator, Set
 from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
-from ccf_operator.api.status import Attempt, CandidateResult, Command, JoinFailures, NodeRecord, VolumeRecord
+from ccf_operator.api.status import (
+    Attempt,
+    CandidateResult,
+    Command,
+    JoinFailures,
+    NodeRecord,
+    PodState,
+    VolumeRecord,
+)
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.candidates import gave_up
+from ccf_operator.domain.corrections import REPLACED, is_outdated, is_unbound
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.made_of import made_of, storage_of
+from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words, may_have_started
 from ccf_operator.domain.stranded import is_stranded_for_good
 from ccf_operator.render import names
 
@@ -25,7 +36,12 @@ PLACELESS = timedelta(seconds=30)
 
 
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
-    """Volumes a joiner can write on: every node that ever used them has ended, on a machine that works.
+    """Volumes a joiner can write on, without those that are set aside."""
+    return (volume for volume in _unused(draft) if volume.set_aside is None)
+
+
+def _unused(draft: Draft) -> Iterator[VolumeRecord]:
+    """Volumes that every node that ever used them has left by its end, on a machine that works.
 
     A node that makes way for the winner's network needs not have ended: a joiner writes a generation of its own,
     reads none, and starts where and when the volume lets it. The ledger of a dead node that is still part of the
@@ -45,9 +61,9 @@ def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
         claim = draft.claim(volume.name)
         if claim is None or claim.deleting or claim.phase != "Bound":
             continue
-        if volume.name in unreachable or volume.name in held or volume.set_aside is not None:
+        if volume.name in unreachable or volume.name in held:
             continue
-        if volume.machine is not None and (volume.machine in taken or not _works(draft, volume.machine)):
+        if volume.machine is not None and (volume.machine in taken or not works(draft, volume.machine)):
             continue
         if any(record.node_id in needed for record in draft.on_volume(volume.name)):
             continue
@@ -58,10 +74,11 @@ def _makes_way(draft: Draft, record: NodeRecord, attempt: Attempt | None) -> boo
     """Whether it is told to end because a winner was chosen, and is sure to end soon: its machine works."""
     if attempt is None or attempt.winner is None or record.stop is None:
         return False
-    return record.machine is None or _works(draft, record.machine.name)
+    return record.machine is None or works(draft, record.machine.name)
 
 
-def _works(draft: Draft, machine: str) -> bool:
+def works(draft: Draft, machine: str) -> bool:
+    """Whether a machine can run pods, as far as Kubernetes Nodes can be read."""
     if draft.seen.machines is None:
         return True
     found = draft.seen.machines.get(machine)
@@ -82,7 +99,7 @@ def plan_joiners(draft: Draft, count: int, target: NodeRecord, certificate: str,
         if volume is None:
             if any(_is_being_placed(draft, record) for record in draft.alive()):
                 return
-            volume = draft.plan_volume()
+            volume = _blank(draft) or _once_more(draft) or draft.plan_volume()
         draft.plan_node(
             volume,
             Command.JOIN,
@@ -95,15 +112,42 @@ def plan_joiners(draft: Draft, count: int, target: NodeRecord, certificate: str,
         )
 
 
+def _blank(draft: Draft) -> VolumeRecord | None:
+    """A volume that was planned, and on which nothing can have been written, of the storage that is wanted now."""
+    held = {record.volume for record in draft.alive()}
+    wanted = storage_of(draft.seen.spec)
+    return next(
+        (
+            volume
+            for volume in draft.status.volumes
+            if volume.name not in held and volume.storage == wanted and is_unbound(draft, volume.name)
+        ),
+        None,
+    )
+
+
+def _once_more(draft: Draft) -> VolumeRecord | None:
+    """The volume to try again of those on which nodes could not start, where there are as many as nodes are wanted.
+
+    It may not be the volumes: else every try would leave another one behind.
+    """
+    given_up = [volume for volume in _unused(draft) if volume.set_aside is not None and volume.unstarted > 0]
+    if len(given_up) < draft.seen.spec.nodes:
+        return None
+    again = min(given_up, key=lambda volume: (volume.unstarted, volume.next_generation))
+    again.set_aside = None
+    return again
+
+
 def _is_being_placed(draft: Draft, record: NodeRecord) -> bool:
     follows = record.command is Command.JOIN and record.generation > 0 and record.stop is None
     return follows and record.machine is None and draft.now - record.planned_at < PLACING
 
 
 def may_plan(draft: Draft) -> bool:
-    """Whether enough time has passed since the last joiner that failed."""
+    """Whether enough time has passed since the last joiner that failed; none need pass once the spec is corrected."""
     failures = draft.status.join_failures
-    if failures is None:
+    if failures is None or failures.made_of not in (None, made_of(draft.seen.spec)):
         return True
     return draft.now - failures.last_at >= wait_after(failures.count, FIRST_WAIT, LONGEST_WAIT)
 
@@ -112,6 +156,9 @@ def note_joined(draft: Draft, record: NodeRecord, leader: NodeAnswers) -> None:
     """Note that a trusted node has caught up with its primary, once it has."""
     if record.joined_at is None and has_caught_up(record, leader):
         record.joined_at = draft.now
+        volume = draft.status.volume(record.volume)
+        if volume is not None:
+            volume.unstarted = 0
         if record.command is Command.JOIN:
             draft.status.join_failures = None
 
@@ -140,23 +187,31 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             _let_go(draft, record, "Stranded", "what made it a part of the service was rolled back")
         elif record.pod_uid is not None and draft.claim(record.volume) is None:
             _let_go(draft, record, "VolumeGone", f"its claim {record.volume} is gone")
-        elif _cannot_start_there(draft, record):
-            _let_go(draft, record, "NotStarted", f"it could not start on {record.volume}")
-            volume = draft.status.volume(record.volume)
-            if volume is not None:
-                volume.set_aside = f"{record.name} could not start on it"
+        elif is_outdated(draft, record):
+            record.stop = REPLACED
+            draft.report("NodeReplaced", f"{record.name} had not started and the spec was corrected: it is made anew")
+        elif may_have_started(record, draft.pod(record)):
+            continue
+        elif _finds_no_place(draft, record):
+            _let_go(draft, record, NOT_STARTED, f"no machine could take it on {record.volume}")
+            _set_aside(draft, record)
+        elif has_waited_too_long(record, draft.seen.spec.recovery, draft.now):
+            _let_go(draft, record, NOT_STARTED, f"it did not start on {record.volume} ({in_words(record.state)})")
+            _set_aside_if_at_fault(draft, record)
 
 
 def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:
     record.stop = stop
     failures = draft.status.join_failures
     at = record.ended.at if record.ended is not None else draft.now
+    alike = failures is not None and failures.made_of in (None, record.made_of)
     draft.status.join_failures = JoinFailures(
-        count=failures.count + 1 if failures is not None else 1,
+        count=failures.count + 1 if failures is not None and alike else 1,
         last_at=at,
         message=f"{record.name}: {why}",
         node=record.name,
         said=gave_up(record.ended) if record.ended is not None else None,
+        made_of=record.made_of,
     )
     draft.report("JoinFailed", f"{record.name} did not join: {why}; another takes its place", warning=True)
 
@@ -167,17 +222,33 @@ def has_target(draft: Draft, record: NodeRecord) -> bool:
     return target is not None and target.ended is None
 
 
-def _cannot_start_there(draft: Draft, record: NodeRecord) -> bool:
-    """Whether a volume that was used before keeps a joiner from starting: its machine may be full, or gone.
+def _set_aside(draft: Draft, record: NodeRecord) -> None:
+    volume = draft.status.volume(record.volume)
+    if volume is not None:
+        volume.unstarted += 1
+        volume.set_aside = f"{record.name} could not start on it"
 
-    Where the scheduler finds no place for it and there is another one, it is not waited for long: it has no machine, so
-    it never ran, and once its pod is deleted it never will.
+
+def _set_aside_if_at_fault(draft: Draft, record: NodeRecord) -> None:
+    """A volume that does not come is not tried again; what else keeps a node from starting may be passing, once."""
+    volume = draft.status.volume(record.volume)
+    if volume is not None and record.state is not PodState.ATTACHING and volume.unstarted == 0:
+        volume.unstarted = 1
+    else:
+        _set_aside(draft, record)
+
+
+def _finds_no_place(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a joiner gets no machine for the sake of its volume: the one that has it may be full, or gone.
+
+    Where there is another place for it, it is not waited for long: it has no machine, so it never ran, and once its pod
+    is deleted it never will. A volume that is not made yet is made wherever a machine is found, so there waiting is
+    right.
     """
-    pod = draft.pod(record)
-    if pod is None or pod.ccf.running or pod.ccf.started_at is not None or record.generation == 0:
+    if record.state is not PodState.UNSCHEDULED or is_unbound(draft, record.volume):
         return False
-    waited = draft.now - record.planned_at
-    if pod.machine is None and pod.unschedulable is not None and _is_elsewhere_room(draft, record):
+    pod, waited = draft.pod(record), draft.now - record.planned_at
+    if pod is not None and pod.unschedulable is not None and _is_elsewhere_room(draft, record):
         return waited > PLACELESS
     return waited > timedelta(seconds=seconds(draft.seen.spec.recovery.start_deadline))
 
@@ -190,5 +261,5 @@ def _is_elsewhere_room(draft: Draft, record: NodeRecord) -> bool:
     held = {other.machine.name for other in others if other.machine is not None}
     unplaced = sum(other.machine is None for other in others)
     bound = draft.status.volume(record.volume)
-    working = {name for name in draft.seen.machines or {} if _works(draft, name)}
+    working = {name for name in draft.seen.machines or {} if works(draft, name)}
     return len(working - held - {bound.machine if bound is not None else None}) > unplaced

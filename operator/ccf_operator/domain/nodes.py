@@ -14,6 +14,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import CreateNode, CreateVolume, DeleteConfigMap, DeletePod, LabelPod, ReleasePod
 from ccf_operator.domain.ends import BY_WORD, proof_of_end
 from ccf_operator.domain.observation import PodView
+from ccf_operator.domain.pod_progress import note_progress
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.silence import keep_silence
 from ccf_operator.render import labels, names
@@ -36,6 +37,8 @@ def keep_records(draft: Draft) -> None:
         _note_never_created(draft, record)
         _note_end(draft, record)
         keep_silence(draft, record)
+        if record.ended is None:
+            note_progress(record, draft.pod(record), draft.seen.read.get(record.name), draft.now)
         record.released = record.ended is not None and draft.pod(record) is None
     _learn_ids_from_rows(draft)
 

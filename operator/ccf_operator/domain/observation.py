@@ -37,6 +37,15 @@ class ContainerView:
 
 
 @dataclass(frozen=True)
+class ReadBytes:
+    """What a `stage` that runs says of its progress: bytes read, of how many, and the file it reads."""
+
+    done: int
+    total: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class PodView:
     """One pod of the network.
 
@@ -65,6 +74,8 @@ class PodView:
     """Why it is in its phase, in the kubelet's or a controller's word (`NodeAffinity`, `Evicted`); mostly empty."""
     message: str = ""
     """The same in their sentence."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Image of each container, init containers too, by the containers' names."""
     others: Mapping[str, ContainerView] = field(default_factory=dict)
     """Containers that others have put into the pod."""
 
@@ -189,6 +200,8 @@ class Observation:
     machines: Mapping[str, MachineView] | None
     answers: Mapping[str, NodeAnswers]
     cluster_domain: str = "cluster.local"
+    stage_image: str = ""
+    """The image of `stage` that new pods get; empty where it is not known."""
     name_taken: tuple[str, ...] = field(default=())
     """Objects that bear one of our names but belong to someone else."""
     decisions: tuple[DecisionView, ...] = ()
@@ -201,5 +214,7 @@ class Observation:
     """What the primary that its nodes agree on said of the members and their proposals: of the open service, of one not
     yet open, or of the recovering network of an attempt. None where it was not asked: no primary is known, or nothing
     that rests on it is awaited."""
+    read: Mapping[str, ReadBytes] = field(default_factory=dict)
+    """What each `stage` that runs said of its progress, by pod name, where it was heard."""
     operator_member: OperatorMemberView | None = None
     """The member of `spec.governance.operatorMember`; None where the spec names none."""

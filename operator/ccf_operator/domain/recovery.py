@@ -9,13 +9,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ccf_operator.api.spec import RecoveryMode, seconds
-from ccf_operator.api.status import Attempt, AttemptPhase, Candidate, CandidateResult, EndEvidence, NodeRecord, Winner
+from ccf_operator.api.status import (
+    Attempt,
+    AttemptPhase,
+    Candidate,
+    CandidateResult,
+    CandidateStage,
+    EndEvidence,
+    NodeRecord,
+    Winner,
+)
 from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
 from ccf_operator.domain.choice import Choice, choose, recovered
+from ccf_operator.domain.correcting import leave_node, take_up_corrections
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim, spare
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
+from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView
@@ -71,6 +82,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
     elif draft.seen.spec.recovery.mode is RecoveryMode.DISABLED and attempt.start is None:
         attempts.abandon(draft, attempt, "recovery was disabled")
     else:
+        take_up_corrections(draft, attempt)
         fence(draft, attempt, view, loss)
         _gather_results(draft, attempt)
         _go_on(draft, attempt, loss)
@@ -151,16 +163,18 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
             found = judge_recovered_since(candidate, record.ended, answers, deadlines, draft.now)
         else:
             pod = draft.pod(record)
-            follow(candidate, pod, answers, draft.now)
+            follow(candidate, record, pod, answers, draft.now)
             found = judge(candidate, attempt, record.ended, pod, answers, deadlines, draft.now)
         if found is not None and (found.again or found.result is not candidate.result):
             _note_result(draft, attempt, candidate, found)
             if found.again:
                 _try_again(draft, candidate, record)
+        elif has_waited_too_long(record, recovery, draft.now):
+            _note_not_started(draft, attempt, candidate, record)
 
 
 def _note_result(draft: Draft, attempt: Attempt, candidate: Candidate, found: Judgement) -> None:
-    candidate.result, candidate.detail, candidate.stage = found.result, found.detail or None, "Done"
+    candidate.result, candidate.detail, candidate.stage = found.result, found.detail or None, CandidateStage.DONE
     candidate.tx_id = str(found.tx_id) if found.tx_id is not None else None
     candidate.create_tx_id = str(found.create_tx_id) if found.create_tx_id is not None else None
     candidate.service_certificate, candidate.service_key = found.service_certificate, found.service_key
@@ -172,9 +186,20 @@ def _try_again(draft: Draft, candidate: Candidate, record: NodeRecord) -> None:
     record.stop = record.stop or "Ended"
     candidate.tries += 1
     candidate.retry_at = draft.now + candidate.tries * RETRY_AFTER if candidate.tries < TRIES else None
-    candidate.node = candidate.generation = None
-    candidate.started_at = candidate.progress_at = candidate.silent_since = None
-    candidate.progress = 0
+    leave_node(candidate)
+
+
+def _note_not_started(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord) -> None:
+    """Give a node up that has not started; the others do not wait for the one that takes its place.
+
+    That one is given twice the time. It does not count as a try: it would say nothing of the ledger.
+    """
+    found = Judgement(CandidateResult.UNREACHABLE, f"{record.name} did not start: {in_words(record.state)}")
+    _note_result(draft, attempt, candidate, found)
+    record.stop = record.stop or NOT_STARTED
+    candidate.unstarted += 1
+    candidate.retry_at = draft.now
+    leave_node(candidate)
 
 
 def _report_result(draft: Draft, attempt: Attempt, candidate: Candidate) -> None:

@@ -8,7 +8,18 @@ from datetime import datetime, timedelta
 from ccf_operator.api.decision import Action
 from ccf_operator.api.operator_member_status import AwaitedProposal
 from ccf_operator.api.spec import RecoveryMode, seconds
-from ccf_operator.api.status import Attempt, AttemptPhase, Command, Found, NodeRecord, Phase, Start, Verdict, Winner
+from ccf_operator.api.status import (
+    Attempt,
+    AttemptPhase,
+    Command,
+    EndEvidence,
+    Found,
+    NodeRecord,
+    Phase,
+    Start,
+    Verdict,
+    Winner,
+)
 from ccf_operator.domain.attempts import unfinished_start
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
@@ -115,6 +126,13 @@ def _created(draft: Draft) -> Story:
     status = draft.status
     if status.service.public_key is None:
         first = first_node(draft)
+        if first is not None and first.ended is not None and first.ended.evidence is EndEvidence.NEVER_STARTED:
+            return Story(
+                Phase.CREATING,
+                Reason.START_FAILED,
+                f"{first.name} never started{_how(first)}; another takes its place",
+                "if it keeps failing, correct the spec or what it refers to",
+            )
         if first is not None and first.ended is not None:
             return Story(
                 Phase.BLOCKED,

@@ -10,14 +10,27 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from ccf_operator.api.status import Command, EndEvidence, NodeRecord, Verdict
+from ccf_operator.api.status import Command, EndEvidence, NodeRecord, PodState, Verdict, VolumeRecord
 from ccf_operator.ccf.actions import remove_node
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.same_actions import canonical
+from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.candidates import gave_up
+from ccf_operator.domain.corrections import REPLACED, is_outdated, is_unbound
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
-from ccf_operator.domain.joiners import note_joined, plan_joiners, stop_failed
+from ccf_operator.domain.ends import STAGE_FAILED
+from ccf_operator.domain.joiners import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    PLACELESS,
+    note_joined,
+    plan_joiners,
+    stop_failed,
+    works,
+)
+from ccf_operator.domain.made_of import storage_of
+from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words, may_have_started
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.untold import untold
 from ccf_operator.wording import counted
@@ -43,12 +56,14 @@ class Governance:
 
 def begin(draft: Draft) -> None:
     """Plan the first node of a new service."""
-    _plan_start(draft)
+    _plan_start(draft, draft.plan_volume())
     draft.report("Creating", f"starting a service of {counted(draft.seen.spec.nodes, 'node')}")
 
 
-def _plan_start(draft: Draft) -> None:
-    draft.plan_node(draft.plan_volume(), Command.START).started_from = _ingredients(draft)
+def _plan_start(draft: Draft, volume: VolumeRecord) -> NodeRecord:
+    planned = draft.plan_node(volume, Command.START)
+    planned.started_from = _ingredients(draft)
+    return planned
 
 
 def _ingredients(draft: Draft) -> str:
@@ -91,20 +106,65 @@ def may_have_served(first: NodeRecord) -> bool:
 
 
 def retry_start(draft: Draft) -> None:
-    """Plan another first node if the last one has made no service, and what it was made of has changed since.
+    """Plan another first node if the last one has made no service, and what it was made of has changed since, or it
+    never started and is not waited for any longer.
 
     Not if it may have served: members may have opened its service, and clients used it, while the operator was away.
     """
     last = first_node(draft)
     if last is None or draft.status.service.public_key is not None or draft.seen.inputs.problems:
         return
-    if last.started_from is None or last.started_from == _ingredients(draft):
-        return
     pod = draft.pod(last)
     if may_have_served(last) or (last.ended is None and pod is not None and pod.ccf.running):
         return
-    last.stop = last.stop or "Replaced"
-    _plan_start(draft)
+    if _is_corrected(draft, last):
+        last.stop = last.stop or REPLACED
+        _plan_start(draft, _same_volume(draft, last))
+    elif _never_starts(draft, last):
+        last.stop = last.stop or NOT_STARTED
+        why = in_words(last.state) if last.ended is None else last.ended.reason or last.ended.evidence.value
+        draft.report("StartFailed", f"{last.name} never started ({why}); another takes its place", warning=True)
+        _plan_start(draft, _same_volume(draft, last)).tries = last.tries + 1
+
+
+def _is_corrected(draft: Draft, first: NodeRecord) -> bool:
+    changed = first.started_from is not None and first.started_from != _ingredients(draft)
+    return changed or is_outdated(draft, first)
+
+
+def _never_starts(draft: Draft, first: NodeRecord) -> bool:
+    """Whether a first node never started and never will, or is not waited for any longer: each try longer than the one
+    before."""
+    if first.ended is not None:
+        wait = wait_after(first.tries + 1, FIRST_WAIT, LONGEST_WAIT)
+        return first.ended.evidence is EndEvidence.NEVER_STARTED and draft.now - first.ended.at >= wait
+    if may_have_started(first, draft.pod(first)):
+        return False
+    return _has_lost_its_volume(draft, first) or has_waited_too_long(first, draft.seen.spec.recovery, draft.now)
+
+
+def _has_lost_its_volume(draft: Draft, first: NodeRecord) -> bool:
+    """Whether its claim is not there any more, or is bound to a machine that does not work."""
+    volume = draft.status.volume(first.volume)
+    if volume is None or first.pod_uid is None or is_unbound(draft, first.volume):
+        return False
+    if draft.claim(first.volume) is None:
+        return True
+    waits = first.state is PodState.UNSCHEDULED and draft.now - first.planned_at > PLACELESS
+    return waits and volume.machine is not None and not works(draft, volume.machine)
+
+
+def _same_volume(draft: Draft, last: NodeRecord) -> VolumeRecord:
+    """The volume of a node that provably never started and that nothing is wrong with, or a new one."""
+    volume, claim, ended = draft.status.volume(last.volume), draft.claim(last.volume), last.ended
+    if volume is None or ended is None or ended.evidence is not EndEvidence.NEVER_STARTED:
+        return draft.plan_volume()
+    if ended.reason == STAGE_FAILED and (last.tries + 1).bit_count() == 1:  # seldom, for it may not be the volumes
+        return draft.plan_volume()
+    if volume.storage not in (None, storage_of(draft.seen.spec)):
+        return draft.plan_volume()
+    there = is_unbound(draft, volume.name) or (claim is not None and not claim.deleting and claim.phase == "Bound")
+    return volume if there and (volume.machine is None or works(draft, volume.machine)) else draft.plan_volume()
 
 
 def want_nodes(draft: Draft, view: ServiceView) -> Governance:

@@ -110,6 +110,10 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         reason=status.get("reason") or "",
         message=status.get("message") or "",
         others=_others(status),
+        images={
+            str(one.get("name")): str(one.get("image") or "")
+            for one in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+        },
     )
 
 

@@ -55,6 +55,7 @@ class Observer:
         *,
         member: SigningMember,
         cluster_domain: str = "cluster.local",
+        stage_image: str = "",
         ask: Ask = client.ask,
         ask_governance: AskGovernance = governance_reading.ask_governance,
         clock: Callable[[], datetime] = _now,
@@ -63,7 +64,7 @@ class Observer:
         """`heard` is called when something has been heard that is worth another look."""
         self._gateway = gateway
         self._member = member
-        self._cluster_domain = cluster_domain
+        self._cluster_domain, self._stage_image = cluster_domain, stage_image
         self._asking = Asking(ask, heard)
         self._asking_members = AskingMembers(ask_governance, heard)
         self._clock = clock
@@ -108,6 +109,7 @@ class Observer:
             machines=None,
             answers=answers,
             cluster_domain=self._cluster_domain,
+            stage_image=self._stage_image,
             name_taken=name_taken,
             decisions=decisions,
             published=published,

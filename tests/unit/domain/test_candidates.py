@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Candidate, CandidateResult, Ended, EndEvidence
+from ccf_operator.api.status import Candidate, CandidateResult, CandidateStage, Ended, EndEvidence
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, read_stage_report
 from ccf_operator.domain.ends import STAGE_FAILED
-from ccf_operator.domain.observation import ContainerView, PodView, Terminated
+from ccf_operator.domain.observation import ContainerView, PodView, ReadBytes, Terminated
+from ccf_operator.domain.pod_progress import note_progress
 from ccf_operator.domain.txid import TxID
-from unit.domain.given import NEW, OLD, answers, at, attempt, candidate, end, pod, stage_message
+from unit.domain.given import NEW, OLD, answers, at, attempt, candidate, end, pod, record, stage_message
 
 MINUTES = Deadlines(start=timedelta(minutes=10), progress=timedelta(minutes=10))
 
 
 def staged(message: str, code: int = 0, **fields: Any) -> PodView:
-    return pod("r-a", stage=ContainerView(terminated=Terminated(code, message=message)), **fields)
+    return pod("r-a", **{"stage": ContainerView(terminated=Terminated(code, message=message)), **fields})
 
 
 def recovering(created: str = "4.21", **fields: Any) -> NodeAnswers:
@@ -186,9 +187,12 @@ def test_an_end_stands_whatever_the_node_said() -> None:
 # Time
 
 
-def test_a_pod_that_does_not_start_has_a_limit_of_its_own() -> None:
-    assert judged(after=599) is None
-    assert result(judged(after=601)) is CandidateResult.UNREACHABLE
+@pytest.mark.parametrize("stage", [stage for stage in CandidateStage if stage is not CandidateStage.DONE])
+def test_a_pod_that_is_not_created_or_placed_has_a_limit_of_its_own(stage: CandidateStage) -> None:
+    of = candidate("a", stage=stage)
+    assert judged(of=of, after=599) is None
+    waits = stage in (CandidateStage.NOT_CREATED, CandidateStage.UNSCHEDULED)
+    assert result(judged(of=of, after=601)) is (CandidateResult.UNREACHABLE if waits else None)
 
 
 def test_the_deadline_of_a_node_counts_from_its_container_and_moves_with_progress() -> None:
@@ -200,21 +204,50 @@ def test_the_deadline_of_a_node_counts_from_its_container_and_moves_with_progres
     assert result(judged(of=moved, after=5601)) is CandidateResult.TIMED_OUT
 
 
-def followed(of: Candidate, view: PodView | None, said: NodeAnswers | None = None, after: float = 0) -> Candidate:
-    follow(of, view, said, at(after))
+def followed(
+    of: Candidate,
+    view: PodView | None,
+    said: NodeAnswers | None = None,
+    after: float = 0,
+    read: ReadBytes | None = None,
+) -> Candidate:
+    node = record("r-a", pod_uid=view.uid if view is not None else None)
+    note_progress(node, view, read, at(after))
+    follow(of, node, view, said, at(after))
     return of
 
 
-def test_the_stages_of_a_candidate() -> None:
-    assert followed(candidate("a"), None).stage == "Unscheduled"
-    assert followed(candidate("a"), staged("", machine=None, ccf=ContainerView())).stage == "Unscheduled"
-    assert followed(candidate("a"), staged("", ccf=ContainerView())).stage == "Attaching"
-    reading = followed(candidate("a"), staged(stage_message("2.20")), after=3)
-    assert (reading.stage, reading.started_at, reading.survey and reading.survey.last_signed) == (
-        "Reading",
-        at(0),
-        "2.20",
-    )
+NOT_YET = ContainerView()
+
+
+@pytest.mark.parametrize(
+    ("view", "stage"),
+    [
+        (None, CandidateStage.NOT_CREATED),
+        (staged("", machine=None, stage=NOT_YET, ccf=NOT_YET), CandidateStage.UNSCHEDULED),
+        (staged("", ip=None, stage=NOT_YET, ccf=NOT_YET), CandidateStage.ATTACHING),
+        (staged("", stage=ContainerView(waiting_reason="ErrImagePull"), ccf=NOT_YET), CandidateStage.PULLING),
+        (staged("", stage=ContainerView(waiting_reason="CreateContainerError"), ccf=NOT_YET), CandidateStage.CREATING),
+        (staged("", stage=ContainerView(running=True), ccf=NOT_YET), CandidateStage.STAGING),
+        (staged("", ccf=NOT_YET), CandidateStage.STAGED),
+        (staged(""), CandidateStage.READING),
+    ],
+)
+def test_the_stages_of_a_candidate(view: PodView | None, stage: CandidateStage) -> None:
+    assert followed(candidate("a"), view).stage is stage
+
+
+def test_once_ccf_reads_the_ledger_its_survey_and_its_start_are_known() -> None:
+    found = followed(candidate("a"), staged(stage_message("2.20")), after=3)
+    assert (found.started_at, found.survey and found.survey.last_signed) == (at(0), "2.20")
+
+
+def test_while_stage_reads_it_is_shown_how_far_it_has_come() -> None:
+    staging = staged("", stage=ContainerView(running=True), ccf=NOT_YET)
+    found = followed(candidate("a"), staging, read=ReadBytes(12, 48))
+    assert found.read is not None
+    assert (found.read.done, found.read.total) == (12, 48)
+    assert followed(found, staged(""), after=1).read is None
 
 
 def reading(last_signed: int) -> NodeAnswers:

@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, VolumeRecord
+from ccf_operator.api.status import Command, EndEvidence, JoinFailures, NodeRecord, PodState, VolumeRecord
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joiners import (
     PLACING,
     free_volumes,
     has_caught_up,
+    may_plan,
     note_joined,
     plan_joiners,
     stop_failed,
 )
-from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.made_of import made_of, storage_of
+from ccf_operator.domain.observation import ContainerView, PodView
+from ccf_operator.domain.pod_progress import UNTIL_IT_RUNS
 from unit.domain.given import (
     answers,
     at,
@@ -33,6 +36,7 @@ from unit.domain.given import (
     pod,
     quorum,
     record,
+    spec,
     status,
     volume,
 )
@@ -191,15 +195,96 @@ def test_one_whose_claim_is_gone_can_never_start() -> None:
     assert stopped(joiner(), claims={"v-a": claim("v-a")}).status.nodes[1].stop == "VolumeGone"
 
 
-def test_one_that_cannot_start_on_a_used_volume_gets_another_and_on_a_new_one_is_waited_for() -> None:
-    stuck = {"a": pod("a"), "j": pod("j", machine=None, ccf=ContainerView(), stage=ContainerView())}
-    assert stopped(joiner(generation=2), pods=stuck, after=599).status.nodes[1].stop is None
-    work = stopped(joiner(generation=2), pods=stuck, after=601)
+UNSCHEDULED = pod("j", machine=None, ccf=ContainerView(), stage=ContainerView())
+UNBOUND = {"v-a": claim("v-a"), "v-j": claim("v-j", phase="Pending", volume_name=None)}
+
+
+def waiting(state: PodState, **fields: Any) -> NodeRecord:
+    """A joiner whose pod is in this state since the beginning."""
+    return joiner(state=state, state_since=at(0), node_id=None, **fields)
+
+
+def left_waiting(of: NodeRecord, *, after: float, view: PodView = UNSCHEDULED, **seen: Any) -> Draft:
+    return stopped(of, pods={"a": pod("a"), "j": view}, after=after, **seen)
+
+
+def test_one_that_finds_no_place_for_its_volume_gets_another_and_without_a_volume_waiting_is_right() -> None:
+    unplaced = waiting(PodState.UNSCHEDULED, generation=2)
+    assert left_waiting(unplaced, after=599).status.nodes[1].stop is None
+    work = left_waiting(unplaced, after=601)
     assert work.status.nodes[1].stop == "NotStarted"
     used = work.status.volume("v-j")
     assert used is not None
     assert used.set_aside is not None
-    assert stopped(joiner(generation=0), pods=stuck, after=10**6).status.nodes[1].stop is None
+    assert left_waiting(waiting(PodState.UNSCHEDULED), after=601).status.nodes[1].stop == "NotStarted"
+    assert left_waiting(waiting(PodState.UNSCHEDULED), after=10**6, claims=UNBOUND).status.nodes[1].stop is None
+
+
+@pytest.mark.parametrize("state", sorted(UNTIL_IT_RUNS - {PodState.STAGING}))
+@pytest.mark.parametrize("generation", [0, 2])
+def test_one_that_never_becomes_is_let_go_in_whichever_state_it_is_stuck(state: PodState, generation: int) -> None:
+    stuck = pod("j", ccf=ContainerView(), stage=ContainerView())
+    assert left_waiting(waiting(state, generation=generation), view=stuck, after=600).status.nodes[1].stop is None
+    work = left_waiting(waiting(state, generation=generation), view=stuck, after=601)
+    assert work.status.nodes[1].stop == "NotStarted"
+    assert work.status.join_failures is not None
+    used = work.status.volume("v-j")
+    assert used is not None
+    assert (used.set_aside is not None) == (state is PodState.ATTACHING), "it may not be the volume's fault"
+    again = status(A, waiting(state), volumes=[volume("v-a"), volume("v-j", unstarted=1)])
+    work = draft(again, pods={"a": pod("a"), "j": stuck}, after=601)
+    stop_failed(work, work.status.nodes[1:], set())
+    assert work.status.volumes[1].set_aside is not None, "the second time it may be"
+
+
+def test_one_whose_process_has_been_seen_is_waited_for_in_whatever_state_its_pod_is() -> None:
+    ran = joiner(state=PodState.STAGED, state_since=at(0))
+    assert left_waiting(ran, view=pod("j", ccf=ContainerView()), after=10**6).status.nodes[1].stop is None
+
+
+def test_one_that_a_corrected_spec_would_make_otherwise_is_replaced_at_once_and_without_blame() -> None:
+    pulling = waiting(PodState.PULLING, made_of=made_of(spec(image="mistyped")))
+    view = pod("j", ccf=ContainerView(), stage=ContainerView())
+    assert left_waiting(pulling, view=view, after=1, spec=spec(image="mistyped")).status.nodes[1].stop is None
+    work = left_waiting(pulling, view=view, after=1)
+    assert work.status.nodes[1].stop == "Replaced"
+    assert work.status.join_failures is None
+
+
+def test_a_corrected_spec_ends_the_wait_for_the_next_try_and_the_count_of_those_before() -> None:
+    failures = JoinFailures(count=9, last_at=at(0), made_of=made_of(spec(image="mistyped")))
+    of = status(A, joiner(ended=end(after=1), made_of=made_of(spec())), join_failures=failures)
+    assert may_plan(draft(of, after=1))
+    assert not may_plan(draft(of, after=1, spec=spec(image="mistyped")))
+    work = draft(of, after=1)
+    stop_failed(work, work.status.nodes[1:], set())
+    assert work.status.join_failures is not None
+    assert work.status.join_failures.count == 1
+
+
+def planned_on(*volumes: VolumeRecord, claims: Any, **fields: Any) -> str:
+    of = status(A, volumes=[volume("v-a", machine="m9"), *volumes], **fields)
+    work = draft(of, claims={"v-a": claim("v-a"), **claims})
+    plan_joiners(work, 1, A, "PEM", None)
+    return work.status.nodes[-1].volume
+
+
+def test_a_volume_that_was_never_bound_is_used_before_another_is_made_if_it_is_of_the_storage_wanted() -> None:
+    unbound = claim("v-x", phase="Pending", volume_name=None)
+    of = volume("v-x", (), storage=storage_of(spec()))
+    assert planned_on(of, claims={"v-x": unbound}) == "v-x"
+    assert planned_on(of.model_copy(update={"uid": None}), claims={}) == "v-x", "its claim is still to be made"
+    assert planned_on(of, claims={}) != "v-x", "its claim is gone"
+    assert planned_on(volume("v-x", (), storage="another"), claims={"v-x": unbound}) != "v-x"
+
+
+def test_tries_on_volumes_that_are_set_aside_do_not_leave_ever_more_of_them_behind() -> None:
+    aside = [volume(f"v-{n}", (), set_aside="no", unstarted=1 + n) for n in range(3)]
+    claims = {of.name: claim(of.name) for of in aside}
+    assert planned_on(*aside[:2], claims=claims) not in claims
+    assert planned_on(*aside, claims=claims) == "v-0"
+    unknown = [volume(f"v-{n}", (), set_aside="it is not known what it holds") for n in range(3)]
+    assert planned_on(*unknown, claims=claims) not in claims
 
 
 @pytest.mark.parametrize(
@@ -214,19 +299,18 @@ def test_one_that_cannot_start_on_a_used_volume_gets_another_and_on_a_new_one_is
 def test_one_without_a_machine_is_not_waited_for_where_there_is_another_place(
     another: str | None, machines: set[str], elsewhere: bool
 ) -> None:
-    waiting = pod("j", machine=None, unschedulable="no room", ccf=ContainerView(), stage=ContainerView())
+    unplaced = replace(UNSCHEDULED, unschedulable="no room")
 
     def stop_of(after: float, **fields: Any) -> str | None:
         known = [volume("v-a"), volume("v-j", machine="m3"), *([volume(another)] if another else [])]
-        of = status(A, joiner(generation=2, machine=None), volumes=known)
+        of = status(A, waiting(PodState.UNSCHEDULED, generation=2, machine=None), volumes=known)
         seen = {name: machine(name) for name in (*machines, "m3")}
-        work = draft(of, pods={"a": pod("a"), "j": replace(waiting, **fields)}, machines=seen, after=after)
+        work = draft(of, pods={"a": pod("a"), "j": replace(unplaced, **fields)}, machines=seen, after=after)
         stop_failed(work, work.status.nodes[1:], set())
         return work.status.nodes[1].stop
 
     assert stop_of(29) is None
     assert stop_of(31) == ("NotStarted" if elsewhere else None)
-    assert stop_of(31, machine="m3") is None
     assert stop_of(601) == "NotStarted"
 
 

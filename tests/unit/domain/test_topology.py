@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ccf_operator.api.status import (
     EndEvidence,
     NetworkStatus,
     NodeRecord,
+    PodState,
     QuorumStatus,
     ServiceStatus,
     Verdict,
@@ -20,7 +22,8 @@ from ccf_operator.api.status import (
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
-from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.observation import ClaimView, ContainerView
+from ccf_operator.domain.pod_progress import UNTIL_IT_RUNS
 from ccf_operator.domain.topology import (
     Governance,
     begin,
@@ -34,12 +37,14 @@ from unit.domain.given import (
     OLD,
     answers,
     at,
+    claim,
     config,
     configuration,
     draft,
     end,
     ended_container,
     inputs,
+    machine,
     node_id,
     pending,
     pod,
@@ -101,6 +106,7 @@ def test_a_first_node_that_ended_is_tried_again_when_what_it_is_made_of_changes(
     first, second = tries(failed, **changed)
     assert first.stop is not None
     assert second.volume != first.volume
+    assert second.tries == 0
     again = failed.model_copy(update={"nodes": [first, second]})
     assert len(tries(again, **changed)) == 2, "once for each change"
 
@@ -141,6 +147,66 @@ def test_fields_that_a_later_operator_knows_are_no_correction() -> None:
 def test_one_that_cannot_start_is_replaced_too() -> None:
     stuck = pod("bank-0f1e2-0", uid="u", ccf=ContainerView(waiting_reason="ImagePullBackOff"))
     assert len(tries(starting(), pods={stuck.name: stuck}, **CORRECTED)) == 2
+
+
+NEVER = end(EndEvidence.NEVER_STARTED)
+
+
+def test_one_that_never_started_is_tried_again_by_itself_each_time_later_and_on_the_same_volume() -> None:
+    assert len(tries(starting(ended=NEVER), after=4.9)) == 1
+    first, second = tries(starting(ended=NEVER), after=5)
+    assert (second.volume, second.generation, second.tries) == (first.volume, 1, 1)
+    assert len(tries(starting(ended=NEVER, tries=3), after=39)) == 1
+    assert len(tries(starting(ended=NEVER, tries=3), after=40)) == 2
+    assert len(tries(starting(ended=NEVER, tries=99), after=300)) == 2
+
+
+@pytest.mark.parametrize(("before", "same"), [(0, False), (1, False), (2, True), (3, False), (4, True), (5, True)])
+def test_where_stage_keeps_failing_another_volume_is_made_seldom(before: int, same: bool) -> None:
+    failed = NEVER.model_copy(update={"reason": "StageFailed"})
+    first, second = tries(starting(ended=failed, tries=before), after=10**4)
+    assert (first.volume == second.volume) is same
+
+
+def test_a_volume_whose_machine_does_not_work_or_that_is_of_another_storage_is_not_used_again() -> None:
+    def same(**changes: Any) -> bool:
+        of = starting(ended=NEVER)
+        of.volumes[0] = of.volumes[0].model_copy(update=changes)
+        first, second = tries(of, after=5, machines={"m1": machine(), "m2": machine("m2", ready=False)})
+        return first.volume == second.volume
+
+    assert same()
+    assert same(machine="m1")
+    assert not same(machine="m2")
+    assert not same(storage="another")
+
+
+@pytest.mark.parametrize("state", sorted(UNTIL_IT_RUNS - {PodState.STAGING}))
+def test_one_whose_pod_never_becomes_makes_way_for_another_on_a_volume_of_its_own(state: PodState) -> None:
+    stuck = pod("bank-0f1e2-0", uid="u", ccf=ContainerView(), stage=ContainerView())
+    of = starting(state=state, state_since=at(0))
+    assert len(tries(of, pods={stuck.name: stuck}, after=600)) == 1
+    first, second = tries(of, pods={stuck.name: stuck}, after=601)
+    assert (first.stop, second.tries) == ("NotStarted", 1)
+    assert second.volume != first.volume, "it has not ended yet"
+
+
+def test_one_without_a_place_waits_unless_its_volume_is_gone_or_on_a_machine_that_does_not_work() -> None:
+    unplaced = pod("bank-0f1e2-0", uid="u", machine=None, ccf=ContainerView(), stage=ContainerView())
+
+    def replaced(bound: ClaimView | None, on: str | None = None) -> bool:
+        of = starting(state=PodState.UNSCHEDULED, state_since=at(0))
+        name = of.volumes[0].name
+        of.volumes[0] = of.volumes[0].model_copy(update={"machine": on, "uid": f"uid-{name}"})
+        claims = {name: replace(bound, name=name, uid=f"uid-{name}")} if bound is not None else {}
+        machines = {"m1": machine(), "m2": machine("m2", ready=False)}
+        return len(tries(of, pods={unplaced.name: unplaced}, claims=claims, machines=machines, after=10**5)) == 2
+
+    assert not replaced(claim("x", phase="Pending", volume_name=None))
+    assert not replaced(claim("x"))
+    assert not replaced(claim("x"), on="m1")
+    assert replaced(claim("x"), on="m2")
+    assert replaced(None)
 
 
 def test_one_that_runs_is_left_alone() -> None:

@@ -61,6 +61,8 @@ _PULLING = frozenset(
 _UNTOLD = frozenset({None, "", "PodInitializing", "ContainerCreating"})
 """Reasons that say no more than that a container does not run yet."""
 
+_RAN = frozenset({PodState.RUNNING, PodState.ENDED})
+
 _FINAL_PHASES = frozenset({"Failed", "Succeeded"})
 
 
@@ -142,7 +144,7 @@ def _start(recovery: Recovery) -> timedelta:
 
 def may_have_started(record: NodeRecord, pod: PodView | None) -> bool:
     """Whether the process of a node may have run: it was seen, or its pod is gone and with it what would tell."""
-    if record.node_id is not None or record.state in (PodState.RUNNING, PodState.ENDED):
+    if record.node_id is not None or record.started_at is not None or record.state in _RAN:
         return True
     if pod is None:
         return record.pod_uid is not None

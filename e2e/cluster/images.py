@@ -89,11 +89,15 @@ def tag(image: str, name: str) -> str:
     return new
 
 
-def _held(one: Machine, image: str) -> str:
-    """The name that an image has in a machine, by any of the names that a pod may use for it."""
+def full_names(image: str) -> tuple[str, ...]:
+    """What an image may be called in full, by the name that a pod uses for it."""
     tagged = image if ":" in image.rpartition("/")[2] else f"{image}:latest"
-    names = (tagged, f"docker.io/{tagged}", f"docker.io/library/{tagged}", f"docker.io/local/{tagged}")
-    held = [name for name in containers.images(one) if name in names]
+    return (tagged, f"docker.io/{tagged}", f"docker.io/library/{tagged}", f"docker.io/local/{tagged}")
+
+
+def _held(one: Machine, image: str) -> str:
+    """The full name under which a machine has an image."""
+    held = [name for name in containers.images(one) if name in full_names(image)]
     if not held:
         raise ClusterError(f"{one.name} has no image {image}")
     return held[0]

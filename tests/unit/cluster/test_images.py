@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.cluster.images import reference
+from e2e.cluster.images import full_names, reference
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,17 @@ from e2e.cluster.images import reference
 )
 def test_short_names_are_local_ones(name: str, full: str) -> None:
     assert reference(name) == full
+
+
+@pytest.mark.parametrize(
+    ("used", "full"),
+    [
+        ("local/ccf:real", "docker.io/local/ccf:real"),
+        ("ccf", "docker.io/local/ccf:latest"),
+        ("debian:13", "docker.io/library/debian:13"),
+        ("registry.example:5000/ccf", "registry.example:5000/ccf:latest"),
+        ("docker.io/local/ccf:e2e", "docker.io/local/ccf:e2e"),
+    ],
+)
+def test_an_image_is_found_by_the_name_that_a_pod_uses(used: str, full: str) -> None:
+    assert full in full_names(used)

@@ -637,6 +637,7 @@ class FoundVolume(StatusModel):
     reading_since: Moment | None = Field(
         default=None, description="Since when it is to be read; unset while pods may still write to it, or once it is."
     )
+    read: StageProgress | None = Field(default=None, description="How far the pod that reads it has come.")
     being_read: bool = Field(default=False, description="Whether a decision has to wait for what it holds.")
 
 

@@ -19,8 +19,11 @@ from ccf_operator.ccf.public_state import PUBLIC_STATE_TABLES, Configuration, Pu
 from ccf_operator.domain.txid import TxID
 
 _TABLES = (SIGNATURES_TABLE, *PUBLIC_STATE_TABLES)
-Progress = Callable[[LedgerFile], None]
-"""Told of each file before it is read."""
+Progress = Callable[[LedgerFile, int], None]
+"""Told of each file before it is read (0), and now and then up to which byte it has been."""
+
+_TELL_AFTER = 64
+"""Entries that are read between two words of progress."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Survey:
         }
 
 
-def survey(ledgers: Sequence[Path], progress: Progress = lambda _file: None) -> Survey:
+def survey(ledgers: Sequence[Path], progress: Progress = lambda _file, _offset: None) -> Survey:
     """Survey the ledger in these directories of one lineage, oldest generation first.
 
     Never raises for what the files hold; what cannot be read is damage. Raises OSError if a directory cannot be listed.
@@ -69,7 +72,7 @@ def survey(ledgers: Sequence[Path], progress: Progress = lambda _file: None) -> 
     return survey_lineage(read_lineage(ledgers), progress)
 
 
-def survey_lineage(lineage: Lineage, progress: Progress = lambda _file: None) -> Survey:
+def survey_lineage(lineage: Lineage, progress: Progress = lambda _file, _offset: None) -> Survey:
     """Survey the files of a lineage."""
     walk = _Walk(lineage)
     problems = list(lineage.set_aside)
@@ -118,9 +121,9 @@ class _Walk:
         """Read every file in order. Raises Damaged, TornTail (only of the last file), OSError."""
         following = 1
         while file := self._next(following):
-            progress(file)
+            progress(file, 0)
             try:
-                self._read(file)
+                self._read(file, progress)
             except TornTail as torn:
                 kind = Damaged if file.committed or self._beyond(file.first) else TornTail
                 raise kind(f"{file.path.name}: {torn}") from torn
@@ -143,13 +146,16 @@ class _Walk:
     def _beyond(self, seqno: int) -> LedgerFile | None:
         return min((f for f in self._files if f.first > seqno), key=lambda f: f.first, default=None)
 
-    def _read(self, file: LedgerFile) -> None:
+    def _read(self, file: LedgerFile, progress: Progress) -> None:
         size = file.path.stat().st_size
         with file.path.open("rb") as opened:
             for expected, entry in enumerate(read_entries(opened, size, _TABLES), start=file.first):
                 if entry.seqno != expected or (self.last_entry is not None and entry.view < self.last_entry.view):
                     raise Damaged(f"found entry {entry.view}.{entry.seqno} where {expected} should be")
                 self._add(entry, sealed=file.committed and entry.seqno != file.last)
+                if entry.seqno % _TELL_AFTER == 0:
+                    progress(file, opened.tell())
+            progress(file, size)
 
     def _add(self, entry: Entry, *, sealed: bool) -> None:
         """`sealed`: a later signature in the same file covers this entry, so its own need not be verified."""

@@ -9,14 +9,22 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
-from ccf_operator.domain.exploration import GAP, facts_on, is_read, may_still_run, want_exploration, why_given_up
+from ccf_operator.domain.exploration import (
+    GAP,
+    being_read,
+    facts_on,
+    is_read,
+    may_still_run,
+    progress,
+    want_exploration,
+    why_given_up,
+)
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import ClaimView, DecisionView
 from ccf_operator.domain.txid import TxID
@@ -55,12 +63,12 @@ def keep_found(draft: Draft) -> None:
 
     The token is shown only once a decision can be made by it: each volume is read, or given up.
     """
-    since = _reading_since(draft.status.found)
+    known = _readings(draft.status.found)
     draft.status.found = None
     claims = found_claims(draft) if not has_begun(draft) else []
     want_exploration(draft, claims)
     if claims or (not has_begun(draft) and remnants(draft)):
-        volumes = [_describe(draft, claim, since.get(claim.uid)) for claim in claims]
+        volumes = [_describe(draft, claim, known.get(claim.uid)) for claim in claims]
         waits = may_still_run(draft) or any(volume.being_read for volume in volumes)
         in_question = _in_question(_facts_of(claims))
         draft.status.found = Found(
@@ -70,10 +78,10 @@ def keep_found(draft: Draft) -> None:
         )
 
 
-def _reading_since(found: Found | None) -> dict[str, datetime]:
-    """By the claims' UIDs, since when their volumes are to be read."""
+def _readings(found: Found | None) -> dict[str, FoundVolume]:
+    """By the claims' UIDs, the volumes that are to be read, as they were last described."""
     volumes = found.volumes if found is not None else []
-    return {volume.uid: volume.reading_since for volume in volumes if volume.reading_since is not None}
+    return {volume.uid: volume for volume in volumes if volume.reading_since is not None}
 
 
 def adopt(draft: Draft, decision: DecisionView) -> str:
@@ -166,8 +174,8 @@ def _check(draft: Draft, decision: DecisionView) -> None:
         raise Refused("no volumes of an earlier network were found, or it has been decided about them")
     if running := may_still_run(draft):
         raise Refused(f"pods of that network may still run: {', '.join(running)}; end them first, or their machines")
-    claims, since = found_claims(draft), _reading_since(found)
-    if unread := [claim.name for claim in claims if _is_being_read(draft, claim, since.get(claim.uid))]:
+    claims, known = found_claims(draft), _readings(found)
+    if unread := [claim.name for claim in claims if _is_being_read(draft, claim, known.get(claim.uid))]:
         raise Refused(f"{', '.join(unread)}: being read; wait, and decide by status.found.token once it is there")
     current = _token(draft, claims)
     if decision.spec.token != current:
@@ -198,7 +206,8 @@ def _token(draft: Draft, claims: list[ClaimView]) -> str:
     return "found-" + hashlib.sha256(json.dumps([draft.seen.uid, what]).encode()).hexdigest()[:8]
 
 
-def _describe(draft: Draft, claim: ClaimView, since: datetime | None) -> FoundVolume:
+def _describe(draft: Draft, claim: ClaimView, known: FoundVolume | None) -> FoundVolume:
+    since, read = (known.reading_since if known is not None else None), progress(draft, claim, known)
     facts = facts_on(claim)
     shows = [*_in_words(facts)] if facts is not None else []
     given_up = None
@@ -209,8 +218,8 @@ def _describe(draft: Draft, claim: ClaimView, since: datetime | None) -> FoundVo
         shows.append("not read while pods may still write to it")
     else:
         since = since or draft.now
-        given_up = why_given_up(draft, claim, since)
-        shows.append(given_up or "being read")
+        given_up = why_given_up(draft, claim, since, read)
+        shows.append(given_up or being_read(read))
     return FoundVolume(
         name=claim.name,
         uid=claim.uid,
@@ -218,12 +227,14 @@ def _describe(draft: Draft, claim: ClaimView, since: datetime | None) -> FoundVo
         recovery_count=facts.recovery_count if facts is not None else None,
         shows="; ".join(shows),
         reading_since=since,
+        read=read if since is not None else None,
         being_read=since is not None and given_up is None,
     )
 
 
-def _is_being_read(draft: Draft, claim: ClaimView, since: datetime | None) -> bool:
-    return not is_read(claim) and why_given_up(draft, claim, since) is None
+def _is_being_read(draft: Draft, claim: ClaimView, known: FoundVolume | None) -> bool:
+    since = known.reading_since if known is not None else None
+    return not is_read(claim) and why_given_up(draft, claim, since, progress(draft, claim, known)) is None
 
 
 def _in_words(facts: VolumeFacts) -> Iterator[str]:

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ccf_operator.api.spec import seconds
+from ccf_operator.api.status import FoundVolume, StageProgress
 from ccf_operator.api.volume_facts import VolumeFacts, read_facts, write_facts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnnotateVolume, DeletePod, ExploreVolume
 from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.made_of import explorer_made_of
 from ccf_operator.domain.observation import ClaimView, PodView
+from ccf_operator.domain.pod_progress import moved, reads_no_further
 from ccf_operator.render import names
 from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 
@@ -50,13 +53,47 @@ def want_exploration(draft: Draft, claims: list[ClaimView]) -> None:
             continue
         pod = _explorer(draft, claim)
         wanted.add(names.explorer(draft.seen.name, claim.uid))
-        if pod is None:
+        if pod is not None and _makes_way(draft, pod):
+            draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+        elif pod is None:
             draft.do(ExploreVolume(volume=claim.name, claim_uid=claim.uid))
         elif (found := _last_word(known, pod)) is not None:
             draft.do(AnnotateVolume(volume=claim.name, uid=claim.uid, facts=write_facts(found)))
     for pod in draft.seen.pods.values():
         if explores(pod) and pod.owner_uid == draft.seen.uid and pod.name not in wanted and not pod.deleting:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+
+
+def _makes_way(draft: Draft, explorer: PodView) -> bool:
+    """Whether another reads in its place: it has not started for too long, or the spec would make it otherwise by now,
+    or something else than the volume ended it a while ago."""
+    if explorer.deleting or explorer.explorer.running:
+        return False
+    recovery = draft.seen.spec.recovery
+    ended = explorer.explorer.terminated
+    if ended is None:
+        now_made_of = explorer_made_of(draft.seen.spec, draft.seen.stage_image)
+        corrected = bool(draft.seen.stage_image) and explorer.made_of not in (None, now_made_of)
+        waits = explorer.unschedulable is not None
+        return corrected or (not waits and _is_over(explorer.created_at, recovery.start_deadline, draft.now))
+    return not _said(explorer) and _is_over(
+        ended.finished_at or explorer.created_at, recovery.start_deadline, draft.now
+    )
+
+
+def progress(draft: Draft, claim: ClaimView, known: FoundVolume | None) -> StageProgress | None:
+    """How far the reading of a volume has come; `known`: as it was last described."""
+    pod = _explorer(draft, claim)
+    if pod is None or not pod.explorer.running:
+        return None
+    return moved(known.read if known is not None else None, draft.seen.read.get(pod.name), draft.now)
+
+
+def being_read(read: StageProgress | None) -> str:
+    """How far a reading has come, in words."""
+    if read is None or read.total == 0:
+        return "being read"
+    return f"being read, {read.done / 2**20:.1f} of {read.total / 2**20:.1f} MiB so far"
 
 
 def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | None:
@@ -79,10 +116,14 @@ def is_read(claim: ClaimView) -> bool:
     return known is not None and known.final
 
 
-def why_given_up(draft: Draft, claim: ClaimView, since: datetime | None) -> str | None:
+def why_given_up(
+    draft: Draft, claim: ClaimView, since: datetime | None, read: StageProgress | None = None
+) -> str | None:
     """Why the last word on a volume is not waited for (any longer), in a sentence; None while it is.
 
-    `since`: when the volume was first to be read. Every wait ends: reading that goes on is still heard, if it ends.
+    `since`: when the volume was first to be read; `read`: how far that has come.
+
+    Every wait ends: reading that goes on is still heard, if it ends.
     """
     if claim.deleting:
         return "its claim is being deleted"
@@ -94,8 +135,9 @@ def why_given_up(draft: Draft, claim: ClaimView, since: datetime | None) -> str 
         late = _is_over(ended.finished_at or since, recovery.start_deadline, now)
         return "what was read could not be written onto its claim" if late else None
     if pod is not None and pod.explorer.running:
-        late = _is_over(pod.explorer.started_at or since, recovery.candidate_deadline, now)
-        return f"not read to its end within {recovery.candidate_deadline}" if late else None
+        late = reads_no_further(pod.explorer.started_at or since, read, recovery, now)
+        said = f" for {recovery.candidate_deadline}" if read is not None else ", as far as is known"
+        return f"it is being read, and comes no further{said}" if late else None
     if pod is not None and pod.unschedulable is not None and now - since > UNPLACED:
         return f"no machine can read it: {pod.unschedulable}"
     if not _is_over(since, recovery.start_deadline, now):

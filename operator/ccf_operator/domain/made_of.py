@@ -28,6 +28,15 @@ def made_of(spec: CCFNetworkSpec) -> str:
     return _digest(spec.model_dump(mode="json", exclude=_NOT_OF_PODS, exclude_defaults=True))
 
 
+def explorer_made_of(spec: CCFNetworkSpec, image: str) -> str:
+    """Digest of all that a pod is made of that reads a volume; `image` is that of `stage`."""
+    return _digest([spec.pods.model_dump(mode="json", exclude_defaults=True), image, _secrets(spec)])
+
+
+def _secrets(spec: CCFNetworkSpec) -> list[str]:
+    return [secret.name for secret in spec.image_pull_secrets]
+
+
 def storage_of(spec: CCFNetworkSpec) -> str:
     """Digest of what claims are made of."""
     return _digest(spec.storage.model_dump(mode="json", exclude_defaults=True))

@@ -76,6 +76,8 @@ class PodView:
     """The same in their sentence."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Image of each container, init containers too, by the containers' names."""
+    made_of: str | None = None
+    """Digest of what it is made of, as it was noted when it was created (`domain.made_of`)."""
     others: Mapping[str, ContainerView] = field(default_factory=dict)
     """Containers that others have put into the pod."""
 

@@ -112,16 +112,15 @@ def note_progress(record: NodeRecord, pod: PodView | None, read: ReadBytes | Non
         record.state, record.state_since = state, now
     if state is not PodState.STAGING:
         record.staged = None
-    elif read is not None:
-        _note_read(record, read, now)
+    else:
+        record.staged = moved(record.staged, read, now)
 
 
-def _note_read(record: NodeRecord, read: ReadBytes, now: datetime) -> None:
-    known = record.staged
-    if known is None:
-        record.staged = StageProgress(done=read.done, total=read.total, at=now)
-    elif read.done > known.done and now - known.at >= PROGRESS_INTERVAL:
-        record.staged = StageProgress(done=read.done, total=max(read.total, read.done), at=now)
+def moved(known: StageProgress | None, read: ReadBytes | None, now: datetime) -> StageProgress | None:
+    """The progress of a reading, from what was known of it and what it says now (None: it was not heard)."""
+    if read is None or (known is not None and (read.done <= known.done or now - known.at < PROGRESS_INTERVAL)):
+        return known
+    return StageProgress(done=read.done, total=max(read.total, read.done), at=now)
 
 
 def has_waited_too_long(record: NodeRecord, recovery: Recovery, now: datetime) -> bool:
@@ -130,12 +129,16 @@ def has_waited_too_long(record: NodeRecord, recovery: Recovery, now: datetime) -
         return False
     since, limit = record.state_since, _start(recovery)
     if record.state is PodState.STAGING:
-        progress = timedelta(seconds=seconds(recovery.candidate_deadline))
-        since = record.staged.at if record.staged is not None else since
-        limit = progress if record.staged is not None else UNHEARD * max(limit, progress)
-    else:
-        limit = min(limit * 2 ** min(record.tries, 10), max(limit, LONGEST))
-    return now - since > limit
+        return reads_no_further(since, record.staged, recovery, now)
+    doubled: timedelta = limit * 2 ** min(record.tries, 10)
+    return now - since > min(doubled, max(limit, LONGEST))
+
+
+def reads_no_further(since: datetime, read: StageProgress | None, recovery: Recovery, now: datetime) -> bool:
+    """Whether a reading that began at `since` is not waited for any longer; `read` None: it was never heard of."""
+    progress = timedelta(seconds=seconds(recovery.candidate_deadline))
+    begun, limit = (read.at, progress) if read is not None else (since, UNHEARD * max(_start(recovery), progress))
+    return now - begun > limit
 
 
 def _start(recovery: Recovery) -> timedelta:

@@ -29,6 +29,7 @@ def records_of(pods: Iterable[PodView], owner_uid: str) -> list[NodeRecord]:
             command=Command(pod.labels[COMMAND]),
             planned_at=pod.created_at,
             pod_uid=pod.uid,
+            made_of=pod.made_of,
         )
         for pod in pods
         if pod.owner_uid == owner_uid and not explores(pod) and {VOLUME, GENERATION, COMMAND} <= set(pod.labels)

@@ -20,6 +20,7 @@ from ccf_operator.domain.observation import (
     PodView,
     Terminated,
 )
+from ccf_operator.render import labels
 
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 STAGE = "stage"
@@ -110,6 +111,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         reason=status.get("reason") or "",
         message=status.get("message") or "",
         others=_others(status),
+        made_of=(metadata.get("annotations") or {}).get(labels.MADE_OF),
         images={
             str(one.get("name")): str(one.get("image") or "")
             for one in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))

@@ -32,6 +32,7 @@ from ccf_operator.kube.share_reports import share_report
 from ccf_operator.kube.views import claim_view, controller_uid, decision_view, machine_view, pod_view
 from ccf_operator.reconcile.asking import Addressee, Ask, Asking
 from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
+from ccf_operator.reconcile.asking_stages import AskingStages
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
 from ccf_operator.reconcile.signing_member import SigningMember
@@ -66,6 +67,7 @@ class Observer:
         self._member = member
         self._cluster_domain, self._stage_image = cluster_domain, stage_image
         self._asking = Asking(ask, heard)
+        self._asking_stages = AskingStages()
         self._asking_members = AskingMembers(ask_governance, heard)
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
@@ -108,6 +110,7 @@ class Observer:
             config_maps=config_maps,
             machines=None,
             answers=answers,
+            read=self._asking_stages.said(_staging(network, pods)),
             cluster_domain=self._cluster_domain,
             stage_image=self._stage_image,
             name_taken=name_taken,
@@ -239,3 +242,12 @@ class Observer:
                 continue
             asked[record.name] = Addressee(pod.ip, record.node_id, pod.deleting)
         return await self._asking.answers(asked)
+
+
+def _staging(network: NetworkRef, pods: Mapping[str, PodView]) -> dict[str, str]:
+    """Where each pod of a network is whose `stage` reads, or that reads a volume, by name."""
+    return {
+        name: pod.ip
+        for name, pod in pods.items()
+        if pod.owner_uid == network.uid and pod.ip is not None and (pod.stage.running or pod.explorer.running)
+    }

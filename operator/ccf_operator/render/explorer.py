@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ccf_operator.api.spec import CCFNetworkSpec
+from ccf_operator.domain.made_of import explorer_made_of
 from ccf_operator.kube.views import EXPLORER
 from ccf_operator.render import labels, layout, names
 from ccf_operator.render.names import NetworkRef
@@ -28,7 +29,8 @@ def explorer_pod(spec: CCFNetworkSpec, network: NetworkRef, image: str, volume: 
                 "name": EXPLORER,
                 "image": image,
                 "command": ["python", "-m", "ccf_operator.stage"],
-                "args": ["explore", "--volume", layout.STAGE_VOLUME],
+                "args": ["explore", "--volume", layout.STAGE_VOLUME, "--progress", f":{names.STAGE_PORT}"],
+                "ports": [{"name": "progress", "containerPort": names.STAGE_PORT}],
                 "resources": dict(pods.resources),
                 "securityContext": confined(),
                 "terminationMessagePath": TERMINATION_LOG,
@@ -49,6 +51,7 @@ def explorer_pod(spec: CCFNetworkSpec, network: NetworkRef, image: str, volume: 
             "name": names.explorer(network.name, claim_uid),
             "namespace": network.namespace,
             "labels": {**labels.network_labels(network), labels.ROLE: labels.Role.EXPLORER.value},
+            "annotations": {labels.MADE_OF: explorer_made_of(spec, image)},
             "ownerReferences": [labels.owner_reference(network)],
         },
         "spec": body,

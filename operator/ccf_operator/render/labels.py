@@ -27,6 +27,9 @@ ROLE = f"{GROUP}/role"
 GENERATION = f"{GROUP}/generation"
 COMMAND = f"{GROUP}/command"
 
+MADE_OF = f"{GROUP}/made-of"
+"""Annotation of a pod: digest of all of the spec that it is made of (`domain.made_of`)."""
+
 CREATED_FOR = f"{GROUP}/created-for"
 """Annotation of a claim: the node it was made for."""
 

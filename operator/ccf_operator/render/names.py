@@ -16,6 +16,8 @@ OPERATOR_PORT = 8443
 """RPC interface `operator`, endorsed by the node."""
 NODE_PORT = 8081
 """Node-to-node traffic."""
+STAGE_PORT = 8082
+"""Where `stage` tells how far it has come, while it reads."""
 
 UID_CHARACTERS = 5
 

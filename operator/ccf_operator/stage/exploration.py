@@ -11,25 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from ccf_operator.ccf.ledger_files import read_lineage
-from ccf_operator.ccf.survey import Survey, survey_lineage
+from ccf_operator.ccf.survey import Survey
 from ccf_operator.stage.generations import LEDGER, MANIFEST
+from ccf_operator.stage.reading import Reading
+from ccf_operator.stage.staging import Say, survey_with_progress
 
 _GENERATION = re.compile(r"gen-(0|[1-9][0-9]*)")
 
 
-def explore(volume: Path) -> dict[str, Any]:
+def _in_silence(*_event: object, **_facts: object) -> None:
+    pass
+
+
+def explore(volume: Path, say: Say = _in_silence, reading: Reading | None = None) -> dict[str, Any]:
     """`facts`, as `api.volume_facts` has them, or None; and `problems`, a sentence for each generation passed over.
 
     The newest generation counts whose ledger, with its ancestors', is whole enough to show that its service was open:
-    later ones are of recoveries that came to nothing, or of nodes that had not caught up.
+    later ones are of recoveries that came to nothing, or of nodes that had not caught up. `reading` is kept up to how
+    far the ledgers have been read.
     """
+    reading = reading or Reading()
     numbers = sorted(_generations(volume), reverse=True)
     problems: list[str] = []
     for number in numbers:
         manifest = _manifest(volume, number)
         lineage = _lineage(manifest, number)
         try:
-            found = survey_lineage(read_lineage([volume / f"gen-{it}" / LEDGER for it in lineage]))
+            found = survey_with_progress(read_lineage([volume / f"gen-{it}" / LEDGER for it in lineage]), say, reading)
         except OSError as error:
             problems.append(f"gen-{number}: {type(error).__name__}: {error.strerror}")
             continue

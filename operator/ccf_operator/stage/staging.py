@@ -13,6 +13,7 @@ from ccf_operator.stage.doubts import doubts
 from ccf_operator.stage.durable import create_file
 from ccf_operator.stage.generations import Claimed, Missing, Outdated
 from ccf_operator.stage.plan import StagePlan
+from ccf_operator.stage.reading import Reading
 from ccf_operator.stage.report import Outcome, Report
 
 if TYPE_CHECKING:
@@ -22,13 +23,17 @@ Say = Callable[..., None]
 """Called with an event's name and its facts."""
 
 
-def stage(volume: Path, plan: StagePlan, say: Say) -> Report:
-    """Stage the plan's generation. What goes wrong is in the report; the claim stays."""
+def stage(volume: Path, plan: StagePlan, say: Say, reading: Reading | None = None) -> Report:
+    """Stage the plan's generation. What goes wrong is in the report; the claim stays.
+
+    `reading` is kept up to how far the ledgers have been read.
+    """
+    reading = reading or Reading()
     try:
         generations.refuse_what_is_outdated(volume, plan)
         directory = generations.claim(volume, plan)
         say("claimed", generation=plan.generation, node=plan.node, command=plan.command)
-        report = _recover(volume, plan, directory, say) if plan.recovers else _empty(plan, directory)
+        report = _recover(volume, plan, directory, say, reading) if plan.recovers else _empty(plan, directory)
     except Outdated as outdated:
         return Report(Outcome.OUTDATED, plan.generation, error=str(outdated), claims=tuple(outdated.claims))
     except Claimed as claimed:
@@ -45,15 +50,15 @@ def _empty(plan: StagePlan, directory: Path) -> Report:
     return Report(Outcome.STAGED, plan.generation)
 
 
-def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say) -> Report:
+def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say, reading: Reading) -> Report:
     ledgers = generations.lineage_ledgers(volume, plan)
     generations.prepare(directory)
     lineage = read_lineage(ledgers)
     if lineage.empty:
         return Report(Outcome.EMPTY, plan.generation, error=f"no ledger in generations {list(plan.lineage)}")
-    found = survey_with_progress(lineage, say).to_json()
+    found = survey_with_progress(lineage, say, reading).to_json()
     found["problems"] = [*found["problems"], *generations.foreign_generations(volume, plan)]
-    if in_doubt := doubts(volume, plan, lambda other: survey_with_progress(other, say)):
+    if in_doubt := doubts(volume, plan, lambda other: survey_with_progress(other, say, reading)):
         found["doubts"] = [doubt.why for doubt in in_doubt]
         found["openedLater"] = sorted({doubt.opened for doubt in in_doubt if doubt.opened is not None})
     copied = generations.copy_tail(lineage, directory)
@@ -62,18 +67,18 @@ def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say) -> Report
     return report
 
 
-def survey_with_progress(lineage: Lineage, say: Say) -> Survey:
-    """Survey a lineage, saying what is being read."""
+def survey_with_progress(lineage: Lineage, say: Say, reading: Reading) -> Survey:
+    """Survey a lineage, saying what is being read, and keeping `reading` up."""
     # Imported where it is needed: it takes twice as long as all else, and a node that joins waits for it.
     from ccf_operator.ccf.survey import survey_lineage
 
     files = [*lineage.committed, *lineage.tail]
-    total = sum(file.path.stat().st_size for file in files)
-    done = 0
+    reading.expect(sum(file.path.stat().st_size for file in files))
 
-    def progress(file: LedgerFile) -> None:
-        nonlocal done
-        say("surveying", file=file.path.name, done=done, total=total)
-        done += file.path.stat().st_size
+    def progress(file: LedgerFile, offset: int) -> None:
+        if offset == 0:
+            reading.enter(file.path.name)
+            say("surveying", file=file.path.name, done=reading.done, total=reading.total)
+        reading.reach(offset)
 
     return survey_lineage(lineage, progress)

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import NetworkStatus
-from ccf_operator.domain.exploration import UNPLACED, why_given_up
-from ccf_operator.domain.observation import ClaimView, ContainerView, PodView, Terminated
+from ccf_operator.api.status import FoundVolume, NetworkStatus
+from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import DeletePod
+from ccf_operator.domain.exploration import UNPLACED, progress, want_exploration, why_given_up
+from ccf_operator.domain.made_of import explorer_made_of
+from ccf_operator.domain.observation import ClaimView, ContainerView, PodView, ReadBytes, Terminated
 from ccf_operator.render import names
 from ccf_operator.render.labels import ROLE, Role
 from unit.domain.given import START, at, claim, draft, pod, spec
@@ -52,8 +55,8 @@ def given_up(explorer: PodView | None, seconds: float, of: ClaimView = CLAIM) ->
         (explorer(ContainerView(waiting_reason="ImagePullBackOff")), 180, "ImagePullBackOff"),
         (explorer(phase="Failed"), 180, "Failed"),
         (explorer(unschedulable="no machine has the volume"), PLACED_AFTER, "no machine has the volume"),
-        (explorer(ContainerView(running=True, started_at=at(40))), 340, "within 5m"),
-        (explorer(ContainerView(running=True)), 300, "within 5m"),
+        (explorer(ContainerView(running=True, started_at=at(40))), 1840, "comes no further"),
+        (explorer(ContainerView(running=True)), 1800, "comes no further"),
         (explorer(said({"facts": FACTS, "problems": []})), 280, "onto its claim"),
     ],
     ids=[
@@ -87,3 +90,48 @@ def test_what_has_ended_without_a_word_is_not_waited_for(message: dict[str, Any]
 
 def test_a_claim_that_is_being_deleted_is_not_waited_for() -> None:
     assert given_up(None, 0, of=replace(CLAIM, deleting=True)) == "its claim is being deleted"
+
+
+READS = explorer(ContainerView(running=True, started_at=START))
+
+
+def test_a_reading_may_last_as_long_as_it_comes_further() -> None:
+    known = FoundVolume(name=CLAIM.name, uid=CLAIM.uid, reading_since=START)
+    for after in range(0, 10_000, 290):
+        work = exploring(READS, after, read={READS.name: ReadBytes(after, 10_000)})
+        known.read = progress(work, CLAIM, known)
+        assert why_given_up(work, CLAIM, START, known.read) is None
+    stuck = exploring(READS, 9_860 + 301, read={READS.name: ReadBytes(9_860, 10_000)})
+    assert "comes no further" in (why_given_up(stuck, CLAIM, START, progress(stuck, CLAIM, known)) or "")
+
+
+def exploring(of: PodView, after: float, **fields: Any) -> Draft:
+    recovery = {"startDeadline": "3m", "candidateDeadline": "5m"}
+    known: dict[str, Any] = {"spec": spec(recovery=recovery), "stage_image": "operator:1"}
+    return draft(NetworkStatus(), after=after, pods={of.name: of}, claims={CLAIM.name: CLAIM}, **{**known, **fields})
+
+
+MADE_OF = explorer_made_of(spec(), "operator:1")
+
+
+@pytest.mark.parametrize(
+    ("of", "after", "makes_way"),
+    [
+        (explorer(made_of=MADE_OF), 180, False),
+        (explorer(made_of=MADE_OF), 181, True),
+        (explorer(made_of=MADE_OF, unschedulable="no room"), 10**6, False),
+        (explorer(made_of="another"), 1, True),
+        (replace(READS, made_of="another"), 10**6, False),
+        (explorer(said("Killed")), 280, False),
+        (explorer(said("Killed")), 281, True),
+        (explorer(said({"facts": None, "problems": ["none"]})), 10**6, False),
+    ],
+    ids=[
+        "starts", "does not start", "waits for a machine", "was made of another spec", "reads already",
+        "was killed just now", "was killed a while ago", "has read that there is nothing",
+    ],
+)  # fmt: skip
+def test_another_pod_reads_in_the_place_of_one_that_did_not_become(of: PodView, after: float, makes_way: bool) -> None:
+    work = exploring(of, after)
+    want_exploration(work, [CLAIM])
+    assert (DeletePod(pod=of.name, uid=of.uid) in work.effects) is makes_way

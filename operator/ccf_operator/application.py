@@ -9,12 +9,14 @@ import kopf
 from kopf._core.engines.peering import Identity
 
 from ccf_operator.domain.decide import decide
+from ccf_operator.domain.observation import OperatorView
 from ccf_operator.handlers.registry import registry
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
 from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.orphans import Orphans
+from ccf_operator.reconcile.reachability import Reachability
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.reconcile.watch import Watchers
 from ccf_operator.render.order import Platform
@@ -30,8 +32,13 @@ class Operator:
     _gateway: Gateway | None = None
     _watchers: Watchers = field(init=False)
     _orphans: Orphans | None = None
+    _reachability: Reachability = field(init=False)
 
     def __post_init__(self) -> None:
+        settings = self.settings
+        self._reachability = Reachability(
+            OperatorView(pod=settings.pod_name, namespace=settings.pod_namespace, machine=settings.machine)
+        )
         self._watchers = Watchers(self._build)
 
     async def start(self) -> None:
@@ -82,6 +89,7 @@ class Operator:
                 cluster_domain=domain,
                 stage_image=self.settings.image,
                 heard=wake.set,
+                reachability=self._reachability,
             ),
             actor=Actor(self._gateway, Platform(stage_image=self.settings.image, cluster_domain=domain), member),
             decide=self.decide,

@@ -27,10 +27,16 @@ class Settings:
     health_port: int = 8080
     pod_name: str = "ccf-operator"
     """Signs events."""
+    pod_namespace: str = ""
+    machine: str = ""
+    """The Kubernetes Node it runs on; people are told where it cannot reach any node from there."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Settings from `CCF_OPERATOR_*` and `POD_NAME`. Raises BadSettings, naming the variable."""
+    """Settings from `CCF_OPERATOR_*`, `POD_NAME`, `POD_NAMESPACE` and `NODE_NAME`.
+
+    Raises BadSettings, naming the variable.
+    """
     image = environment.get("CCF_OPERATOR_IMAGE", "").strip()
     if not image:
         raise BadSettings("CCF_OPERATOR_IMAGE must name the operator's own image: nodes stage their volumes with it")
@@ -52,4 +58,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         log_format="json" if log_format == "json" else "console",
         health_port=int(port),
         pod_name=environment.get("POD_NAME", "") or "ccf-operator",
+        pod_namespace=environment.get("POD_NAMESPACE", ""),
+        machine=environment.get("NODE_NAME", ""),
     )

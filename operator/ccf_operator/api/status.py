@@ -240,6 +240,11 @@ class NodeRecord(StatusModel):
     silence: Silence | None = Field(
         default=None, description="Set while its container runs and the operator hears nothing of it."
     )
+    unregistered_since: Moment | None = Field(
+        default=None,
+        description="Of a joiner that runs and answers the operator: since when the service's primary has not heard of "
+        "it, so that it may not reach whom it joins through.",
+    )
     stranded_since: Moment | None = Field(
         default=None,
         description="Of a joiner that says it has joined: since when, look after look, the service's primary has "

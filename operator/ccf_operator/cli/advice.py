@@ -12,6 +12,7 @@ from ccf_operator.api.status import Phase, Verdict
 from ccf_operator.cli.network import Network
 from ccf_operator.cli.words import sentence
 from ccf_operator.domain.members_words import opening, yet_to_submit
+from ccf_operator.domain.reasons import Reason
 from ccf_operator.kube.views import OUT_OF_SERVICE_TAINT
 from ccf_operator.render import labels
 
@@ -149,12 +150,16 @@ def _nodes_to_replace(network: Network) -> bool:
 
 
 def about_silent_machines(network: Network, flags: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """What can be said of silent nodes' machines while the loss of quorum is suspected: a command for each."""
+    """What can be said of silent nodes' machines while the loss of quorum is suspected: a command for each.
+
+    Not of one that is Ready and whose node's container runs, as the operator has seen; of none where that is cut off.
+    """
     quorum = network.status.quorum
-    if quorum.verdict is not Verdict.SUSPECTED:
+    if quorum.verdict is not Verdict.SUSPECTED or network.status.reason == Reason.OPERATOR_ISOLATED:
         return ()
     silent = {one.node for one in quorum.evidence if one.seen == "no answer"}
-    machines = [r.machine.name for r in network.status.nodes if r.name in silent and r.machine is not None]
+    dark = [r for r in network.status.nodes if r.name in silent and not (r.silence and r.silence.machine_ready)]
+    machines = [r.machine.name for r in dark if r.machine is not None]
     return tuple((_taint(machine, flags), f"only if {machine} is off for good") for machine in machines)
 
 

@@ -149,7 +149,9 @@ def _reasons(attempt: Attempt) -> tuple[str, ...]:
 
 
 def _seen(evidence: Sequence[QuorumEvidence]) -> tuple[str, ...]:
-    return tuple(f"{one.node}: {one.seen}" for one in sorted(evidence, key=lambda one: by_number(one.node)))
+    return tuple(
+        f"{one.node}: {one.detail or one.seen}" for one in sorted(evidence, key=lambda one: by_number(one.node))
+    )
 
 
 def _started(network: Network, start: Start, abort: str) -> RecoveryPlan:
@@ -184,6 +186,8 @@ def _without_attempt(network: Network, start: str, flags: Sequence[str]) -> Reco
         return RecoveryPlan(f"The operator begins a recovery of every surviving volume, {then}.", evidence)
     if status.quorum.verdict is Verdict.SUSPECTED:
         now = "The operator waits for the quorum to come back, or for proof that it cannot: silence proves nothing."
+        if status.reason == Reason.OPERATOR_ISOLATED:
+            return RecoveryPlan(now, (status.message, *evidence))
         ends = (start, "if you cannot wait: ends all nodes, recovers what they leave")
         return RecoveryPlan(now, evidence, (), (*about_silent_machines(network, flags), ends))
     return RecoveryPlan("Nothing: the quorum holds.", evidence)

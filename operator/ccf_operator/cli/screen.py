@@ -88,7 +88,7 @@ def _quorum(network: Network, now: datetime) -> RenderableType:
     )
     rows = Rows("node", "seen", "ago", network=network.name)
     for evidence in sorted(quorum.evidence, key=lambda one: by_number(one.node)):
-        rows.add(shorten(evidence.node), shorten(evidence.seen), since(evidence.at, now))
+        rows.add(shorten(evidence.node), shorten(evidence.detail or evidence.seen), since(evidence.at, now))
     shown = bool(quorum.evidence) and quorum.verdict is not Verdict.HEALTHY and not chosen
     return titled("Quorum before the recovery" if chosen else "Quorum", verdict, *([rows] if shown else []))
 

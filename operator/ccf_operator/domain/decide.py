@@ -41,6 +41,7 @@ from ccf_operator.domain.topology import (
     retry_start,
     want_nodes,
 )
+from ccf_operator.domain.unregistered import keep_unregistered
 from ccf_operator.domain.verdict import judge_base_loss, keep_verdict
 from ccf_operator.render import labels
 
@@ -113,6 +114,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
     keep_high_water_mark(draft, view)
     keep_fitness(draft, view)
     keep_stranded(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
+    keep_unregistered(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
     keep_lineages(draft)
     recovery.lift_pause(draft, view)
     if recovery.may_begin(draft, loss):

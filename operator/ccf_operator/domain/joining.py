@@ -31,6 +31,7 @@ from ccf_operator.domain.stranded import keep_stranded
 from ccf_operator.domain.transitions import move
 from ccf_operator.domain.two_services import ask_which_goes_on
 from ccf_operator.domain.txid import TxID
+from ccf_operator.domain.unregistered import keep_unregistered
 
 JOINER_PATIENCE = timedelta(seconds=60)
 """How long members are kept waiting for a joiner whose container has not started."""
@@ -52,6 +53,7 @@ def conduct_joining(draft: Draft, attempt: Attempt, winner: Winner, base: Servic
     view = recovering_view(draft, attempt, winner)
     attempt.network = keep_configuration(attempt.network, draft, view)
     keep_stranded(draft, view, joiners(draft, attempt))
+    keep_unregistered(draft, view, joiners(draft, attempt))
     attempt.leaderless_since = None if view.primary is not None else attempt.leaderless_since or draft.now
     _note_acceptance(draft, attempt, view)
     if base.primary is not None and not attempt.given_up and not may_have_been_accepted(draft, attempt, winner):

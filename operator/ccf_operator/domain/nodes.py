@@ -48,15 +48,19 @@ def _note_pod(draft: Draft, record: NodeRecord) -> None:
     record.note = None
     if pod is None:
         if record.pod_uid is not None and record.ended is None:
-            record.note = (
-                "its pod was removed before its end was seen; if its machine is down for good, taint it "
-                "node.kubernetes.io/out-of-service or delete the Kubernetes Node"
-            )
+            record.note = f"its pod was removed before its end was seen; {_about_its_machine(draft, record)}"
         return
     record.pod_uid = pod.uid
     if pod.ccf.running and record.started_at is None:
         record.started_at = draft.now
     _note_machine(draft, record, pod)
+
+
+def _about_its_machine(draft: Draft, record: NodeRecord) -> str:
+    found = (draft.seen.machines or {}).get(record.machine.name) if record.machine is not None else None
+    if found is not None and found.ready:
+        return f"look on its machine {found.name}, which is Ready, whether the process still runs"
+    return "if its machine is down for good, taint it node.kubernetes.io/out-of-service or delete the Kubernetes Node"
 
 
 def _note_machine(draft: Draft, record: NodeRecord, pod: PodView) -> None:

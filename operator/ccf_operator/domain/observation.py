@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from ccf_operator.api.decision import CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
@@ -180,6 +181,43 @@ class OperatorMemberView:
 
 
 @dataclass(frozen=True)
+class OperatorView:
+    """The operator that looks, and how far it reaches.
+
+    `pods` run in the `networks` that it watches, and have an address; `unreached_since`: since when it has reached none
+    of them, None while it reaches one or there are none. `pod`, `namespace` and `machine` are its own, empty where it
+    was not told.
+    """
+
+    pod: str = ""
+    namespace: str = ""
+    machine: str = ""
+    pods: int = 0
+    networks: int = 0
+    unreached_since: datetime | None = None
+
+
+class Resolution(StrEnum):
+    """What the operator's resolver says of the name of a node."""
+
+    ADDRESS = "Address"
+    NO_IPV4 = "NoIPv4"
+    UNKNOWN = "Unknown"
+    NO_ANSWER = "NoAnswer"
+
+
+@dataclass(frozen=True)
+class NamesView:
+    """What is known of names: `of` maps those that were asked for to what the resolver said.
+
+    `search_domain`: the cluster's domain by the operator's own resolver configuration; None where that has none.
+    """
+
+    of: Mapping[str, Resolution] = field(default_factory=dict)
+    search_domain: str | None = None
+
+
+@dataclass(frozen=True)
 class Observation:
     """One look at one network.
 
@@ -218,5 +256,7 @@ class Observation:
     that rests on it is awaited."""
     read: Mapping[str, ReadBytes] = field(default_factory=dict)
     """What each `stage` that runs said of its progress, by pod name, where it was heard."""
+    operator: OperatorView = OperatorView()
+    names: NamesView = NamesView()
     operator_member: OperatorMemberView | None = None
     """The member of `spec.governance.operatorMember`; None where the spec names none."""

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NODES_ENDED = "NodesEnded"
     NODES_SILENT = "NodesSilent"
     QUORUM_SUSPECTED = "QuorumSuspected"
+    OPERATOR_ISOLATED = "OperatorIsolated"
     ENDING_NODES = "EndingNodes"
     BETWEEN_ATTEMPTS = "BetweenAttempts"
     FENCING = "Fencing"
@@ -152,15 +153,24 @@ MEANINGS: tuple[Meaning, ...] = (
         Health.WORKS,
         "A minority of the nodes does not answer; the quorum holds and the service goes on. Nothing is done to them: "
         "silence proves nothing.",
-        "find out about their machines, if it stays so",
+        "look at the network where they run by the word of their kubelets, else at their machines, as `nextStep` shows",
     ),
     Meaning(
         Reason.QUORUM_SUSPECTED,
         (Phase.CREATING, Phase.AWAITING_OPEN, Phase.DEGRADED),
         Health.PERSON,
         "No quorum has been seen for `spec.recovery.quorumLossWindow`, and no loss is proven.",
-        "find out whether the silent machines still run; say it of those that are gone for good, or have all nodes "
-        "ended and the service recovered, as `nextStep` shows",
+        "where nodes run by the word of their kubelets, look at the network first; else find out whether the silent "
+        "machines still run, and say it of those that are gone for good; or have all nodes ended and the service "
+        "recovered, as `nextStep` shows",
+    ),
+    Meaning(
+        Reason.OPERATOR_ISOLATED,
+        (Phase.CREATING, Phase.AWAITING_OPEN, Phase.DEGRADED, Phase.RECOVERING),
+        Health.PERSON,
+        "The operator reaches no node of any network that it watches: it is cut off itself, and services may be well.",
+        "find out what keeps the operator's pod from the nodes: network policies, its machine. Nothing is to be done "
+        "about the nodes",
     ),
     Meaning(
         Reason.ENDING_NODES,

@@ -19,6 +19,10 @@ TOLD_AFTER = timedelta(seconds=30)
 """How long a node whose container runs may be silent before people are told."""
 
 
+SHOWN = 3
+"""Nodes that are named in a sentence; the others are counted."""
+
+
 def keep_silence(draft: Draft, record: NodeRecord) -> None:
     """Note since when a node runs and does not answer, and why; forget it once it answers, ends or has no address.
 
@@ -27,10 +31,7 @@ def keep_silence(draft: Draft, record: NodeRecord) -> None:
     """
     pod = draft.pod(record)
     answers = draft.seen.answers.get(record.name)
-    if record.ended is not None or pod is None or pod.ip is None or not pod.ccf.running or answers is None:
-        record.silence = None
-        return
-    if not _says_nothing(answers):
+    if pod is None or pod.ip is None or answers is None or not (_runs(record, pod) and _says_nothing(answers)):
         record.silence = None
         return
     before = record.silence
@@ -48,6 +49,10 @@ def keep_silence(draft: Draft, record: NodeRecord) -> None:
         record.silence.cause, record.silence.words = before.cause, before.words
     if record.note is None and is_told(draft, record):
         record.note = in_words(record)
+
+
+def _runs(record: NodeRecord, pod: PodView) -> bool:
+    return record.ended is None and pod.ccf.running and not pod.deleting
 
 
 def _says_nothing(answers: NodeAnswers) -> bool:
@@ -96,16 +101,7 @@ def in_words(record: NodeRecord) -> str:
 
 
 def in_words_together(records: Iterable[NodeRecord]) -> str:
-    """The same of several nodes, those with one cause in one clause; empty if there are none."""
-    by_cause: dict[str, list[NodeRecord]] = {}
-    for record in records:
-        if record.silence is not None:
-            by_cause.setdefault(record.silence.words, []).append(record)
-    return "; ".join(_clause(why, them) for why, them in by_cause.items())
-
-
-def _clause(why: str, them: list[NodeRecord]) -> str:
-    if len(them) == 1:
-        return in_words(them[0])
-    where = [f"{record.name} at {record.silence.address}" for record in them if record.silence is not None]
-    return f"{', '.join(where)} run and do not answer" + (f" ({why})" if why else "")
+    """The same of several nodes; empty if there are none."""
+    silent = [in_words(record) for record in records if record.silence is not None]
+    more = [f"{len(silent) - SHOWN} more do not answer"] if len(silent) > SHOWN else []
+    return "; ".join([*silent[:SHOWN], *more])

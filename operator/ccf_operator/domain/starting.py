@@ -11,6 +11,7 @@ from ccf_operator.api.status import Start
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.interventions import Refused, forget_start
+from ccf_operator.domain.network_advice import against_ending, lives
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.quorum import deciding_minority, majority
 from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_own_service
@@ -48,7 +49,17 @@ def start(draft: Draft, decision: DecisionView) -> str:
     if lost:
         return f"attempt {number} begins"
     asks = "" if _disks_will_be_proof(draft) else "; it will ask for approval, for too few disks prove what they hold"
-    return f"all nodes of the service are ended; attempt {number} begins when that has proven the loss of quorum{asks}"
+    against = _against(draft)
+    return (
+        f"all nodes of the service are ended; attempt {number} begins when that has proven the loss of quorum{asks}"
+        f"{against}"
+    )
+
+
+def _against(draft: Draft) -> str:
+    """What speaks against it where nodes run that the operator does not hear; it is done all the same."""
+    unheard = [r for r in draft.own_nodes() if lives(draft, r) and draft.answers(r) is None]
+    return f". Against it speaks that {against_ending(draft, unheard)}" if unheard else ""
 
 
 def obstacle(draft: Draft) -> str | None:

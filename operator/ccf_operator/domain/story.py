@@ -20,6 +20,7 @@ from ccf_operator.api.status import (
     Verdict,
     Winner,
 )
+from ccf_operator.domain import silence
 from ccf_operator.domain.attempts import unfinished_start
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
@@ -27,13 +28,26 @@ from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.exploration import may_still_run
 from ccf_operator.domain.fencing import STOPPING
+from ccf_operator.domain.isolation import is_isolated, who_is_isolated
 from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.members_words import Plugin, shares_so_far, so_far, to_open, to_submit
-from ccf_operator.domain.quorum import cannot_form_again
+from ccf_operator.domain.network_advice import (
+    about_isolation,
+    lives,
+    network_first,
+)
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.resumption import runs_without_status
-from ccf_operator.domain.service import ServiceView, ended_nodes
-from ccf_operator.domain.silence import in_words, is_told
+from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.suspicion import (
+    about_machines,
+    about_silence,
+    about_suspicion,
+    about_the_silent,
+    look_first,
+    unheard,
+    what_is_wrong,
+)
 from ccf_operator.domain.topology import Governance, first_node, may_have_served
 from ccf_operator.render import names
 from ccf_operator.wording import counted
@@ -55,7 +69,7 @@ def tell(draft: Draft, view: ServiceView, recovering: ServiceView | None, govern
         _obstacle(draft)
         or (_recovering(draft, draft.status.attempt, recovering) if draft.status.attempt is not None else None)
         or (_starting(draft, draft.status.start) if draft.status.start is not None else None)
-        or (_created(draft) if draft.status.service.opened_at is None else None)
+        or (_created(draft, view) if draft.status.service.opened_at is None else None)
         or _open(draft, view, governance)
     )
 
@@ -122,7 +136,7 @@ def _about_found(draft: Draft, found: Found) -> str:
     return f"{adopt}To leave them alone for ever and start a new service: {disown}"
 
 
-def _created(draft: Draft) -> Story:
+def _created(draft: Draft, view: ServiceView) -> Story:
     status = draft.status
     if status.service.public_key is None:
         first = first_node(draft)
@@ -143,7 +157,7 @@ def _created(draft: Draft) -> Story:
                 else "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with "
                 f"it: {_begin_again(draft)}",
             )
-        return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, first))
+        return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, first), about_silence(draft))
     if status.quorum.verdict is Verdict.LOST:
         return Story(
             Phase.BLOCKED,
@@ -154,13 +168,14 @@ def _created(draft: Draft) -> Story:
         )
     joined = sum(1 for record in draft.alive() if record.joined_at is not None)
     if status.quorum.verdict is Verdict.SUSPECTED:
-        return Story(status.phase, Reason.QUORUM_SUSPECTED, status.quorum.message, _begin_again(draft))
+        return _isolated(draft, status.phase, status.quorum.message) or _suspected_before_open(draft, view)
     if joined < draft.seen.spec.nodes:
         waiting = next((r for r in draft.alive() if r.joined_at is None and r.stop is None), None)
         return Story(
             Phase.CREATING,
             Reason.JOINING,
             f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}{_failures(draft)}",
+            about_silence(draft),
         )
     identity = f"next_service_identity = service_cert.pem of ConfigMap {names.identity_config_map(draft.seen.name)}"
     return Story(
@@ -199,7 +214,7 @@ def _waits_for(draft: Draft, record: NodeRecord | None) -> str:
     container = pod.ccf if pod.stage.terminated is not None else pod.stage
     if container.waiting_reason not in (None, "PodInitializing", "ContainerCreating"):
         return f"{record.name} waits: {container.waiting_reason} {container.waiting_message or ''}".rstrip()
-    return in_words(record) if is_told(draft, record) else f"{record.name} is starting"
+    return what_is_wrong(draft, [record]) or f"{record.name} is starting"
 
 
 def _how(record: NodeRecord) -> str:
@@ -224,7 +239,7 @@ def _starting(draft: Draft, start: Start) -> Story:
         Phase.RECOVERING,
         Reason.ENDING_NODES,
         f"{who}: it begins when the ends of enough nodes are proven; {left} may still run",
-        _about_machines("for one that is down for good") if slow else "",
+        about_machines(draft, draft.alive()) if slow else "",
     )
 
 
@@ -247,9 +262,10 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
             done = sum(c.result is not None for c in attempt.candidates)
             counted = f"{number}: {done} of {len(attempt.candidates)} candidates have a result"
             waits = f"; {attempt.message}" if attempt.message else ""
+            wrong = what_is_wrong(draft, _candidates(draft, attempt))
             reason = known(attempt.reason, Reason.CANDIDATES)
-            door = _out_of_doubt(draft, attempt) if reason is Reason.LOSS_DOUBTED else ""
-            return Story(Phase.RECOVERING, reason, counted + waits, door)
+            door = _out_of_doubt(draft, attempt) if reason is Reason.LOSS_DOUBTED else about_silence(draft)
+            return Story(Phase.RECOVERING, reason, counted + waits + (f"; {wrong}" if wrong else ""), door)
     assert attempt.winner is not None
     chosen = f"{number}: {attempt.winner.volume} with {attempt.winner.tx_id} was chosen"
     if attempt.reason == DOUBTED:
@@ -270,8 +286,20 @@ def _recovering(draft: Draft, attempt: Attempt, recovering: ServiceView | None) 
     return _awaiting_members(draft, attempt, attempt.winner, recovering)
 
 
+def _candidates(draft: Draft, attempt: Attempt) -> list[NodeRecord]:
+    """The nodes of its candidates."""
+    found = (draft.status.node(candidate.node or "") for candidate in attempt.candidates)
+    return [record for record in found if record is not None]
+
+
 def _door(draft: Draft, attempt: Attempt) -> str:
-    """What a person can do about an attempt that waits for one."""
+    """What a person can do about an attempt that waits for one: the network first, where candidates are not heard."""
+    silent = [record for record in silence.told(draft, _candidates(draft, attempt)) if lives(draft, record)]
+    first = f"{network_first(draft, silent)}. Or " if silent else ""
+    return first + _decide_about(draft, attempt)
+
+
+def _decide_about(draft: Draft, attempt: Attempt) -> str:
     approve = decide_by(draft.seen, Action.APPROVE, attempt.token)
     if attempt.reason == Reason.APPROVAL_REQUIRED and not attempt.possible_loss:
         return f"to go on: {approve}"
@@ -292,7 +320,7 @@ def _door(draft: Draft, attempt: Attempt) -> str:
 
 def _out_of_doubt(draft: Draft, attempt: Attempt) -> str:
     if attempt.given_up:
-        return f"if it stays so, {_about_machines('for one that is down for good')}"
+        return f"if it stays so, {about_machines(draft, draft.own_nodes())}"
     end = decide_by(draft.seen, Action.ABORT, attempt.token)
     return f"if it stays so, end this attempt, and start another where the service does not come back: {end}"
 
@@ -314,27 +342,32 @@ def _is_leaderless(draft: Draft, attempt: Attempt) -> bool:
 
 
 def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
-    living = [r.name for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
-    return Story(
-        Phase.RECOVERING,
-        Reason.NO_PRIMARY,
+    living = [r for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
+    said = (
         f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary "
-        f"since {_moment(attempt.leaderless_since)}",
-        f"if it stays so, end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} "
-        f"delete pod {' '.join(living)}",
+        f"since {_moment(attempt.leaderless_since)}"
     )
+    end = (
+        f"end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} delete pod "
+        f"{' '.join(r.name for r in living)}"
+    )
+    unheard_of = [record for record in living if draft.answers(record) is None and lives(draft, record)]
+    door = f"{network_first(draft, unheard_of)}. Only if they hang: {end}" if unheard_of else f"if it stays so, {end}"
+    return _isolated(draft, Phase.RECOVERING, said) or Story(Phase.RECOVERING, Reason.NO_PRIMARY, said, door)
 
 
 def _joining(draft: Draft, attempt: Attempt, winner: Winner, chosen: str) -> Story:
     if waiting := [r.name for r in awaited(draft, attempt)]:
-        return Story(Phase.RECOVERING, Reason.JOINING, f"{chosen}; {', '.join(waiting)} join it{_failures(draft)}")
+        wrong = what_is_wrong(draft, joiners(draft, attempt))
+        said = f"{chosen}; {', '.join(waiting)} join it{_failures(draft)}" + (f"; {wrong}" if wrong else "")
+        return Story(Phase.RECOVERING, Reason.JOINING, said, about_silence(draft))
     left = [r.name for r in losers(draft, attempt, winner) if r.ended is None]
     if left:
         return Story(
             Phase.RECOVERING,
             Reason.LOSERS_REMAIN,
             f"{chosen}; {', '.join(left)} must have ended before the members are asked, so that no two are offered",
-            _about_machines("for one whose machine is down for good"),
+            about_machines(draft, losers(draft, attempt, winner)),
         )
     return Story(Phase.RECOVERING, Reason.JOINING, f"{chosen}; nodes are joining it{_failures(draft)}")
 
@@ -407,20 +440,15 @@ def _moment(when: datetime | None) -> str:
     return f"{when:%H:%M:%S} UTC" if when is not None else "now"
 
 
-def _about_machines(which: str) -> str:
-    return (
-        f"find out whether the silent nodes' machines still run; {which}: kubectl taint node "
-        "NAME node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete the Kubernetes Node"
-    )
-
-
 def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
     status = draft.status
     verdict, message = status.quorum.verdict, status.quorum.message
     if verdict is Verdict.LOST:
         return _lost(draft, message)
     if verdict is Verdict.SUSPECTED:
-        return Story(Phase.DEGRADED, Reason.QUORUM_SUSPECTED, message, _about_suspicion(draft, view))
+        return _isolated(draft, Phase.DEGRADED, message) or Story(
+            Phase.DEGRADED, Reason.QUORUM_SUSPECTED, message, about_suspicion(draft, view, _start(draft))
+        )
     if status.quorum.unseen_since is not None and status.phase is not Phase.CREATING:
         return Story(status.phase, known(status.reason, Reason.RUNNING), status.message, status.next_step)
     ended = _ended_members(draft)
@@ -429,9 +457,29 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
             Phase.DEGRADED, Reason.NODES_ENDED, f"{', '.join(ended)} ended; quorum holds", ask(draft, governance)
         )
     if verdict is Verdict.DEGRADED:
-        return Story(Phase.DEGRADED, Reason.NODES_SILENT, message, _about_strangers(draft))
-    serves = "; ".join(filter(None, ("the service is open", message, status.service.approved_loss)))
-    return Story(Phase.RUNNING, Reason.RUNNING, serves + _failures(draft), ask(draft, governance))
+        door = ". ".join(filter(None, (_about_strangers(draft), about_the_silent(draft, view))))
+        return Story(Phase.DEGRADED, Reason.NODES_SILENT, message, door)
+    wrong = what_is_wrong(draft, draft.own_nodes())
+    serves = "; ".join(filter(None, ("the service is open", message, wrong, status.service.approved_loss)))
+    door = ask(draft, governance) or about_silence(draft)
+    return Story(Phase.RUNNING, Reason.RUNNING, serves + _failures(draft), door)
+
+
+def _isolated(draft: Draft, phase: Phase, else_known: str) -> Story | None:
+    """The story where it is the operator that is cut off: of the network nothing is known but what was before."""
+    operator = draft.seen.operator
+    if not is_isolated(operator, draft.now):
+        return None
+    said = f"{who_is_isolated(operator)}, so that it cannot tell how this one is; {else_known}"
+    return Story(phase, Reason.OPERATOR_ISOLATED, said, about_isolation(operator))
+
+
+def _suspected_before_open(draft: Draft, view: ServiceView) -> Story:
+    living = [record for record in unheard(draft, view) if lives(draft, record)]
+    door = _begin_again(draft)
+    if living:
+        door = f"{look_first(draft, living)}. Only if that is of no use, and the service was never opened: {door}"
+    return Story(draft.status.phase, Reason.QUORUM_SUSPECTED, draft.status.quorum.message, door)
 
 
 def _about_strangers(draft: Draft) -> str:
@@ -470,23 +518,6 @@ def _lost(draft: Draft, message: str) -> Story:
 
 def _start(draft: Draft) -> str:
     return decide_by(draft.seen, Action.START, draft.status.recovery_token or "")
-
-
-def _about_suspicion(draft: Draft, view: ServiceView) -> str:
-    """Whoever waits for nodes that have ended says that it can never go on, but only its own end proves it."""
-    ended = ended_nodes(draft)
-    waiting = [
-        name
-        for name, answers in view.members.items()
-        if answers.consensus is not None and any(cannot_form_again(c.nodes, ended) for c in answers.consensus.configs)
-    ]
-    if waiting:
-        return (
-            f"{', '.join(waiting)} can never have a quorum again, by their own word: to have the service recovered, "
-            f"kubectl -n {draft.seen.namespace} delete pod {' '.join(waiting)}"
-        )
-    machines = _about_machines("for one that is down for good")
-    return f"{machines}. To have all nodes ended, and the service recovered when they have: {_start(draft)}"
 
 
 def _ended_members(draft: Draft) -> list[str]:

@@ -22,10 +22,12 @@ from ccf_operator.domain.observation import (
     MachineView,
     Observation,
     OperatorMemberView,
+    OperatorView,
     PodView,
     ShareReport,
 )
 from ccf_operator.domain.resumption import records_of
+from ccf_operator.domain.unregistered import names_to_resolve
 from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.share_reports import share_report
@@ -35,6 +37,8 @@ from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
 from ccf_operator.reconcile.asking_stages import AskingStages
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
+from ccf_operator.reconcile.reachability import Reachability
+from ccf_operator.reconcile.resolving import Resolving
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
@@ -61,14 +65,18 @@ class Observer:
         ask_governance: AskGovernance = governance_reading.ask_governance,
         clock: Callable[[], datetime] = _now,
         heard: Callable[[], None] = lambda: None,
+        reachability: Reachability | None = None,
     ) -> None:
-        """`heard` is called when something has been heard that is worth another look."""
+        """`heard` is called when something has been heard that is worth another look; `reachability` is shared by the
+        observers of all networks."""
         self._gateway = gateway
         self._member = member
         self._cluster_domain, self._stage_image = cluster_domain, stage_image
         self._asking = Asking(ask, heard)
         self._asking_stages = AskingStages()
         self._asking_members = AskingMembers(ask_governance, heard)
+        self._resolving = Resolving(heard)
+        self._reachability = reachability or Reachability()
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
 
@@ -117,6 +125,8 @@ class Observer:
             decisions=decisions,
             published=published,
             operator_member=operator_member,
+            operator=self._how_far_it_reaches(network, answers),
+            names=self._resolving.what_is_known(names_to_resolve(status.nodes)),
         )
         (pods, machines), governance, share_reports = await asyncio.gather(
             self._pods_and_machines(network, status), self._governance(seen), self._share_reports(seen)
@@ -129,6 +139,10 @@ class Observer:
             governance=governance,
             share_reports=share_reports,
         )
+
+    def _how_far_it_reaches(self, network: NetworkRef, answers: Mapping[str, NodeAnswers]) -> OperatorView:
+        reached = sum(one.reached or one.impostor for one in answers.values())
+        return self._reachability.note(network.uid, pods=len(answers), reached=reached)
 
     async def _pods_and_machines(
         self, network: NetworkRef, status: NetworkStatus

@@ -16,7 +16,7 @@ from ccf_operator.api.spec import CCFNetworkSpec
 from ccf_operator.api.status import Command
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.effects import AnswerDecision
-from ccf_operator.domain.observation import DecisionView, Observation
+from ccf_operator.domain.observation import DecisionView, Observation, OperatorView
 from ccf_operator.domain.reasons import MEANINGS, Health, Reason
 from unit.domain.given import NEW, end, ended_container, observation, pod, record, service, status
 from unit.domain.test_two_services import both, seen_both
@@ -50,6 +50,11 @@ def lost(world: World) -> World:
 
 def asked() -> World:
     return lost(World().running())
+
+
+def cut_off() -> Observation:
+    seen = suspected()
+    return replace(seen, operator=OperatorView(pods=6, networks=2, unreached_since=seen.now - timedelta(minutes=2)))
 
 
 def no_primary() -> Observation:
@@ -128,6 +133,7 @@ def doubted() -> Observation:
 
 PLACES: dict[Callable[[], Observation], tuple[Reason, set[Action]]] = {
     suspected: (Reason.QUORUM_SUSPECTED, {Action.START}),
+    cut_off: (Reason.OPERATOR_ISOLATED, set()),
     suspected_before_it_was_open: (Reason.QUORUM_SUSPECTED, set()),
     no_primary: (Reason.NO_PRIMARY, set()),
     names_taken: (Reason.NAME_TAKEN, set()),

@@ -40,6 +40,7 @@ from unit.domain.given import (
     draft,
     end,
     inputs,
+    machine,
     node_id,
     pod,
     quorum,
@@ -219,8 +220,11 @@ def test_the_doors_of_a_loss_that_nobody_recovers() -> None:
 
 
 def test_a_suspicion_says_how_to_make_it_a_proof() -> None:
-    story = told(status(record("a"), quorum=verdict(Verdict.SUSPECTED), configuration=configuration("a")))
+    dark = {"m1": machine(ready=False)}
+    of = status(record("a"), quorum=verdict(Verdict.SUSPECTED), configuration=configuration("a"))
+    story = told(of, machines=dark)
     assert (story.phase, story.reason) == (Phase.DEGRADED, "QuorumSuspected")
+    assert story.next_step.startswith("find out whether the silent nodes' machines still run")
     assert "out-of-service" in story.next_step
 
 

@@ -38,6 +38,7 @@ _API, _SCHEDULER, _KUBELET, _CCF, _NETWORK = (
     ObstacleSource.NETWORK,
 )
 
+_POLICIES = "kubectl get networkpolicy -n {namespace}"
 _DESCRIBE = "kubectl -n {namespace} describe {kind} {name}"
 
 ADVICE: tuple[Advice, ...] = (
@@ -230,6 +231,57 @@ ADVICE: tuple[Advice, ...] = (
         "Refused",
         "A CCF node has refused what the operator asked of it.",
         "nothing, if it passes: it is tried again",
+    ),
+    Advice(
+        _NETWORK,
+        "TimedOut",
+        "A node runs, and packets to it are lost: a network policy or the pod network drops them.",
+        f"see which policies apply to {{name}} and to the operator's pod: {_POLICIES}",
+    ),
+    Advice(
+        _NETWORK,
+        "Refused",
+        "A node's container runs, and nothing listens at its address: it is not so far yet, listens on IPv4 only, or "
+        "a policy refuses.",
+        f"see what it says and which policies apply: kubectl -n {{namespace}} logs {{name}} -c ccf; {_POLICIES}",
+    ),
+    Advice(
+        _NETWORK,
+        "NoReply",
+        "A node takes connections and says nothing: its process hangs, is frozen, or has too much to do.",
+        "see what it does: kubectl -n {namespace} logs {name} -c ccf; kubectl -n {namespace} top pod {name}",
+    ),
+    Advice(
+        _NETWORK,
+        "Unreachable",
+        "There is no way from the operator to a node that runs: a route is missing, or a firewall rejects.",
+        f"see the pod network of both machines: kubectl -n {{namespace}} get pod {{name}} -o wide; {_POLICIES}",
+    ),
+    Advice(
+        _NETWORK,
+        "NameDoesNotResolve",
+        "The name of a node does not resolve.",
+        "see that the cluster's DNS works, and that the chart value clusterDomain is the cluster's",
+    ),
+    Advice(
+        _NETWORK,
+        "TLS",
+        "What answers at a node's address does not agree on TLS: a proxy or a service mesh may be between.",
+        "see whether something was put into the pods or between them: kubectl -n {namespace} describe pod {name}",
+    ),
+    Advice(
+        _NETWORK,
+        "Protocol",
+        "What answers at a node's address does not speak as a node does: a proxy or a service mesh may be between.",
+        "see whether something was put into the pods or between them: kubectl -n {namespace} describe pod {name}",
+    ),
+    Advice(
+        _NETWORK,
+        "NotHeardOf",
+        "A joiner runs, and the service it is to join has heard nothing of it: the name or the address at which it is "
+        "to ask leads nowhere.",
+        "see that the chart value clusterDomain is the cluster's, that DNS works, and that policies let nodes reach "
+        f"one another, ports 8080 and 8081: {_POLICIES}",
     ),
 )
 """Every kind of obstacle with a line of its own."""

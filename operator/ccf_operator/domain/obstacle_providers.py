@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ccf_operator.api.status import CandidateResult, ObstacleSource
+from ccf_operator.domain import silence, unregistered
 from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.observation import PodView
@@ -54,6 +55,17 @@ def given_up_nodes(draft: Draft) -> None:
             draft.obstruct(ObstacleSource.CCF, f"Pod {record.name}", ABORTED, said)
 
 
+def unanswering_nodes(draft: Draft) -> None:
+    """Nodes that run and do not answer the operator, and joiners of which their service has not heard."""
+    for record in silence.told(draft, draft.alive()):
+        if record.stop is None and record.silence is not None and record.silence.cause is not None:
+            reason = record.silence.cause.value
+            draft.obstruct(ObstacleSource.NETWORK, f"Pod {record.name}", reason, silence.what_is_silent(record))
+    for record in unregistered.told(draft, draft.alive()):
+        words = unregistered.what_it_lacks(draft, record)
+        draft.obstruct(ObstacleSource.NETWORK, f"Pod {record.name}", unregistered.NOT_HEARD_OF, words)
+
+
 def _wanted_pods(draft: Draft) -> Iterator[PodView]:
     """Pods of ours that should come to run: of nodes, and those that read volumes."""
     given_up = {record.name for record in draft.status.nodes if record.stop is not None or record.ended is not None}
@@ -62,5 +74,5 @@ def _wanted_pods(draft: Draft) -> Iterator[PodView]:
             yield pod
 
 
-PROVIDERS: tuple[Provider, ...] = (scheduling, waiting_containers, given_up_nodes)
+PROVIDERS: tuple[Provider, ...] = (scheduling, waiting_containers, given_up_nodes, unanswering_nodes)
 """All of them."""

@@ -15,6 +15,9 @@ from ccf_operator.domain.observation import Resolution
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.render import names
 
+NOT_HEARD_OF = "NotHeardOf"
+"""Reason of the obstacle."""
+
 STARTS_WITHIN = timedelta(seconds=10)
 """How long a joiner may take to ask: until then nothing is noted."""
 TOLD_AFTER = timedelta(seconds=20)

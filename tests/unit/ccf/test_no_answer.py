@@ -22,7 +22,7 @@ from ccf_operator.ccf.no_answer import WORDS_LIMIT, no_answer
 from ccf_operator.ccf.proven_connection import PeerIdentity
 from unit.ccf.recorded_node import serve
 
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 @asynccontextmanager

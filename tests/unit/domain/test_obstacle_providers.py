@@ -4,8 +4,17 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import CandidateResult, Command, Ended, EndEvidence, JoinFailures, NetworkStatus
-from ccf_operator.domain.observation import ContainerView, PodView
+from ccf_operator.api.status import (
+    CandidateResult,
+    Command,
+    Ended,
+    EndEvidence,
+    JoinFailures,
+    NetworkStatus,
+    Silence,
+    SilenceCause,
+)
+from ccf_operator.domain.observation import ContainerView, NamesView, PodView, Resolution
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect
 from unit.domain import given
@@ -52,6 +61,27 @@ def test_where_all_is_well_nobody_says_anything() -> None:
 )
 def test_the_scheduler_and_kubelets_are_heard(pod: dict[str, Any], expected: list[str]) -> None:
     assert said(given.status(given.record("a")), pods=pods(**pod)) == expected
+
+
+def silent(**fields: Any) -> NetworkStatus:
+    words = "connection timed out"
+    known = Silence(since=given.at(0), cause=SilenceCause.TIMED_OUT, address="10.0.0.1:8443", words=words)
+    return given.status(given.record("a", **{"silence": known, **fields}))
+
+
+def test_a_node_that_runs_and_does_not_answer_is_in_the_way_after_half_a_minute() -> None:
+    told = "Network/Pod a/TimedOut: runs and does not answer at 10.0.0.1:8443 (connection timed out)"
+    assert said(silent(), after=29) == []
+    assert said(silent(), after=30) == [told]
+    assert said(silent(stop="NotNeeded"), after=30) == []
+    assert said(silent(ended=given.end()), after=30) == []
+
+
+def test_a_joiner_that_nobody_has_heard_of_is_in_the_way() -> None:
+    joiner = given.record("j", join_target="a", join_address="a.nodes:8080", unregistered_since=given.at(0))
+    [told] = said(given.status(joiner), after=30, names=NamesView({"a.nodes": Resolution.UNKNOWN}))
+    assert told.startswith("Network/Pod j/NotHeardOf: runs, and a has heard nothing of it")
+    assert told.endswith("that name does not resolve")
 
 
 def test_of_a_node_that_is_given_up_nothing_is_in_the_way() -> None:

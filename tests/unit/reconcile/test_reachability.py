@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ccf_operator.domain.observation import OperatorView
 from ccf_operator.reconcile.reachability import REMEMBERED, Reachability
@@ -13,7 +13,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = at(0)
 
-    def __call__(self):
+    def __call__(self) -> datetime:
         return self.now
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from ccf_operator.api.status import SilenceCause
 from ccf_operator.ccf.answers import (
     Ack,
     ConsensusAnswer,
     ConsensusConfig,
     NetworkAnswer,
+    NoAnswer,
     NodeAnswers,
     NodeRow,
     StateAnswer,
@@ -330,7 +332,7 @@ class Ccf:
 
     def answers(self, process: Process) -> NodeAnswers:
         if process.mute or process.frozen:
-            return NodeAnswers(problem="timed out")
+            return NodeAnswers(problem="timed out", silence=NoAnswer(SilenceCause.NO_REPLY, "connected, then nothing"))
         log = process.log
         if not log:
             state = StateAnswer(process.node_id, "Pending", 0, 0, False)

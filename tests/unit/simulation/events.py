@@ -131,6 +131,14 @@ def _cut(history: History, pick: int, how: int) -> None:
     _machine(history, pick).cut = how % 2 == 0
 
 
+def _operator(history: History, _pick: int, how: int) -> None:
+    """The operator reaches no node any more, or does again."""
+    if how % 2 == 0:
+        history.cut_operator_off()
+    else:
+        history.cut_off_since = None
+
+
 def _believed_gone(history: History, pick: int, how: int) -> None:
     """People say of machines that they are gone, and they are not.
 
@@ -213,6 +221,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "power": _power,
     "power cut": _power_cut,
     "cut": _cut,
+    "operator cut off": _operator,
     "believed gone": _believed_gone,
     "came back": _came_back,
     "late": lambda history, pick, how: history.do_late(),

@@ -59,7 +59,7 @@ class GovernedHistory(History):
         seen = replace(super().observe(between), operator_member=OperatorMemberView("bank-operator", MEMBER))
         whom = whom_to_ask(seen)
         pod = self.cluster.pods.get(whom.name) if whom is not None else None
-        if pod is None or pod.process is None or not pod.process.runs or pod.process.mute:
+        if pod is None or not self.hears(pod) or pod.process is None:
             return seen
         return replace(seen, governance=self.consortium.said(pod.process))
 
@@ -83,7 +83,7 @@ class GovernedHistory(History):
     def _led(self, through: str) -> Process | None:
         """The primary to which a node passes what it is sent."""
         pod = self.cluster.pods.get(through)
-        if pod is None or pod.process is None or not pod.process.runs or pod.process.mute or not pod.process.log:
+        if pod is None or not self.hears(pod) or pod.process is None or not pod.process.log:
             return None
         return self.ccf.leader(service_of(pod.process.log))
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase
-from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase, SilenceCause
+from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
-from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation
+from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation, OperatorView
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.reasons import Reason
 from unit.simulation.ccf_model import (
@@ -31,6 +31,7 @@ from unit.simulation.invariants import Invariants
 from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
 from unit.simulation.told import assert_told
 
+NOTHING_HEARD = NodeAnswers(silence=NoAnswer(SilenceCause.TIMED_OUT, "connection timed out"))
 INPUTS = Inputs(constitution=(("actions.js", "//"),), members=(MemberInput("alice", "PEM", "PEM", None, None),))
 
 
@@ -80,6 +81,8 @@ class History:
         """Claims that people have deleted, with their UIDs."""
         self.of_two = Action.APPROVE
         """What a person decides where there are two services: to go on with the recovered one, or with the other."""
+        self.cut_off_since: datetime | None = None
+        """Since when the operator reaches no node of this network, nor of another."""
         self.must = Invariants()
 
     # The operator
@@ -110,9 +113,19 @@ class History:
                 for pod in running
                 if pod.process is not None and pod.process.alive and self._reachable(pod)
             },
+            operator=OperatorView(pods=len(running), networks=2, unreached_since=self.cut_off_since),
         )
 
+    def cut_operator_off(self) -> None:
+        """The operator reaches no node any more, as behind a network policy or on a machine that lost its pod network.
+
+        The nodes reach one another, clients reach them, and kubelets and the API server all of it.
+        """
+        self.cut_off_since = self.cut_off_since or self.now
+
     def _answers(self, pod: Pod, process: Process) -> NodeAnswers:
+        if self.cut_off_since is not None:
+            return NOTHING_HEARD
         record = self.status.node(pod.name)
         if pod.impostor and record is not None and record.node_id is not None:
             return NodeAnswers(impostor=True, problem=f"expected node {record.node_id[:8]}, found node 12345678")
@@ -122,7 +135,7 @@ class History:
         """Whether a pod's own node answers the operator."""
         process, there = pod.process, self.cluster.pods.get(pod.name) is pod
         heard = process is not None and process.runs and not process.mute and not pod.impostor
-        return there and pod.seen.running and heard and self._reachable(pod)
+        return there and pod.seen.running and heard and self._reachable(pod) and self.cut_off_since is None
 
     def _reachable(self, pod: Pod) -> bool:
         return pod.machine is not None and self.cluster.machines[pod.machine].on
@@ -189,7 +202,8 @@ class History:
             case fx.LabelPod(name, uid, changes):
                 self.cluster.label(name, uid, changes)
             case fx.RemoveNodeRow(_, node_id):
-                self.ccf.rows_gone.add(node_id)
+                if self.cut_off_since is None:
+                    self.ccf.rows_gone.add(node_id)
             case fx.AnswerDecision(_, uid, state, message):
                 self.decisions = [
                     replace(d, state=state.value, message=message) if d.uid == uid else d for d in self.decisions
@@ -402,6 +416,7 @@ class History:
 
     def heal(self) -> None:
         """Everything that can come back comes back."""
+        self.cut_off_since = None
         for machine in self.cluster.machines.values():
             machine.cut = False
             self.cluster.power_on(machine.name)

@@ -127,6 +127,23 @@ def everybody_is_silent() -> None:
     assert history.status.recoveries == 0
 
 
+def the_operator_is_cut_off() -> None:
+    """From all nodes of all networks: they and their clients go on, and nobody is told to end any."""
+    history = opened()
+    before = {pod.name for pod in history.processes()}
+    history.cut_operator_off()
+    for _ in range(30):
+        history.pass_time(60)
+        history.look()
+        history.write()
+        assert history.status.attempt is None
+        assert {pod.name for pod in history.processes()} == before
+    assert history.status.reason == "OperatorIsolated"
+    ends_whole(history)
+    assert {pod.name for pod in history.processes()} == before
+    assert history.status.recoveries == 0
+
+
 def one_is_recovered_twice() -> None:
     """What the second recovery reads is in two generations."""
     history = opened(1)
@@ -834,6 +851,7 @@ ALL: tuple[Story, ...] = (
     a_majority_is_killed,
     kubelets_are_cut_off,
     everybody_is_silent,
+    the_operator_is_cut_off,
     one_is_recovered_twice,
     a_candidate_hangs,
     a_volume_is_of_an_earlier_service,

@@ -333,6 +333,20 @@ MUTATIONS = (
     Mutation(2, "silence is proof", "domain.verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
     Mutation(
         2,
+        "that the operator reaches nobody is proof",
+        "domain.verdict.judge_loss",
+        _silence_is_loss,
+        stories.the_operator_is_cut_off,
+    ),
+    Mutation(
+        2,
+        "an operator that is cut off has nodes ended",
+        "domain.story.is_isolated",
+        _no,
+        stories.the_operator_is_cut_off,
+    ),
+    Mutation(
+        2,
         "a loss is not proven again",
         "domain.joining._go_on",
         _without_need,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ccf_operator.api.status import NetworkStatus
-from ccf_operator.domain.reasons import MEANINGS
+from ccf_operator.domain.reasons import MEANINGS, Reason
 
+_ENDS = ("kubectl taint", "delete pod", "delete ccf", "Kubernetes Node", '"Start"')
+"""What ends a node, or has one ended: not to be said by an operator that is cut off itself."""
 _DOCUMENTED = {(phase, meaning.reason.value) for meaning in MEANINGS for phase in meaning.phases}
 
 
@@ -14,3 +16,5 @@ def assert_told(status: NetworkStatus) -> None:
     said = {condition.type: condition.status for condition in status.conditions}
     assert not said["Reconciling"] == said["Stalled"] == "True"
     assert said["Stalled"] == "False" or status.next_step
+    if status.reason == Reason.OPERATOR_ISOLATED:
+        assert not any(words in status.next_step for words in _ENDS), status.next_step

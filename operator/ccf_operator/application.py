@@ -14,7 +14,7 @@ from ccf_operator.handlers.registry import registry
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
-from ccf_operator.reconcile.observe import Observer
+from ccf_operator.reconcile.observe import Clock, Observer, now
 from ccf_operator.reconcile.orphans import Orphans
 from ccf_operator.reconcile.reachability import Reachability
 from ccf_operator.reconcile.signing_member import SigningMember
@@ -29,6 +29,7 @@ class Operator:
 
     settings: Settings
     decide: Decide = decide
+    clock: Clock = now
     _gateway: Gateway | None = None
     _watchers: Watchers = field(init=False)
     _orphans: Orphans | None = None
@@ -37,7 +38,7 @@ class Operator:
     def __post_init__(self) -> None:
         settings = self.settings
         self._reachability = Reachability(
-            OperatorView(pod=settings.pod_name, namespace=settings.pod_namespace, machine=settings.machine)
+            OperatorView(pod=settings.pod_name, namespace=settings.pod_namespace, machine=settings.machine), self.clock
         )
         self._watchers = Watchers(self._build)
 
@@ -88,6 +89,7 @@ class Operator:
                 member=member,
                 cluster_domain=domain,
                 stage_image=self.settings.image,
+                clock=self.clock,
                 heard=wake.set,
                 reachability=self._reachability,
             ),
@@ -100,9 +102,9 @@ class Operator:
         )
 
 
-async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
+async def serve(settings: Settings, stop: asyncio.Event | None = None, clock: Clock = now) -> None:
     """Run the operator until it is told to stop, by a signal or by `stop`."""
-    operator = Operator(settings)
+    operator = Operator(settings, clock=clock)
     await kopf.operator(
         registry=registry(operator),
         standalone=True,

@@ -47,7 +47,11 @@ RECLAIM_POLICY_SECONDS = 60.0
 """How long a PersistentVolume's reclaim policy is remembered: nothing but a warning rests on it."""
 
 
-def _now() -> datetime:
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The time of a look, where nobody sets another clock."""
     return datetime.now(UTC)
 
 
@@ -63,7 +67,7 @@ class Observer:
         stage_image: str = "",
         ask: Ask = client.ask,
         ask_governance: AskGovernance = governance_reading.ask_governance,
-        clock: Callable[[], datetime] = _now,
+        clock: Clock = now,
         heard: Callable[[], None] = lambda: None,
         reachability: Reachability | None = None,
     ) -> None:

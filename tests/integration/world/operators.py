@@ -9,14 +9,31 @@ import os
 import socket
 import threading
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ccf_operator.application import serve
+from ccf_operator.reconcile.observe import now
 from ccf_operator.settings import Settings
 from integration.control_plane import ControlPlane
+from integration.world.firewall import Firewall
 from integration.world.proxy import ApiProxy, Hook, kubeconfig
 
 _numbers = itertools.count(1)
+
+
+@dataclass
+class ShiftedClock:
+    """The time, with all that was waited for without waiting."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return now() + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds have passed."""
+        self.ahead += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -29,10 +46,19 @@ class RunningOperator:
     _serving: asyncio.Task[None]
     _stop: asyncio.Event
     _ended: concurrent.futures.Future[None]
+    firewall: Firewall
+    clock: ShiftedClock
 
     @classmethod
     async def start(
-        cls, control_plane: ControlPlane, namespace: str, directory: Path, *, before: Hook, after: Hook
+        cls,
+        control_plane: ControlPlane,
+        namespace: str,
+        directory: Path,
+        *,
+        before: Hook,
+        after: Hook,
+        cluster_domain: str = "cluster.local",
     ) -> RunningOperator:
         """Start one, and wait until it watches the networks."""
         name = f"operator-{next(_numbers)}"
@@ -45,14 +71,17 @@ class RunningOperator:
             namespaces=(namespace,),
             health_port=_free_port(),
             pod_name=name,
+            cluster_domain=cluster_domain,
         )
+        firewall, clock = Firewall(), ShiftedClock()
         begun: concurrent.futures.Future[RunningOperator] = concurrent.futures.Future()
         ended: concurrent.futures.Future[None] = concurrent.futures.Future()
 
         async def live() -> None:
             stop = asyncio.Event()
-            serving = asyncio.create_task(serve(settings, stop), name=name)
-            begun.set_result(cls(name, proxy, asyncio.get_running_loop(), serving, stop, ended))
+            firewall.stand_before(asyncio.get_running_loop())
+            serving = asyncio.create_task(serve(settings, stop, clock), name=name)
+            begun.set_result(cls(name, proxy, asyncio.get_running_loop(), serving, stop, ended, firewall, clock))
             await asyncio.wait({serving})
 
         def thread() -> None:

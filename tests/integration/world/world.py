@@ -58,7 +58,9 @@ class World:
     def path(self) -> str:
         return f"/apis/ccf.dev/v1alpha1/namespaces/{self.namespace}/ccfnetworks/{NETWORK}"
 
-    async def operator(self, *, before: Hook = nothing, after: Hook = nothing) -> RunningOperator:
+    async def operator(
+        self, *, before: Hook = nothing, after: Hook = nothing, cluster_domain: str = "cluster.local"
+    ) -> RunningOperator:
         """Start an operator; it is ended with the world."""
 
         async def check_first(call: Call) -> None:
@@ -66,7 +68,12 @@ class World:
             await before(call)
 
         started = await RunningOperator.start(
-            self.control_plane, self.namespace, self.directory, before=check_first, after=after
+            self.control_plane,
+            self.namespace,
+            self.directory,
+            before=check_first,
+            after=after,
+            cluster_domain=cluster_domain,
         )
         self.operators.append(started)
         return started

@@ -115,16 +115,17 @@ def test_a_cause_of_another_address_is_not_kept() -> None:
     assert (silence.address, silence.cause) == ("[fd00::7]:8443", None)
 
 
-def test_several_with_one_cause_are_told_in_one_clause() -> None:
-    of = status(*(record(n) for n in "abc"))
+def test_of_many_the_first_are_named_and_the_others_counted() -> None:
+    of = status(*(record(n) for n in "abcde"))
     refused = NodeAnswers(silence=NoAnswer(SilenceCause.REFUSED, "connection refused"))
     for after in (100, 100 + AGE):
-        work = draft(of, after=after, answers={"a": TIMED_OUT, "b": refused, "c": TIMED_OUT})
+        work = draft(of, after=after, answers={**dict.fromkeys("acde", TIMED_OUT), "b": refused})
         keep_records(work)
         of = work.status
     assert in_words_together(told(work, of.nodes)) == (
-        "a at 10.0.0.1:8443, c at 10.0.0.1:8443 run and do not answer (connection timed out); "
-        "b runs and does not answer at 10.0.0.1:8443 (connection refused)"
+        "a runs and does not answer at 10.0.0.1:8443 (connection timed out); "
+        "b runs and does not answer at 10.0.0.1:8443 (connection refused); "
+        "c runs and does not answer at 10.0.0.1:8443 (connection timed out); 2 more do not answer"
     )
     assert in_words(of.nodes[1]) == "b runs and does not answer at 10.0.0.1:8443 (connection refused)"
     assert in_words_together([]) == ""

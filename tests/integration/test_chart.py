@@ -92,6 +92,8 @@ def test_the_chart_installs_upgrades_and_leaves_the_crd_behind(
     shown = control_plane.kubectl("get", "--namespace", namespace, "deployment/ccf-operator", "-o", "json").stdout
     (container,) = json.loads(shown)["spec"]["template"]["spec"]["containers"]
     assert {"name": "CCF_OPERATOR_LOG_LEVEL", "value": "debug"} in container["env"]
+    own = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"] if "valueFrom" in one}
+    assert own == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "NODE_NAME": "spec.nodeName"}
     helm("uninstall", *release, "--no-hooks", "--wait=hookOnly")
     assert control_plane.kubectl("get", "crd", "ccfnetworks.ccf.dev").returncode == 0
     assert control_plane.kubectl("get", "--namespace", namespace, "deployment/ccf-operator").returncode != 0

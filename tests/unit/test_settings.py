@@ -29,6 +29,8 @@ def test_everything_can_be_set() -> None:
             "CCF_OPERATOR_LOG_FORMAT": "console",
             "CCF_OPERATOR_HEALTH_PORT": "9090",
             "POD_NAME": "operator-abc",
+            "POD_NAMESPACE": "operators",
+            "NODE_NAME": "m7",
         }
     )
 
@@ -36,7 +38,7 @@ def test_everything_can_be_set() -> None:
     assert settings.cluster_domain == "cluster.example"
     assert (settings.log_level, settings.log_format) == ("debug", "console")
     assert settings.health_port == 9090
-    assert settings.pod_name == "operator-abc"
+    assert (settings.pod_name, settings.pod_namespace, settings.machine) == ("operator-abc", "operators", "m7")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, i
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.silence import is_told, what_is_silent
 from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
 from ccf_operator.domain.two_services import committed_beside
@@ -165,12 +166,20 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
             pod = draft.pod(record)
             follow(candidate, record, pod, answers, draft.now)
             found = judge(candidate, attempt, record.ended, pod, answers, deadlines, draft.now)
+        found = _with_silence(draft, record, found)
         if found is not None and (found.again or found.result is not candidate.result):
             _note_result(draft, attempt, candidate, found)
             if found.again:
                 _try_again(draft, candidate, record)
         elif has_waited_too_long(record, recovery, draft.now):
             _note_not_started(draft, attempt, candidate, record)
+
+
+def _with_silence(draft: Draft, record: NodeRecord, found: Judgement | None) -> Judgement | None:
+    """A result that says of a node that runs and was not heard where it was asked, and how that failed."""
+    if found is None or found.result is not CandidateResult.TIMED_OUT or not is_told(draft, record):
+        return found
+    return replace(found, detail=f"{found.detail}; it {what_is_silent(record)}")
 
 
 def _note_result(draft: Draft, attempt: Attempt, candidate: Candidate, found: Judgement) -> None:

@@ -21,6 +21,7 @@ from ccf_operator.api.status import (
     Winner,
 )
 from ccf_operator.domain import silence
+from ccf_operator.domain.apart import apart
 from ccf_operator.domain.attempts import unfinished_start
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
@@ -33,6 +34,7 @@ from ccf_operator.domain.joining import DOUBTED, awaited, joiners, losers
 from ccf_operator.domain.members_words import Plugin, shares_so_far, so_far, to_open, to_submit
 from ccf_operator.domain.network_advice import (
     about_isolation,
+    between_nodes,
     lives,
     network_first,
 )
@@ -157,7 +159,7 @@ def _created(draft: Draft, view: ServiceView) -> Story:
                 else "correct the spec or what it refers to: the operator then starts anew. If nothing is wrong with "
                 f"it: {_begin_again(draft)}",
             )
-        return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, first), about_silence(draft))
+        return Story(Phase.CREATING, Reason.STARTING, _waits_for(draft, view, first), about_silence(draft))
     if status.quorum.verdict is Verdict.LOST:
         return Story(
             Phase.BLOCKED,
@@ -171,11 +173,12 @@ def _created(draft: Draft, view: ServiceView) -> Story:
         return _isolated(draft, status.phase, status.quorum.message) or _suspected_before_open(draft, view)
     if joined < draft.seen.spec.nodes:
         waiting = next((r for r in draft.alive() if r.joined_at is None and r.stop is None), None)
+        so_far_joined = f"{joined} of {draft.seen.spec.nodes} nodes have joined"
         return Story(
             Phase.CREATING,
             Reason.JOINING,
-            f"{joined} of {draft.seen.spec.nodes} nodes have joined; {_waits_for(draft, waiting)}{_failures(draft)}",
-            about_silence(draft),
+            f"{so_far_joined}; {_waits_for(draft, view, waiting)}{_failures(draft)}",
+            about_silence(draft) or (between_nodes(draft) if apart(draft, view, draft.alive()) else ""),
         )
     identity = f"next_service_identity = service_cert.pem of ConfigMap {names.identity_config_map(draft.seen.name)}"
     return Story(
@@ -203,7 +206,7 @@ def _failures(draft: Draft) -> str:
     return f"; {failures.count} in a row could not, last {failures.message}" if failures is not None else ""
 
 
-def _waits_for(draft: Draft, record: NodeRecord | None) -> str:
+def _waits_for(draft: Draft, view: ServiceView, record: NodeRecord | None) -> str:
     if record is None:
         return "the next node is planned"
     pod = draft.pod(record)
@@ -214,7 +217,7 @@ def _waits_for(draft: Draft, record: NodeRecord | None) -> str:
     container = pod.ccf if pod.stage.terminated is not None else pod.stage
     if container.waiting_reason not in (None, "PodInitializing", "ContainerCreating"):
         return f"{record.name} waits: {container.waiting_reason} {container.waiting_message or ''}".rstrip()
-    return what_is_wrong(draft, [record]) or f"{record.name} is starting"
+    return what_is_wrong(draft, [record], view) or f"{record.name} is starting"
 
 
 def _how(record: NodeRecord) -> str:
@@ -294,6 +297,8 @@ def _candidates(draft: Draft, attempt: Attempt) -> list[NodeRecord]:
 
 def _door(draft: Draft, attempt: Attempt) -> str:
     """What a person can do about an attempt that waits for one: the network first, where candidates are not heard."""
+    if is_isolated(draft.seen.operator, draft.now):
+        return f"{about_isolation(draft.seen.operator)}. Else, {_decide_about(draft, attempt)}"
     silent = [record for record in silence.told(draft, _candidates(draft, attempt)) if lives(draft, record)]
     first = f"{network_first(draft, silent)}. Or " if silent else ""
     return first + _decide_about(draft, attempt)

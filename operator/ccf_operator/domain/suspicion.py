@@ -9,16 +9,20 @@ from collections.abc import Iterable
 
 from ccf_operator.api.status import NodeRecord
 from ccf_operator.domain import silence, unregistered
+from ccf_operator.domain.apart import apart, what_is_apart
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.network_advice import against_ending, between_nodes, lives, network_first
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
 
 
-def what_is_wrong(draft: Draft, records: Iterable[NodeRecord]) -> str:
-    """Which of these nodes run and do not answer, or cannot join, and why; empty if none."""
+def what_is_wrong(draft: Draft, records: Iterable[NodeRecord], view: ServiceView | None = None) -> str:
+    """Which of these nodes run and do not answer, or cannot join, or are not heard by the primary of `view`, and why;
+    empty if none."""
     those = list(records)
     stuck = [unregistered.in_words(draft, record) for record in unregistered.told(draft, those)]
+    if view is not None:
+        stuck += [f"{record.name} {what_is_apart(view)}" for record in apart(draft, view, those)]
     return "; ".join(filter(None, (silence.in_words_together(silence.told(draft, those)), *stuck)))
 
 
@@ -74,9 +78,12 @@ def about_the_silent(draft: Draft, view: ServiceView) -> str:
     silent = [record for record in unheard(draft, view) if record.node_id in known]
     living = [record for record in silent if lives(draft, record)]
     dark = [record for record in silent if record not in living]
-    return ". ".join(
-        filter(None, (look_first(draft, living) if living else "", about_machines(draft, dark) if dark else ""))
+    said = (
+        look_first(draft, living) if living else "",
+        about_machines(draft, dark) if dark else "",
+        between_nodes(draft) if apart(draft, view, draft.own_nodes()) else "",
     )
+    return ". ".join(filter(None, said))
 
 
 def unheard(draft: Draft, view: ServiceView) -> list[NodeRecord]:

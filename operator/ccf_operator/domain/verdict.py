@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Command, QuorumEvidence, QuorumStatus, Verdict
+from ccf_operator.domain.apart import is_apart, what_is_apart
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
 from ccf_operator.domain.service import ServiceView, ended_nodes, maybe_trusted
@@ -104,15 +105,19 @@ def _evidence(draft: Draft, view: ServiceView) -> list[QuorumEvidence]:
     nodes = draft.status.configuration.nodes if draft.status.configuration else []
     return [
         QuorumEvidence(
-            node=draft.title(node), seen=_seen_of(draft, view, node), at=draft.now, detail=_detail(draft, node)
+            node=draft.title(node), seen=_seen_of(draft, view, node), at=draft.now, detail=_detail(draft, view, node)
         )
         for node in nodes
     ]
 
 
-def _detail(draft: Draft, node: str) -> str:
+def _detail(draft: Draft, view: ServiceView, node: str) -> str:
     record = draft.by_node_id(node)
-    return what_is_silent(record) if record is not None and is_told(draft, record) else ""
+    if record is None:
+        return ""
+    if is_told(draft, record):
+        return what_is_silent(record)
+    return what_is_apart(view) if is_apart(draft, view, record) else ""
 
 
 def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:

@@ -18,6 +18,7 @@ from ccf_operator.api.status import (
     SilenceCause,
     Verdict,
 )
+from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.network_advice import against_ending, lives, network_first
@@ -50,6 +51,7 @@ from unit.domain.given import (
 )
 
 NAMES = "abc"
+TIMED_OUT = NodeAnswers(silence=NoAnswer(SilenceCause.TIMED_OUT, "connection timed out"))
 READY = {"m1": machine()}
 DARK = {"m1": machine(ready=False)}
 BEHIND = {labels.TRAFFIC: "true"}
@@ -305,3 +307,21 @@ def test_where_to_look_has_whole_commands() -> None:
     ):
         assert f"({command})" in said
     assert OLD not in said
+
+
+def test_a_candidate_that_was_never_heard_has_its_result_with_the_cause() -> None:
+    node = record("r-a", volume="v-a", command=Command.RECOVER, attempt=1, silence=silence(), node_id=None)
+    waits = candidate("a", started_at=at(0), progress_at=at(0))
+    of = status(node, attempt=attempt(waits, phase=AttemptPhase.RECOVERING), configuration=configuration(*NAMES))
+    seen = observation(of, after=4000, pods={"r-a": pod("r-a")}, answers={"r-a": TIMED_OUT})
+    found = decide(seen).status.attempt
+    assert found is not None
+    assert "it runs and does not answer at 10.0.0.1:8443 (connection timed out)" in (found.candidates[0].detail or "")
+
+
+def test_what_a_person_may_decide_about_an_attempt_comes_after_the_operators_own_isolation() -> None:
+    node = record("r-a", volume="v-a", command=Command.RECOVER, attempt=1, silence=silence(), node_id=None)
+    of = status(node, attempt=attempt(candidate("a"), phase=AttemptPhase.AWAITING_APPROVAL, reason="NothingRecovered"))
+    cut_off = OperatorView(pods=6, networks=2, unreached_since=at(0))
+    story = told(of, pods={"r-a": pod("r-a")}, operator=cut_off)
+    assert story.next_step.startswith("look at what keeps the operator from all nodes")

@@ -27,7 +27,7 @@ def reaches_nobody(operator: OperatorView, now: datetime) -> bool:
 
 
 def who_is_isolated(operator: OperatorView) -> str:
-    """`the operator on machine m1 reaches none of the 6 pods of 2 networks`."""
+    """`the operator on machine m1 reaches none of the 6 pods of 2 networks, which their kubelets report ready`."""
     where = f" on machine {operator.machine}" if operator.machine else ""
     pods, networks = counted(operator.pods, "pod"), counted(operator.networks, "network")
-    return f"the operator{where} reaches none of the {pods} of {networks}"
+    return f"the operator{where} reaches none of the {pods} of {networks}, which their kubelets report ready"

@@ -184,9 +184,9 @@ class OperatorMemberView:
 class OperatorView:
     """The operator that looks, and how far it reaches.
 
-    `pods` run in the `networks` that it watches, and have an address; `unreached_since`: since when it has reached none
-    of them, None while it reaches one or there are none. `pod`, `namespace` and `machine` are its own, empty where it
-    was not told.
+    `pods` of the `networks` that it watches are ready by the word of their kubelets; `unreached_since`: since when it
+    has heard no node at all, None while it hears one or none is ready. `pod`, `namespace` and `machine` are its own,
+    empty where it was not told.
     """
 
     pod: str = ""

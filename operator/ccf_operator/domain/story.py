@@ -297,7 +297,8 @@ def _candidates(draft: Draft, attempt: Attempt) -> list[NodeRecord]:
 
 def _door(draft: Draft, attempt: Attempt) -> str:
     """What a person can do about an attempt that waits for one: the network first, where candidates are not heard."""
-    if is_isolated(draft.seen.operator, draft.now):
+    unheard_of = any(_lives_unheard(draft, record) for record in _candidates(draft, attempt))
+    if unheard_of and is_isolated(draft.seen.operator, draft.now):
         return f"{about_isolation(draft.seen.operator)}. Else, {_decide_about(draft, attempt)}"
     silent = [record for record in silence.told(draft, _candidates(draft, attempt)) if lives(draft, record)]
     first = f"{network_first(draft, silent)}. Or " if silent else ""
@@ -356,7 +357,7 @@ def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
         f"end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} delete pod "
         f"{' '.join(r.name for r in living)}"
     )
-    unheard_of = [record for record in living if draft.answers(record) is None and lives(draft, record)]
+    unheard_of = [record for record in living if _lives_unheard(draft, record)]
     door = f"{network_first(draft, unheard_of)}. Only if they hang: {end}" if unheard_of else f"if it stays so, {end}"
     return _isolated(draft, Phase.RECOVERING, said) or Story(Phase.RECOVERING, Reason.NO_PRIMARY, said, door)
 
@@ -473,10 +474,14 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
 def _isolated(draft: Draft, phase: Phase, else_known: str) -> Story | None:
     """The story where it is the operator that is cut off: of the network nothing is known but what was before."""
     operator = draft.seen.operator
-    if not is_isolated(operator, draft.now):
+    if not is_isolated(operator, draft.now) or not any(_lives_unheard(draft, record) for record in draft.alive()):
         return None
     said = f"{who_is_isolated(operator)}, so that it cannot tell how this one is; {else_known}"
     return Story(phase, Reason.OPERATOR_ISOLATED, said, about_isolation(operator))
+
+
+def _lives_unheard(draft: Draft, record: NodeRecord) -> bool:
+    return draft.answers(record) is None and lives(draft, record)
 
 
 def _suspected_before_open(draft: Draft, view: ServiceView) -> Story:

@@ -129,7 +129,7 @@ class Observer:
             decisions=decisions,
             published=published,
             operator_member=operator_member,
-            operator=self._how_far_it_reaches(network, answers),
+            operator=self._how_far_it_reaches(network, pods, answers),
             names=self._resolving.what_is_known(names_to_resolve(status.nodes)),
         )
         (pods, machines), governance, share_reports = await asyncio.gather(
@@ -144,9 +144,12 @@ class Observer:
             share_reports=share_reports,
         )
 
-    def _how_far_it_reaches(self, network: NetworkRef, answers: Mapping[str, NodeAnswers]) -> OperatorView:
+    def _how_far_it_reaches(
+        self, network: NetworkRef, pods: Mapping[str, PodView], answers: Mapping[str, NodeAnswers]
+    ) -> OperatorView:
+        """What is not ready is left out: where it does not listen, or its machine is down, nobody reaches it."""
         reached = sum(one.reached or one.impostor for one in answers.values())
-        return self._reachability.note(network.uid, pods=len(answers), reached=reached)
+        return self._reachability.note(network.uid, pods=sum(pods[name].ready for name in answers), reached=reached)
 
     async def _pods_and_machines(
         self, network: NetworkRef, status: NetworkStatus

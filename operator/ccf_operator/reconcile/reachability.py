@@ -38,7 +38,10 @@ class Reachability:
     _told: bool = False
 
     def note(self, network: str, *, pods: int, reached: int) -> OperatorView:
-        """Note how many pods of a network (by its UID) were asked on a look, and how many answered; how it stands."""
+        """Note how many ready pods of a network (by its UID) were asked on a look, and how many of all answered.
+
+        How it stands over all networks.
+        """
         now = self.clock()
         self._seen[network] = _Seen(pods, reached, now)
         self._seen = {uid: seen for uid, seen in self._seen.items() if now - seen.at <= REMEMBERED}

@@ -29,5 +29,7 @@ def test_it_is_cut_off_that_reaches_no_node_of_several_networks(
 
 def test_it_says_who_and_where() -> None:
     operator = OperatorView(machine="m7", pods=6, networks=2)
-    assert who_is_isolated(operator) == "the operator on machine m7 reaches none of the 6 pods of 2 networks"
-    assert who_is_isolated(OperatorView(pods=1, networks=1)) == "the operator reaches none of the 1 pod of 1 network"
+    assert who_is_isolated(operator) == (
+        "the operator on machine m7 reaches none of the 6 pods of 2 networks, which their kubelets report ready"
+    )
+    assert "the operator reaches none of the 1 pod of 1 network," in who_is_isolated(OperatorView(pods=1, networks=1))

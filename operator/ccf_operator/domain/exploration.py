@@ -86,7 +86,9 @@ def progress(draft: Draft, claim: ClaimView, known: FoundVolume | None) -> Stage
     pod = _explorer(draft, claim)
     if pod is None or not pod.explorer.running:
         return None
-    return moved(known.read if known is not None else None, draft.seen.read.get(pod.name), draft.now)
+    return moved(
+        known.read if known is not None else None, draft.seen.read.get(pod.name), draft.seen.spec.recovery, draft.now
+    )
 
 
 def being_read(read: StageProgress | None) -> str:

@@ -38,7 +38,8 @@ def keep_records(draft: Draft) -> None:
         _note_end(draft, record)
         keep_silence(draft, record)
         if record.ended is None:
-            note_progress(record, draft.pod(record), draft.seen.read.get(record.name), draft.now)
+            read = draft.seen.read.get(record.name)
+            note_progress(record, draft.pod(record), read, draft.seen.spec.recovery, draft.now)
         record.released = record.ended is not None and draft.pod(record) is None
     _learn_ids_from_rows(draft)
 

@@ -99,7 +99,9 @@ def in_words(state: PodState | None) -> str:
     return _IN_WORDS[state or PodState.NOT_CREATED]
 
 
-def note_progress(record: NodeRecord, pod: PodView | None, read: ReadBytes | None, now: datetime) -> None:
+def note_progress(
+    record: NodeRecord, pod: PodView | None, read: ReadBytes | None, recovery: Recovery, now: datetime
+) -> None:
     """Note a node's state, since when it is in it, and how far its `stage` has come.
 
     A pod that was there and is not any more shows nothing: its node stays as it was last seen. `read`: what its `stage`
@@ -113,12 +115,15 @@ def note_progress(record: NodeRecord, pod: PodView | None, read: ReadBytes | Non
     if state is not PodState.STAGING:
         record.staged = None
     else:
-        record.staged = moved(record.staged, read, now)
+        record.staged = moved(record.staged, read, recovery, now)
 
 
-def moved(known: StageProgress | None, read: ReadBytes | None, now: datetime) -> StageProgress | None:
+def moved(
+    known: StageProgress | None, read: ReadBytes | None, recovery: Recovery, now: datetime
+) -> StageProgress | None:
     """The progress of a reading, from what was known of it and what it says now (None: it was not heard)."""
-    if read is None or (known is not None and (read.done <= known.done or now - known.at < PROGRESS_INTERVAL)):
+    interval = min(PROGRESS_INTERVAL, timedelta(seconds=seconds(recovery.candidate_deadline)) / 4)
+    if read is None or (known is not None and (read.done <= known.done or now - known.at < interval)):
         return known
     return StageProgress(done=read.done, total=max(read.total, read.done), at=now)
 

@@ -17,6 +17,7 @@ from ccf_operator.render.labels import Role
 from integration.world.api import Api, ApiError, Raw
 from integration.world.cluster_dns import ClusterDns
 from integration.world.pod_run import PodRun
+from integration.world.trouble import Trouble
 from simulator.faults import Faults
 
 _subnets = itertools.count(os.getpid() * 7)
@@ -34,6 +35,7 @@ class Kubelet:
     dns: ClusterDns
     machines: tuple[str, ...]
     faults_of: Callable[[Raw], Faults] = field(default=lambda _: Faults())
+    trouble: Trouble = field(default_factory=Trouble)
     runs: dict[str, PodRun] = field(default_factory=dict)
     """By name of the pod: the last one of that name."""
     shared_volumes: list[str] = field(default_factory=list)
@@ -124,6 +126,7 @@ class Kubelet:
             random=Random(self.random.random()),
             on_process=self._note_shared_volume,
             faults=self.faults_of(raw),
+            trouble=self.trouble,
         )
         if raw["metadata"].get("deletionTimestamp"):
             run.delete()

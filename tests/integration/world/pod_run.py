@@ -14,9 +14,11 @@ from typing import Any
 import httpx
 
 from ccf_operator.kube.views import CCF, EXPLORER, STAGE
+from ccf_operator.render import names
 from ccf_operator.stage.__main__ import main as stage_main
 from integration.world.api import Api, ApiError, Raw
 from integration.world.cluster_dns import DOMAIN, ClusterDns
+from integration.world.trouble import Trouble, throttled
 from simulator.config import ConfigError, parse
 from simulator.exits import NodeExit, abort
 from simulator.faults import Faults
@@ -41,6 +43,7 @@ class PodRun:
     on_process: Callable[[PodRun], None]
     """Called when its process is about to start."""
     faults: Faults = field(default_factory=Faults)
+    trouble: Trouble = field(default_factory=Trouble)
     node: SimulatedNode | None = None
     reports: bool = True
     """Whether its kubelet reaches the API server."""
@@ -99,8 +102,19 @@ class PodRun:
         staged = {"terminated": _ended(code, message)}
         if code != 0:
             self._say("Failed", stage=staged, ccf=_WAITING)
+        elif self.trouble.loses_a_sandbox():
+            await self._never_start(staged, _WAITING)
+        elif (image := self._container("containers", CCF)["image"]) in self.trouble.unpullable:
+            backs_off = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}
+            await self._never_start(staged, {"waiting": backs_off})
         else:
             await self._run_node(staged)
+
+    async def _never_start(self, staged: Raw, ccf: Raw) -> None:
+        """Let the pod be Pending until it is deleted; no container of it runs then, nor did CCF ever."""
+        self._say("Pending", stage=staged, ccf=ccf)
+        await self._deleted.wait()
+        self._say("Failed", stage=staged, ccf=ccf)
 
     async def _stage(self) -> tuple[int, str]:
         """Run `stage` on the volume, to its end."""
@@ -116,8 +130,14 @@ class PodRun:
         """Run the operator's program for volumes, to its end; its exit code and termination message."""
         mounts = self._mounts(container)
         report = self.directory / "termination-log"
-        arguments = [mounts(one) for one in container["args"]]
-        code = await asyncio.to_thread(stage_main, [*arguments, "--termination-log", str(report)])
+        everywhere, here = f":{names.STAGE_PORT}", f"{self.address}:{names.STAGE_PORT}"
+        arguments = [here if one == everywhere else mounts(one) for one in container["args"]]
+
+        def run() -> int:
+            with throttled(self.trouble.cpu):
+                return stage_main([*arguments, "--termination-log", str(report)])
+
+        code = await asyncio.to_thread(run)
         return code, report.read_text()
 
     async def _run_node(self, staged: Raw) -> None:

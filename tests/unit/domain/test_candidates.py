@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ccf_operator.api.spec import Recovery
 from ccf_operator.api.status import Candidate, CandidateResult, CandidateStage, Ended, EndEvidence
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, read_stage_report
@@ -212,7 +213,7 @@ def followed(
     read: ReadBytes | None = None,
 ) -> Candidate:
     node = record("r-a", pod_uid=view.uid if view is not None else None)
-    note_progress(node, view, read, at(after))
+    note_progress(node, view, read, Recovery(), at(after))
     follow(of, node, view, said, at(after))
     return of
 

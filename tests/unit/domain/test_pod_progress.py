@@ -62,8 +62,17 @@ def test_the_state_of_a_pod(of: PodView | None, state: PodState) -> None:
     assert in_words(state)
 
 
-def noted(of: NodeRecord, seen: PodView | None, after: float, read: ReadBytes | None = None) -> NodeRecord:
-    note_progress(of, seen, read, at(after))
+RECOVERY = Recovery(start_deadline="10m", candidate_deadline="5m")
+
+
+def noted(
+    of: NodeRecord,
+    seen: PodView | None,
+    after: float,
+    read: ReadBytes | None = None,
+    recovery: Recovery = RECOVERY,
+) -> NodeRecord:
+    note_progress(of, seen, read, recovery, at(after))
     return of
 
 
@@ -104,7 +113,12 @@ def test_progress_of_stage_is_noted_when_it_has_come_further_and_not_at_every_lo
     assert noted(of, view(stage=DONE), 62).staged is None
 
 
-RECOVERY = Recovery(start_deadline="10m", candidate_deadline="5m")
+def test_where_little_time_is_given_progress_is_noted_the_more_often() -> None:
+    hasty = Recovery(start_deadline="1s", candidate_deadline="2s")
+    of = noted(record("n"), STAGING, 0, ReadBytes(1, 100), hasty)
+    noted(of, STAGING, 0.5, ReadBytes(2, 100), hasty)
+    assert of.staged is not None
+    assert of.staged.done == 2
 
 
 def too_long(of: NodeRecord, after: float) -> bool:

@@ -66,9 +66,9 @@ def _decisions(status: Raw) -> Iterator[tuple[tuple[str, ...], object]]:
     if winner := attempt.get("winner"):
         yield ("winner of attempt", number), (winner["node"], winner["txID"], winner["publicKey"])
     for candidate in attempt.get("candidates") or []:
-        tries = str(candidate.get("tries", 0))
+        tries = [str(candidate.get(key, 0)) for key in ("tries", "unstarted", "madeOf")]
         if candidate.get("node"):
-            yield ("candidate of attempt", number, candidate["volume"], tries), candidate["node"]
+            yield ("candidate of attempt", number, candidate["volume"], *tries), candidate["node"]
     for past in status.get("history") or []:
         yield ("end of attempt", str(past["number"])), (past["result"], past.get("txID"), past.get("winnerVolume"))
     for node in status.get("nodes") or []:

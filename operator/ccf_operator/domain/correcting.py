@@ -5,11 +5,13 @@ The volumes are read as they were: a candidate writes to a generation of its own
 
 from __future__ import annotations
 
-from ccf_operator.api.status import Attempt, Candidate, CandidateResult, NodeRecord
+from ccf_operator.api.status import Attempt, Candidate, CandidateResult, CandidateStage, NodeRecord
 from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.corrections import REPLACED, is_outdated
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.made_of import made_of
+
+ANEW = "its node is made anew from the corrected spec"
 
 _MAY_BE_OF_THE_SPEC = frozenset({CandidateResult.UNREACHABLE, CandidateResult.TIMED_OUT, CandidateResult.DAMAGED})
 
@@ -28,7 +30,8 @@ def take_up_corrections(draft: Draft, attempt: Attempt) -> None:
         leave_node(candidate)
         candidate.tries = candidate.unstarted = 0
         candidate.retry_at = draft.now
-        candidate.result = candidate.detail = candidate.made_of = None
+        candidate.made_of = None
+        candidate.result, candidate.detail, candidate.stage = CandidateResult.UNREACHABLE, ANEW, CandidateStage.DONE
 
 
 def _is_over(draft: Draft, candidate: Candidate, record: NodeRecord | None) -> bool:

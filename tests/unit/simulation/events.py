@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from ccf_operator.api.decision import Action
+from ccf_operator.api.status import PodState
 from unit.simulation.history import History
 from unit.simulation.kubernetes_model import Machine, Pod
 
@@ -204,6 +205,15 @@ def _decide_late(history: History, pick: int, how: int) -> None:
         history.decide(Action.APPROVE, token=history.tokens[pick % len(history.tokens)])
 
 
+def _stuck(history: History, pick: int, how: int) -> None:
+    """The next pods come no further than some state; or those that are stuck are freed."""
+    states = (PodState.ATTACHING, PodState.PULLING, PodState.CREATING, PodState.STAGING, PodState.STAGED)
+    if how < 5:
+        history.cluster.sticks += [states[how]] * (1 + pick % 3)
+    else:
+        history.free_stuck()
+
+
 HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "look": _look,
     "torn look": _torn_look,
@@ -215,6 +225,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "mute": _on_pod(_mute),
     "impostor": _on_pod(_impostor),
     "slow": _on_pod(_slow),
+    "stuck": _stuck,
     "rot": _on_pod(_rot),
     "lie": _on_pod(_lie),
     "partition": _partition,

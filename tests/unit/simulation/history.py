@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.decision import Action, CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase, SilenceCause
+from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase, PodState, SilenceCause
 from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
@@ -421,11 +421,19 @@ class History:
             machine.cut = False
             self.cluster.power_on(machine.name)
             self.cluster.take_back(machine.name)
+        self.cluster.sticks.clear()
+        self.free_stuck()
         for pod in self.cluster.pods.values():
             pod.impostor = False
         for process in self.ccf.processes.values():
             process.frozen = process.mute = process.slow = False
             process.side = 0
+
+    def free_stuck(self) -> None:
+        """What kept pods from becoming is mended; of one that has lost its sandbox nothing is ever started again."""
+        for pod in self.cluster.pods.values():
+            if pod.stuck is not PodState.STAGED and not pod.never_was:
+                pod.stuck = None
 
     def see_to_the_end(self, rounds: int = 24, *, decides: bool = False) -> None:
         """Everything heals, and members do what they are asked, until the network runs whole or waits for a person.

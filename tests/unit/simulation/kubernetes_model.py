@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ccf_operator.api.status import Command, NetworkStatus, NodeRecord
+from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, PodState
 from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
 from ccf_operator.render import labels, names
 from unit.simulation.ccf_model import (
@@ -87,6 +87,10 @@ class Pod:
     """An operator that had stopped asked for it: its node may have come and gone since."""
     impostor: bool = False
     """Somebody else answers at its address."""
+    stuck: PodState | None = None
+    """It comes no further than this."""
+    never_was: bool = False
+    """It was stuck, and is over: no container of it runs, nor did CCF ever."""
     seen: ContainerView = field(default_factory=ContainerView)
     """What the kubelet has reported of the container `ccf`."""
 
@@ -100,7 +104,7 @@ class Pod:
 
     @property
     def terminal(self) -> bool:
-        return self.seen.terminated is not None or self.stage_code not in (None, 0)
+        return self.seen.terminated is not None or self.stage_code not in (None, 0) or self.never_was
 
 
 @dataclass
@@ -143,6 +147,8 @@ class Kubernetes:
         self.claims: dict[str, Claim] = {}
         self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
+        self.sticks: list[PodState] = []
+        """Where the next pods get stuck, one each."""
         self.uids = 0
         self.network_uid = FIRST_UID
 
@@ -183,6 +189,7 @@ class Kubernetes:
             labels.COMMAND: record.command.value,
         }
         made = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now, is_late=is_late)
+        made.stuck = self.sticks.pop(0) if self.sticks else None
         self.pods[name] = made
 
     def delete_pod(self, name: str, uid: str) -> None:
@@ -270,6 +277,9 @@ class Kubernetes:
 
     def _sync(self, pod: Pod, machine: Machine, now: datetime) -> None:
         if pod.process is None and pod.stage_code is None:
+            if pod.stuck is not None:
+                pod.never_was = pod.never_was or pod.deleting
+                return
             if pod.deleting:
                 pod.stage_code = 137
                 return
@@ -431,12 +441,12 @@ class Kubernetes:
             created_at=pod.created_at,
             phase="Failed" if pod.terminal else ("Running" if pod.seen.running else "Pending"),
             ready=pod.seen.running,
-            ip="10.0.0.1" if pod.machine else None,
+            ip="10.0.0.1" if pod.machine and pod.stuck is not PodState.ATTACHING else None,
             machine=pod.machine,
             owner_uid=pod.owner_uid,
             stage=ContainerView(terminated=Terminated(pod.stage_code or 0, message=pod.stage_message))
             if started
-            else ContainerView(),
+            else _stuck_stage(pod),
             ccf=pod.seen,
             unschedulable=None if pod.machine else "no machine",
         )
@@ -465,6 +475,20 @@ class Kubernetes:
 def _is_late(pod: Pod, other: Pod) -> bool:
     """Whether a candidate was asked for by an attempt before the other's, and created late: it reads no word of it."""
     return (pod.record.attempt or 0) < (other.record.attempt or 0) and other.record.generation not in pod.lineage
+
+
+def _stuck_stage(pod: Pod) -> ContainerView:
+    """What the kubelet reports of `stage` before that has ended by itself."""
+    match pod.stuck if pod.machine is not None else None:
+        case PodState.PULLING:
+            return ContainerView(waiting_reason="ImagePullBackOff")
+        case PodState.CREATING:
+            return ContainerView(waiting_reason="CreateContainerConfigError")
+        case PodState.STAGING if not pod.never_was:
+            return ContainerView(running=True)
+        case PodState.STAGED:
+            return ContainerView(terminated=Terminated(0))
+    return ContainerView()
 
 
 def _explorer_view(name: str, pod: Explorer) -> PodView:

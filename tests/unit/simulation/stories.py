@@ -7,7 +7,16 @@ from collections.abc import Callable
 from functools import cache
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.status import AttemptPhase, AttemptResult, CandidateResult, Phase, Verdict
+from ccf_operator.api.status import (
+    AttemptPhase,
+    AttemptResult,
+    Candidate,
+    CandidateResult,
+    CandidateStage,
+    Phase,
+    PodState,
+    Verdict,
+)
 from unit.simulation.ccf_model import Entry, Generation, Process
 from unit.simulation.history import History
 
@@ -837,6 +846,57 @@ def ends_with_the_persons_word(history: History) -> None:
     ends_whole(history)
 
 
+def _candidates(history: History) -> list[Candidate]:
+    assert history.status.attempt is not None
+    return history.status.attempt.candidates
+
+
+def pods_of_a_recovery_never_become() -> None:
+    """In whichever state they are stuck: one that has lost its sandbox for ever, what keeps the others is mended."""
+    for state in (PodState.ATTACHING, PodState.PULLING, PodState.CREATING, PodState.STAGING, PodState.STAGED):
+        history = opened()
+        history.cluster.sticks += [state] * 3
+        kill(history)
+        history.settle()
+        assert {one.stage for one in _candidates(history)} == {CandidateStage(state.value)}, state
+        ends_whole(history)
+
+
+def what_keeps_a_candidate_is_mended_after_it_was_given_up() -> None:
+    history = opened()
+    history.cluster.sticks += [PodState.PULLING] * 6
+    kill(history)
+    history.settle()
+    history.pass_time(601)
+    history.settle()
+    assert {one.result for one in _candidates(history)} == {CandidateResult.UNREACHABLE}
+    ends_whole(history)
+
+
+def a_corrected_spec_is_taken_up_by_what_never_started() -> None:
+    history = opened()
+    history.cluster.sticks += [PodState.PULLING] * 3
+    kill(history)
+    history.settle()
+    stuck = {one.node for one in _candidates(history)}
+    history.spec = history.spec.model_copy(update={"image": "ccf:corrected"})
+    history.settle()
+    assert not stuck & {one.node for one in _candidates(history)}
+    ends_whole(history)
+
+
+def the_first_nodes_never_become() -> None:
+    """Neither the first node nor a joiner of a new service is waited for for ever."""
+    for state in (PodState.ATTACHING, PodState.CREATING, PodState.STAGED):
+        history = History(3)
+        history.cluster.sticks += [state] * 2
+        history.settle()
+        history.pass_time(601)
+        history.settle()
+        assert len(names(history)) == 0, "its second try is stuck as well"
+        ends_whole(history)
+
+
 ALL: tuple[Story, ...] = (
     a_service_comes_back_before_anything_was_fenced,
     a_node_comes_back_before_its_volumes_candidate_was_made,
@@ -891,4 +951,8 @@ ALL: tuple[Story, ...] = (
     what_hangs_is_given_up,
     it_is_deleted_and_applied_again,
     it_is_deleted_in_the_middle_of_a_recovery,
+    pods_of_a_recovery_never_become,
+    what_keeps_a_candidate_is_mended_after_it_was_given_up,
+    a_corrected_spec_is_taken_up_by_what_never_started,
+    the_first_nodes_never_become,
 )

@@ -41,7 +41,7 @@ from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 from ccf_operator.render import ccf_config, pod, volume_objects
 from unit.ccf import test_client, test_proven_connection
-from unit.domain import test_certificates, test_joining, test_nodes, test_starting
+from unit.domain import test_certificates, test_joiners, test_joining, test_nodes, test_starting
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
 from unit.simulation.invariants import rules_checked
@@ -406,6 +406,34 @@ MUTATIONS = (
     ),
     Mutation(
         5, "a candidate that hangs is waited for", "domain.candidates._judge_time", _never, stories.a_candidate_hangs
+    ),
+    Mutation(
+        5,
+        "a candidate that never starts is waited for",
+        "domain.recovery.has_waited_too_long",
+        _no,
+        stories.pods_of_a_recovery_never_become,
+    ),
+    Mutation(
+        5,
+        "a first node that never starts is waited for",
+        "domain.topology.has_waited_too_long",
+        _no,
+        stories.the_first_nodes_never_become,
+    ),
+    Mutation(
+        5,
+        "what never started is not made anew from a corrected spec",
+        "domain.correcting.is_outdated",
+        _no,
+        stories.a_corrected_spec_is_taken_up_by_what_never_started,
+    ),
+    Mutation(
+        2,
+        "a joiner that may have started is let go for the time it waits",
+        "domain.joiners.may_have_started",
+        _no,
+        test_joiners.test_one_whose_process_has_been_seen_is_waited_for_in_whatever_state_its_pod_is,
     ),
     Mutation(
         5,

@@ -190,11 +190,14 @@ class Recovery(ApiModel):
         "on at once; a suspicion never is.",
     )
     start_deadline: Duration = Field(
-        default="10m", description="How long a candidate may wait for a machine and for its volume."
+        default="10m",
+        description="How long a candidate may wait for its pod and its machine, and how long the pod of any node may "
+        "stay in each of the states before its node starts, until another takes its place.",
     )
     candidate_deadline: Duration = Field(
         default="10m",
-        description="How long a candidate may run without progress, counted from the start of its container.",
+        description="How long a candidate may run without progress, while its init container reads the ledger as well "
+        "as from the start of its container.",
     )
     trust_machine_disks: bool = Field(
         default=False,

@@ -298,7 +298,7 @@ async def test_the_columns_say_how_it_is(
         "highWaterMark": {"txID": "2.14", "service": "ab", "seenAt": "2026-01-02T03:04:05Z"},
     }
     await gateway.replace_status(namespace, "bank", created["metadata"]["resourceVersion"], status)
-    for name in ("ccf", "all"):
+    for name in ("ccf", "ccf-operator"):
         lines = control_plane.kubectl("get", "--namespace", namespace, name).stdout.splitlines()
         assert lines[0].split() == ["NAME", "READY", "SERVICE", "PHASE", "RECOVERIES", "TXID", "AGE"]
         assert lines[1].split()[1:6] == ["2/3", "Open", "Degraded", "1", "2.14"]

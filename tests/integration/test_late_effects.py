@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Configuration, NetworkStatus, Phase, ServiceStatus
+from ccf_operator.api.status import Attempt, AttemptPhase, Configuration, NetworkStatus, Phase, ServiceStatus
 from ccf_operator.domain.effects import (
     AnnotateVolume,
-    ApplyDisruptionBudgets,
     ApplyIdentity,
+    ApplyRecoveryBudget,
+    ApplyTrustedBudget,
     DeletePod,
     Effect,
     LabelPod,
     ReleasePod,
+    RemoveRecoveryBudget,
 )
 from ccf_operator.domain.observation import Observation
 from ccf_operator.kube.gateway import Gateway, Raw
@@ -31,6 +33,14 @@ from integration.manifests import minimal
 
 Create = Callable[[Raw], Raw]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ATTEMPT = Attempt(
+    number=1,
+    phase=AttemptPhase.RECOVERING,
+    base_service="old",
+    base_certificate="old",
+    base_recovery_count=0,
+    configuration=["a"],
+)
 CLAIM, POD = "bank-ledger-x-0", "bank-x-0"
 
 
@@ -76,17 +86,50 @@ async def test_what_is_published_of_the_service_is_never_taken_back(
     slow = await One.looks(gateway, namespace)
     await write(gateway, namespace, service("new", ["a", "b", "c"]))
     quick = await One.looks(gateway, namespace)
-    assert await quick.does(ApplyDisruptionBudgets(majority=2), ApplyIdentity()) == []
+    assert await quick.does(ApplyTrustedBudget(min_available=2), ApplyIdentity()) == []
 
-    failures = await slow.does(ApplyDisruptionBudgets(majority=1), ApplyIdentity())
+    failures = await slow.does(ApplyTrustedBudget(min_available=1), ApplyIdentity())
 
-    assert [type(one.effect) for one in failures if one.passing] == [ApplyDisruptionBudgets, ApplyIdentity]
+    assert [type(one.effect) for one in failures if one.passing] == [ApplyTrustedBudget, ApplyIdentity]
     budget = await gateway.find("policy/v1", "PodDisruptionBudget", namespace, "bank-trusted")
     identity = await gateway.get_config_map(namespace, "bank-service-identity")
     assert budget is not None
     assert identity is not None
     assert budget["spec"]["minAvailable"] == 2
     assert identity["data"]["service_cert.pem"].strip() == "new"
+
+
+async def test_the_budget_of_a_recovery_is_not_taken_away_by_who_has_not_seen_it_begin(
+    gateway: Gateway, namespace: str, create_network: Create
+) -> None:
+    create_network(minimal())
+    running = service("old", ["a"])
+    await write(gateway, namespace, running)
+    slow = await One.looks(gateway, namespace)
+    recovering = running.model_copy(update={"attempt": ATTEMPT})
+    await write(gateway, namespace, recovering)
+    quick = await One.looks(gateway, namespace)
+    assert await quick.does(ApplyRecoveryBudget()) == []
+
+    [failure] = await slow.does(RemoveRecoveryBudget())
+
+    assert failure.passing
+    assert await gateway.find("policy/v1", "PodDisruptionBudget", namespace, "bank-recovery") is not None
+
+
+async def test_the_budget_of_a_recovery_goes_with_it(gateway: Gateway, namespace: str, create_network: Create) -> None:
+    create_network(minimal())
+    running = service("old", ["a"])
+    await write(gateway, namespace, running.model_copy(update={"attempt": ATTEMPT}))
+    one = await One.looks(gateway, namespace)
+    assert await one.does(ApplyRecoveryBudget()) == []
+    await write(gateway, namespace, running)
+    one = await One.looks(gateway, namespace)
+
+    assert await one.does(RemoveRecoveryBudget()) == []
+    assert await one.does(RemoveRecoveryBudget()) == []
+
+    assert await gateway.find("policy/v1", "PodDisruptionBudget", namespace, "bank-recovery") is None
 
 
 async def test_what_a_claim_says_of_its_ledger_is_never_taken_back(

@@ -134,8 +134,6 @@ async def test_a_manifest_becomes_everything_a_network_needs(
     for kind, version, wanted in (
         ("Service", "v1", "bank"),
         ("Service", "v1", "bank-nodes"),
-        ("PodDisruptionBudget", "policy/v1", "bank-trusted"),
-        ("PodDisruptionBudget", "policy/v1", "bank-recovery"),
     ):
 
         async def look(kind: str = kind, version: str = version, wanted: str = wanted) -> Raw | None:

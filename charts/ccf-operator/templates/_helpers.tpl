@@ -94,7 +94,7 @@ capabilities:
   verbs: [get, create, patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 # Listed for what members' plugins report of recovery shares: CCF tells it to nobody else.
 - apiGroups: [events.k8s.io]
   resources: [events]

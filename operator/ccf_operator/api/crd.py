@@ -38,6 +38,10 @@ _KEPT = (
 )
 _INT32_MAX = 2**31 - 1
 
+CATEGORY = "ccf-operator"
+"""What `kubectl get` shows all our kinds under. Never `all`: `kubectl delete all --all`, which people use to tidy up a
+namespace, would end every network in it."""
+
 
 def _column(name: str, path: str, description: str, kind: str = "string", priority: int = 0) -> Schema:
     return {"name": name, "type": kind, "jsonPath": path, "description": description, "priority": priority}
@@ -164,7 +168,6 @@ def definition() -> Schema:
         kind=labels.KIND,
         plural=labels.PLURAL,
         short_names=["ccf"],
-        categories=["all"],
         columns=PRINTER_COLUMNS,
         root={
             "description": "A CCF network: one CCF service over its whole life, disaster recoveries included.",
@@ -189,7 +192,6 @@ def decision_definition() -> Schema:
         kind=labels.DECISION_KIND,
         plural=labels.DECISION_PLURAL,
         short_names=["ccfrd"],
-        categories=[],
         columns=DECISION_COLUMNS,
         root={
             "description": "A person's decision about a recovery of a CCF network: made once, kept as a record.",
@@ -221,7 +223,6 @@ def _definition(
     kind: str,
     plural: str,
     short_names: list[str],
-    categories: list[str],
     columns: tuple[Schema, ...],
     root: Schema,
     scale: Schema | None = None,
@@ -232,7 +233,7 @@ def _definition(
         "plural": plural,
         "singular": kind.lower(),
         "shortNames": short_names,
-        **({"categories": categories} if categories else {}),
+        "categories": [CATEGORY],
     }
     version = {
         "name": labels.API_VERSION.partition("/")[2],

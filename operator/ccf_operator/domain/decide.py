@@ -8,11 +8,12 @@ from ccf_operator.domain.adoption import has_begun, keep_found, release_predeces
 from ccf_operator.domain.conditions import keep_conditions
 from ccf_operator.domain.decisions import hear
 from ccf_operator.domain.deletion import take_down
+from ccf_operator.domain.disruption import want_budgets
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.effects import ApplyDisruptionBudgets, ApplyIdentity, ApplyServices
+from ccf_operator.domain.effects import ApplyIdentity, ApplyServices
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.members import keep_governance
-from ccf_operator.domain.nodes import current_configuration, forget_released, keep_records, want_labels, want_pods
+from ccf_operator.domain.nodes import forget_released, keep_records, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
@@ -21,7 +22,6 @@ from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.proposals import act_as_member
-from ccf_operator.domain.quorum import majority
 from ccf_operator.domain.resumption import take_up
 from ccf_operator.domain.service import (
     ServiceView,
@@ -130,9 +130,8 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
 def _want_objects(draft: Draft) -> None:
     if not draft.status.nodes:
         return
-    configuration = current_configuration(draft)
     draft.do(ApplyServices())
-    draft.do(ApplyDisruptionBudgets(majority=majority(len(configuration.nodes)) if configuration is not None else 1))
+    want_budgets(draft)
     if draft.status.service.certificate is not None:
         draft.do(ApplyIdentity())
 

@@ -79,10 +79,20 @@ class ApplyServices:
 
 
 @dataclass(frozen=True)
-class ApplyDisruptionBudgets:
-    """Apply the PodDisruptionBudgets; `majority` is that of the committed configuration."""
+class ApplyTrustedBudget:
+    """Apply the PodDisruptionBudget of the trusted nodes, of which `min_available` must stay."""
 
-    majority: int
+    min_available: int
+
+
+@dataclass(frozen=True)
+class ApplyRecoveryBudget:
+    """Apply the PodDisruptionBudget that keeps candidates and winner of an attempt in progress."""
+
+
+@dataclass(frozen=True)
+class RemoveRecoveryBudget:
+    """Delete the PodDisruptionBudget of a recovery that is over, if it is there and ours."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,9 @@ Effect = (
     | DeleteConfigMap
     | LabelPod
     | ApplyServices
-    | ApplyDisruptionBudgets
+    | ApplyTrustedBudget
+    | ApplyRecoveryBudget
+    | RemoveRecoveryBudget
     | ApplyIdentity
     | RemoveNodeRow
     | SignAsMember
@@ -182,9 +194,10 @@ __all__ = [
     "AcknowledgeState",
     "AnnotateVolume",
     "AnswerDecision",
-    "ApplyDisruptionBudgets",
     "ApplyIdentity",
+    "ApplyRecoveryBudget",
     "ApplyServices",
+    "ApplyTrustedBudget",
     "CreateNode",
     "CreateVolume",
     "DeleteConfigMap",
@@ -196,6 +209,7 @@ __all__ = [
     "ReleasePod",
     "RemoveFinalizer",
     "RemoveNodeRow",
+    "RemoveRecoveryBudget",
     "Report",
     "SignAsMember",
     "Withdraw",

@@ -304,6 +304,10 @@ class Gateway:
         """Delete the ConfigMap (with this UID, if given)."""
         return await self._delete("v1", "ConfigMap", namespace, name, uid, None)
 
+    async def delete_budget(self, namespace: str, name: str, uid: str) -> Outcome:
+        """Delete the PodDisruptionBudget with this UID."""
+        return await self._delete("policy/v1", "PodDisruptionBudget", namespace, name, uid, None)
+
     async def remove_pod_finalizer(
         self, namespace: str, name: str, uid: str, finalizer: str = labels.POD_FINALIZER
     ) -> Outcome:

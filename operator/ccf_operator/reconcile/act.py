@@ -23,9 +23,10 @@ from ccf_operator.domain.effects import (
     AcknowledgeState,
     AnnotateVolume,
     AnswerDecision,
-    ApplyDisruptionBudgets,
     ApplyIdentity,
+    ApplyRecoveryBudget,
     ApplyServices,
+    ApplyTrustedBudget,
     CreateNode,
     CreateVolume,
     DeleteConfigMap,
@@ -37,6 +38,7 @@ from ccf_operator.domain.effects import (
     ReleasePod,
     RemoveFinalizer,
     RemoveNodeRow,
+    RemoveRecoveryBudget,
     Report,
     SignAsMember,
     Withdraw,
@@ -48,7 +50,7 @@ from ccf_operator.kube.views import controller_uid
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
 from ccf_operator.render import labels, names
-from ccf_operator.render.disruption import budgets
+from ccf_operator.render.disruption import recovery_budget, trusted_budget
 from ccf_operator.render.explorer import explorer_pod
 from ccf_operator.render.identity import identity_config_map
 from ccf_operator.render.names import NetworkRef
@@ -188,9 +190,14 @@ class Actor:
                 return str(await self.gateway.patch_labels(namespace, pod, uid, dict(changes)))
             case ApplyServices():
                 return await self._apply_all(services(network), network.uid)
-            case ApplyDisruptionBudgets(majority):
+            case ApplyTrustedBudget(min_available):
                 confirm = self._still(network, status, _configurations)
-                return await self._apply_all(budgets(network, majority), network.uid, confirm)
+                return await self._apply(trusted_budget(network, min_available), network.uid, confirm)
+            case ApplyRecoveryBudget():
+                confirm = self._still(network, status, _in_recovery)
+                return await self._apply(recovery_budget(network), network.uid, confirm)
+            case RemoveRecoveryBudget():
+                return await self._remove(recovery_budget(network), self._still(network, status, _in_recovery))
             case ApplyIdentity():
                 manifest = identity_config_map(network, status.service)
                 confirm = self._still(network, status, lambda now: identity_config_map(network, now.service))
@@ -272,6 +279,23 @@ class Actor:
         self._applied[key] = (time.monotonic(), manifest)
         return "" if unchanged else "applied"
 
+    async def _remove(self, manifest: Mapping[str, Any], confirm: Confirm) -> str:
+        """Delete an object that was once applied. That it is not there is believed for as long as an apply is."""
+        key, metadata = (str(manifest["kind"]), str(manifest["metadata"]["name"])), manifest["metadata"]
+        known = self._applied.get(key)
+        if known is not None and known[1] == {} and time.monotonic() - known[0] < APPLY_AGAIN_SECONDS:
+            return ""
+        found = await self.gateway.find(
+            manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]
+        )
+        outcome = ""
+        if found is not None and not _belongs_to_another(manifest, found):
+            await confirm()
+            await self.gateway.delete_budget(metadata["namespace"], metadata["name"], found["metadata"]["uid"])
+            outcome = "removed"
+        self._applied[key] = (time.monotonic(), {})
+        return outcome
+
     async def _remove_row(self, observation: Observation, status: NetworkStatus, through: str, node_id: str) -> str:
         record, pod = status.node(through), observation.pods.get(through)
         if record is None or record.node_id is None or pod is None or pod.ip is None:
@@ -319,9 +343,16 @@ def _last_signed(status: NetworkStatus) -> object:
 
 
 def _configurations(status: NetworkStatus) -> object:
-    """What the budgets' majority is counted from."""
-    recovering = status.attempt.network if status.attempt is not None else None
-    return [found.nodes if found is not None else None for found in (status.configuration, recovering)]
+    """What it is counted from how many trusted nodes must stay."""
+    attempt = status.attempt
+    recovering = attempt.network if attempt is not None else None
+    winner = attempt.winner.node if attempt is not None and attempt.winner is not None else None
+    return winner, *(found.nodes if found is not None else None for found in (status.configuration, recovering))
+
+
+def _in_recovery(status: NetworkStatus) -> object:
+    """Whether there are candidates to keep."""
+    return status.attempt is not None
 
 
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:

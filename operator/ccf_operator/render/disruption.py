@@ -1,4 +1,7 @@
-"""The PodDisruptionBudgets of a network: what a drained machine may take away, and when."""
+"""The PodDisruptionBudgets of a network: what a drained machine may take away, and when.
+
+No pod is ever under two of them, for Kubernetes refuses to evict such a pod at all.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,28 @@ from ccf_operator.render import labels, names
 from ccf_operator.render.labels import Role
 from ccf_operator.render.names import NetworkRef
 
+_OF_A_RECOVERY = [Role.CANDIDATE.value, Role.WINNER.value]
 
-def budgets(network: NetworkRef, majority: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The budget of the trusted nodes, of which a majority must stay, and the one that keeps a recovery whole."""
-    trusted = _budget(
-        network,
-        names.trusted_budget(network.name),
-        {
-            "minAvailable": majority,
-            "selector": {"matchLabels": {**labels.network_labels(network), labels.TRUSTED: "true"}},
-        },
+
+def trusted_budget(network: NetworkRef, min_available: int) -> dict[str, Any]:
+    """The budget of the trusted nodes, of which so many must stay."""
+    selector = _selector(network, "NotIn")
+    selector["matchLabels"][labels.TRUSTED] = "true"
+    return _budget(network, names.trusted_budget(network.name), {"minAvailable": min_available, "selector": selector})
+
+
+def recovery_budget(network: NetworkRef) -> dict[str, Any]:
+    """The budget of candidates and winner, all of which must stay."""
+    return _budget(
+        network, names.recovery_budget(network.name), {"maxUnavailable": 0, "selector": _selector(network, "In")}
     )
-    recovery = _budget(
-        network,
-        names.recovery_budget(network.name),
-        {
-            "maxUnavailable": 0,
-            "selector": {
-                "matchLabels": labels.network_labels(network),
-                "matchExpressions": [
-                    {"key": labels.ROLE, "operator": "In", "values": [Role.CANDIDATE.value, Role.WINNER.value]}
-                ],
-            },
-        },
-    )
-    return trusted, recovery
+
+
+def _selector(network: NetworkRef, operator: str) -> dict[str, Any]:
+    return {
+        "matchLabels": labels.network_labels(network),
+        "matchExpressions": [{"key": labels.ROLE, "operator": operator, "values": _OF_A_RECOVERY}],
+    }
 
 
 def _budget(network: NetworkRef, name: str, spec: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from kopf._core.engines.peering import Identity
 
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import OperatorView
+from ccf_operator.handlers import health
+from ccf_operator.handlers.lives import Lives
 from ccf_operator.handlers.registry import registry
+from ccf_operator.kube.definitions import Definitions
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.reconcile.act import Actor
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
@@ -28,6 +31,7 @@ class Operator:
     """What kopf's handlers drive (`handlers.registry.Application`)."""
 
     settings: Settings
+    definitions: Definitions
     decide: Decide = decide
     clock: Clock = now
     _gateway: Gateway | None = None
@@ -46,9 +50,11 @@ class Operator:
         """Connect to the API server."""
         self._gateway = await Gateway.connect(identity=self.settings.pod_name)
         self._orphans = Orphans(self._gateway)
+        self.definitions.listeners.add(self._watchers.wake_all)
 
     async def close(self) -> None:
         """End every loop and disconnect."""
+        self.definitions.listeners.discard(self._watchers.wake_all)
         await self._watchers.close()
         if self._orphans is not None:
             await self._orphans.close()
@@ -99,19 +105,33 @@ class Operator:
             name=name,
             uid=uid,
             wake=wake,
+            withheld=lambda: self.definitions.blocking,
+            doubt=self.definitions.doubt,
         )
 
 
 async def serve(settings: Settings, stop: asyncio.Event | None = None, clock: Clock = now) -> None:
-    """Run the operator until it is told to stop, by a signal or by `stop`."""
-    operator = Operator(settings, clock=clock)
-    await kopf.operator(
-        registry=registry(operator),
-        standalone=True,
-        # Named here, for kopf would look for the name of a user that the image does not have.
-        identity=Identity(settings.pod_name),
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
-        stop_flag=stop,
-    )
+    """Run the operator until it is told to stop, by a signal or by `stop`.
+
+    Raises `kubernetes.aio.config.ConfigException` where nothing says how to reach the API server.
+    """
+    async with await Gateway.connect(identity=settings.pod_name) as gateway:
+        definitions = Definitions(gateway)
+        lives = Lives(definitions, stop if stop is not None else asyncio.Event())
+        operator = Operator(settings, definitions, clock=clock)
+
+        async def live(ended: asyncio.Event) -> None:
+            nonlocal operator
+            operator = Operator(settings, definitions, clock=clock)
+            await kopf.operator(
+                registry=registry(operator),
+                standalone=True,
+                # Named here, for kopf would look for the name of a user that the image does not have.
+                identity=Identity(settings.pod_name),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                stop_flag=ended,
+            )
+
+        async with health.serving(settings.health_port, lambda: operator.watched(), lambda: lives.problems):
+            await lives.run(live)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,9 +46,6 @@ class Application(Protocol):
     def wake(self, namespace: str, network: str) -> None:
         """Something of this network has changed."""
 
-    def watched(self) -> int:
-        """How many networks are looked after."""
-
 
 class Backoffs:
     """Seconds between attempts to reach the API server: there is no last one."""
@@ -70,14 +66,6 @@ def registry(application: Application) -> kopf.OperatorRegistry:
     @kopf.on.cleanup(registry=handlers, id="close")
     async def close(**_: Any) -> None:
         await application.close()
-
-    @kopf.on.probe(registry=handlers, id="networks")
-    def networks(**_: Any) -> int:
-        return application.watched()
-
-    @kopf.on.probe(registry=handlers, id="now")
-    def now(**_: Any) -> str:
-        return datetime.now(UTC).isoformat()
 
     @kopf.on.event(labels.GROUP, "v1alpha1", labels.PLURAL, registry=handlers, id="network")
     async def network(event: kopf.RawEvent, **_: Any) -> None:
@@ -110,6 +98,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     settings.scanning.disabled = True  # needs no right to list CustomResourceDefinitions or Namespaces
     settings.persistence.finalizer = _NOT_OURS
+    settings.process.ultimate_exiting_timeout = None  # kopf's end is not that of the process: `lives`
     settings.networking.error_backoffs = Backoffs()
     settings.networking.connect_timeout = 10.0
     settings.watching.chunk_size = 500

@@ -19,7 +19,11 @@ class KubeError(Exception):
 
 
 class NotFound(KubeError):
-    """The object, or its kind, does not exist."""
+    """The object does not exist."""
+
+
+class NotServed(KubeError):
+    """The API server knows nothing of the kind: nothing is said of any object of it."""
 
 
 class Conflict(KubeError):
@@ -63,7 +67,7 @@ def from_answer(status: int, body: bytes) -> KubeError:
         reason = str(answer.get("reason") or "")
     kind: type[KubeError]
     if status == 404:
-        kind = NotFound
+        kind = NotFound if reason == "NotFound" else NotServed  # of a kind it does not serve it says nothing in JSON
     elif status == 409:
         kind = AlreadyExists if reason == "AlreadyExists" else Conflict
     elif status in (401, 403):

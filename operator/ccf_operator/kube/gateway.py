@@ -27,6 +27,7 @@ from ccf_operator.kube.errors import (
     KubeError,
     NameTaken,
     NotFound,
+    NotServed,
     Unavailable,
     from_answer,
 )
@@ -103,6 +104,28 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    # What the API server serves of ours
+
+    async def served_resources(self) -> frozenset[str]:
+        """Resources and subresources that are served in our group and version: `ccfnetworks`, `ccfnetworks/status`."""
+        try:
+            answer = await self._request("GET", f"/apis/{labels.API_VERSION}")
+        except (NotFound, NotServed):
+            return frozenset()
+        return frozenset(str(one.get("name")) for one in answer.get("resources") or [])
+
+    async def served_schemas(self) -> dict[str, Raw]:
+        """Schemas (OpenAPI v3) of the kinds that are served in our group and version, by kind."""
+        answer = await self._request("GET", f"/openapi/v3/apis/{labels.API_VERSION}")
+        schemas: dict[str, Raw] = (answer.get("components") or {}).get("schemas") or {}
+        group, _, version = labels.API_VERSION.partition("/")
+        return {
+            str(kind["kind"]): schema
+            for schema in schemas.values()
+            for kind in schema.get("x-kubernetes-group-version-kind") or []
+            if (kind.get("group"), kind.get("version")) == (group, version)
+        }
+
     # The network object
 
     async def get_network(self, namespace: str, name: str) -> Raw | None:
@@ -167,7 +190,7 @@ class Gateway:
         """The CCFRecoveryDecisions of a namespace; none where their definition is not installed."""
         try:
             return await self._list(labels.API_VERSION, labels.DECISION_KIND, namespace)
-        except NotFound:
+        except (NotFound, NotServed):
             return []
 
     async def list_events(self, namespace: str, network: str) -> list[Raw]:

@@ -18,9 +18,10 @@ from ccf_operator import logs
 from ccf_operator.domain.effects import Effect
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.plan import Plan
-from ccf_operator.kube.errors import Conflict, KubeError, NotFound
+from ccf_operator.kube.errors import Conflict, KubeError, NotFound, NotServed
 from ccf_operator.kube.gateway import Gateway, Outcome, Raw
 from ccf_operator.reconcile.act import Actor, Failure
+from ccf_operator.reconcile.kept import Kept, NotKept
 from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.parse import Unreadable, is_deleting, to_wire
 from ccf_operator.render import labels
@@ -32,12 +33,20 @@ LOOKS_AT_ONCE = 20
 """Looks without a pause, after which one is made all the same: a plan that never settles must not busy the API."""
 PAUSE = 1.0
 UNREADABLE_SECONDS = 30.0
+LONGEST_WAIT = 30.0
+"""Seconds between two looks that only show that what is written is not kept; the first wait is short."""
+TOLD_AFTER = 3
+"""Looks that fail one after the other before an event says so: what passes by itself is not worth one."""
 _SWAPS = 20
 """Tries to write a status while others write what does not matter to it."""
 
 _log = logs.get(__name__)
 
 Decide = Callable[[Observation], Plan]
+
+
+class Withheld(Exception):
+    """Nothing may be done for any network now; it says why."""
 
 
 class Step(Enum):
@@ -64,6 +73,12 @@ class NetworkLoop:
     uid: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever has seen something happen."""
+    withheld: Callable[[], str | None] = lambda: None
+    """Why nothing may be done for any network now, if it may not."""
+    doubt: Callable[[], None] = lambda: None
+    """Called when the API server does not behave as one that serves our kinds whole."""
+    _told: set[str] = field(default_factory=set)
+    _kept: Kept = field(default_factory=Kept)
     _last: tuple[dict[str, Any], tuple[Effect, ...]] | None = None
     _wake_after: float = PAUSE
 
@@ -72,26 +87,36 @@ class NetworkLoop:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(namespace=self.namespace, network=self.name, attempt=None, node=None)
         _log.info("watching over the network")
-        backoff, looks = FIRST_BACKOFF, 0
+        backoff, looks, failed = FIRST_BACKOFF, 0, 0
         while True:
             self.wake.clear()
             try:
                 step = await self.look()
+            except Withheld as error:
+                _log.warning("nothing is done for this network", why=str(error))
+                await self._tell_once("DefinitionOutdated", str(error))
+                await self._sleep(LONGEST_WAIT)
+                continue
+            except NotKept as error:
+                _log.error("the status is not kept", error=str(error))
+                self.doubt()
+                await self._tell_once("StatusNotKept", str(error))
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, LONGEST_WAIT)
+                continue
             except Unreadable as error:
                 _log.error("nothing is done for this network until it can be read", error=str(error))
+                self.doubt()
                 await self._sleep(UNREADABLE_SECONDS)
                 continue
-            except KubeError as error:
-                _log.warning("the look failed", error=str(error), status=error.status)
+            except Exception as error:
+                failed += 1
+                await self._failed(error, failed)
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, LONGEST_BACKOFF)
                 continue
-            except Exception:
-                _log.exception("the look failed")
-                await asyncio.sleep(backoff)
-                backoff = min(2 * backoff, LONGEST_BACKOFF)
-                continue
-            backoff = FIRST_BACKOFF
+            backoff, failed = FIRST_BACKOFF, 0
+            self._told.clear()
             if step is Step.GONE:
                 _log.info("the network is gone")
                 return
@@ -102,7 +127,10 @@ class NetworkLoop:
             await self._sleep(PAUSE if step is Step.AGAIN else self._wake_after)
 
     async def look(self) -> Step:
-        """One look, and everything it led to. Raises KubeError and Unreadable."""
+        """One look, and everything it led to. Raises KubeError, Unreadable, Withheld and NotKept."""
+        if (why := self.withheld()) is not None:
+            self._kept.withheld()
+            raise Withheld(why)
         raw = await self.gateway.get_network(self.namespace, self.name)
         if raw is None or raw["metadata"]["uid"] != self.uid:
             return Step.GONE
@@ -113,6 +141,8 @@ class NetworkLoop:
             if await self.gateway.add_network_finalizer(self.namespace, self.name, self.uid) is not Outcome.DONE:
                 return Step.GONE
             return Step.AGAIN
+        raw = await self._restored(raw)
+        self._kept.read(str(raw["metadata"]["resourceVersion"]), raw.get("status") or {})
         try:
             observation = await self.observer.look(raw, await self.actor.names_taken(), self.actor.published)
         except Unreadable as error:
@@ -128,6 +158,7 @@ class NetworkLoop:
                 raw = await self._write(raw, after)
             except (Conflict, NotFound):
                 return Step.AGAIN  # someone else wrote: nothing that was decided may be done
+            self._verify_kept(raw, after)
             _tell(before, after)
         failures = await self.actor.act(plan.effects, raw, observation, plan.status)
         await self._report(failures, raw)
@@ -135,6 +166,22 @@ class NetworkLoop:
         self._last = (after, plan.effects)
         self._wake_after = plan.wake_after
         return Step.SETTLED if settled or not (plan.effects or after != before) else Step.AGAIN
+
+    async def _restored(self, raw: Raw) -> Raw:
+        """The network with what its status has lost, if it has, written back. Raises KubeError and NotKept."""
+        lost = self._kept.to_restore(raw.get("status") or {})
+        if lost is None:
+            return raw
+        written = await self.gateway.replace_status(
+            self.namespace, self.name, raw["metadata"]["resourceVersion"], lost, self.uid
+        )
+        self._verify_kept(written, lost)
+        _log.warning("what the status had lost is written back")
+        return written
+
+    def _verify_kept(self, raw: Raw, wrote: dict[str, Any]) -> None:
+        """See that the status came back as it was written: one that was not kept licenses nothing. Raises NotKept."""
+        self._kept.written(str(raw["metadata"]["resourceVersion"]), wrote, raw.get("status") or {})
 
     async def _write(self, raw: Raw, status: dict[str, Any]) -> Raw:
         """The swap. It is lost if anything has changed of what was decided on; annotations are no such thing.
@@ -159,10 +206,31 @@ class NetworkLoop:
             if not failure.passing:
                 await self._publish(raw, "EffectFailed", f"{type(failure.effect).__name__}: {failure.why}")
 
-    async def _publish(self, raw: Raw, reason: str, note: str) -> None:
-        """A warning, once for each text while the API server remembers it."""
-        with contextlib.suppress(KubeError):
+    async def _failed(self, error: Exception, times: int) -> None:
+        """A look that failed: a line each time, and an event once for each text if it goes on."""
+        if isinstance(error, NotServed):
+            self.doubt()
+        if isinstance(error, KubeError):
+            _log.warning("the look failed", error=str(error), status=error.status)
+        else:
+            _log.error("the look failed", exc_info=error)
+        if times >= TOLD_AFTER:
+            what = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
+            await self._tell_once("LookFailed", f"nothing is done for this network while this lasts: {what}")
+
+    async def _tell_once(self, reason: str, note: str) -> None:
+        """A warning about the network, once until a look succeeds again, whatever words come with it later."""
+        metadata = {"name": self.name, "namespace": self.namespace, "uid": self.uid}
+        if reason not in self._told and await self._publish({"metadata": metadata}, reason, note):
+            self._told.add(reason)
+
+    async def _publish(self, raw: Raw, reason: str, note: str) -> bool:
+        """A warning, once for each text while the API server remembers it; whether the API server has it."""
+        try:
             await self.gateway.publish_event(raw, reason=reason, note=note, warning=True, key="loop")
+        except KubeError:
+            return False
+        return True
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -8,19 +8,23 @@ it go by the same rule as in any deletion.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from ccf_operator import logs
 from ccf_operator.domain.deletion import may_go
-from ccf_operator.kube.errors import Forbidden, KubeError
+from ccf_operator.kube.errors import Forbidden, KubeError, NotServed
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.views import controller_uid, machine_view, pod_view
 from ccf_operator.render import labels
 
 AGAIN_SECONDS = 2.0
 """How long to wait before a pod that could not be let go is looked at again."""
+
+UNSERVED_SECONDS = 60.0
+"""For how long networks may not be served before they pass for gone: a definition that is replaced is back sooner."""
 
 _log = logs.get(__name__)
 
@@ -32,6 +36,7 @@ class Orphans:
     gateway: Gateway
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _searches: set[asyncio.Task[None]] = field(default_factory=set)
+    _unserved_since: float | None = None
 
     def pod_seen(self, raw: Raw) -> None:
         """A pod of some network exists: see to it if its end was asked for and we hold it."""
@@ -108,5 +113,13 @@ class Orphans:
         """Whether the pod's network object is there, whose loop sees to its pods."""
         metadata = raw["metadata"]
         network = (metadata.get("labels") or {}).get(labels.NETWORK)
-        found = await self.gateway.get_network(metadata["namespace"], network) if network else None
+        try:
+            found = await self.gateway.get_network(metadata["namespace"], network) if network else None
+        except NotServed:
+            if self._unserved_since is None:
+                self._unserved_since = time.monotonic()
+            if time.monotonic() - self._unserved_since < UNSERVED_SECONDS:
+                raise
+            return False
+        self._unserved_since = None
         return found is not None and found["metadata"]["uid"] == controller_uid(raw)

@@ -66,6 +66,12 @@ class Watchers:
         for watched in self._running.get((namespace, name), {}).values():
             watched.loop.wake.set()
 
+    def wake_all(self) -> None:
+        """Something has changed that matters to every network."""
+        for running in self._running.values():
+            for watched in running.values():
+                watched.loop.wake.set()
+
     async def close(self) -> None:
         """End all loops; whatever they were doing is gone on with after the next start."""
         self._closed = True

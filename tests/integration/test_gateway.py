@@ -110,23 +110,23 @@ async def test_create_of_an_object_the_server_does_not_accept_says_so(gateway: G
 
 
 async def test_apply_again_keeps_the_resource_version(gateway: Gateway, namespace: str) -> None:
-    first = await gateway.apply(_config_map(namespace, a="1"), UID)
-    second = await gateway.apply(_config_map(namespace, a="1"), UID)
+    first = await gateway.apply(_config_map(namespace, a="1"), _network(namespace))
+    second = await gateway.apply(_config_map(namespace, a="1"), _network(namespace))
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
-    third = await gateway.apply(_config_map(namespace, b="2"), UID)
+    third = await gateway.apply(_config_map(namespace, b="2"), _network(namespace))
     assert third["data"] == {"b": "2"}
 
 
 async def test_apply_takes_nothing_back_that_was_written_since_it_was_confirmed(
     gateway: Gateway, namespace: str
 ) -> None:
-    await gateway.apply(_config_map(namespace, a="1"), UID)
+    await gateway.apply(_config_map(namespace, a="1"), _network(namespace))
 
     async def overtaken() -> None:
-        await gateway.apply(_config_map(namespace, a="3"), UID)
+        await gateway.apply(_config_map(namespace, a="3"), _network(namespace))
 
     with pytest.raises(Conflict):
-        await gateway.apply(_config_map(namespace, a="2"), UID, overtaken)
+        await gateway.apply(_config_map(namespace, a="2"), _network(namespace), overtaken)
 
     found = await gateway.get_config_map(namespace, "bank-1")
     assert found is not None
@@ -138,7 +138,7 @@ async def test_apply_writes_nothing_that_is_not_confirmed(gateway: Gateway, name
         raise Conflict("not wanted any more")
 
     with pytest.raises(Conflict):
-        await gateway.apply(_config_map(namespace, a="1"), UID, refuse)
+        await gateway.apply(_config_map(namespace, a="1"), _network(namespace), refuse)
 
     assert await gateway.get_config_map(namespace, "bank-1") is None
 
@@ -146,7 +146,7 @@ async def test_apply_writes_nothing_that_is_not_confirmed(gateway: Gateway, name
 async def test_apply_refuses_a_name_that_another_owner_has(gateway: Gateway, namespace: str) -> None:
     await gateway.create(_config_map(namespace, OTHER_UID, a="1"))
     with pytest.raises(NameTaken):
-        await gateway.apply(_config_map(namespace, UID, a="2"), UID)
+        await gateway.apply(_config_map(namespace, UID, a="2"), _network(namespace))
     found = await gateway.get_config_map(namespace, "bank-1")
     assert found is not None
     assert found["data"] == {"a": "1"}

@@ -18,6 +18,7 @@ from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
 from ccf_operator.domain.overlap import keep_overlap
+from ccf_operator.domain.ownership import want_owned
 from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
@@ -75,7 +76,8 @@ def decide(seen: Observation) -> Plan:
     act_as_member(draft, view, recovering, governance)
     keep_overlap(draft)
     starting.keep_token(draft)
-    if not seen.name_taken:
+    want_owned(draft)
+    if not seen.name_taken or draft.status.service.opened_at is not None:
         want_pods(draft)
         _want_objects(draft)
     want_labels(draft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ccf_operator.api.decision import DecisionState
 from ccf_operator.ccf.messages import Action
@@ -71,6 +72,15 @@ class LabelPod:
     pod: str
     uid: str
     labels: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Put the owner reference on an object that was made for this network and has lost it, by UID."""
+
+    kind: Literal["Pod", "ConfigMap"]
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,7 @@ Effect = (
     | ReleasePod
     | DeleteConfigMap
     | LabelPod
+    | TakeOver
     | ApplyServices
     | ApplyTrustedBudget
     | ApplyRecoveryBudget
@@ -212,5 +223,6 @@ __all__ = [
     "RemoveRecoveryBudget",
     "Report",
     "SignAsMember",
+    "TakeOver",
     "Withdraw",
 ]

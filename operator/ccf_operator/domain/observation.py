@@ -65,6 +65,7 @@ class PodView:
     ip: str | None
     machine: str | None
     owner_uid: str | None
+    """UID of the network object it belongs to: of its controller, or the one it was made for where it has none."""
     stage: ContainerView
     ccf: ContainerView
     unschedulable: str | None = None
@@ -81,6 +82,8 @@ class PodView:
     """Digest of what it is made of, as it was noted when it was created (`domain.made_of`)."""
     others: Mapping[str, ContainerView] = field(default_factory=dict)
     """Containers that others have put into the pod."""
+    has_controller: bool = True
+    """Whether an owner reference says whose it is; a restore may have taken that off."""
 
     @property
     def every_container(self) -> Mapping[str, ContainerView]:
@@ -244,6 +247,8 @@ class Observation:
     """The image of `stage` that new pods get; empty where it is not known."""
     name_taken: tuple[str, ...] = field(default=())
     """Objects that bear one of our names but belong to someone else."""
+    ownerless_config_maps: Mapping[str, str] = field(default_factory=dict)
+    """UIDs, by their names, of the nodes' ConfigMaps that were made for this network and have no controller."""
     decisions: tuple[DecisionView, ...] = ()
     """What people have decided about this network, the oldest first."""
     share_reports: tuple[ShareReport, ...] = ()

@@ -51,7 +51,7 @@ from ccf_operator.domain.suspicion import (
     what_is_wrong,
 )
 from ccf_operator.domain.topology import Governance, first_node, may_have_served
-from ccf_operator.render import names
+from ccf_operator.render import labels, names
 from ccf_operator.wording import counted
 
 
@@ -78,14 +78,8 @@ def tell(draft: Draft, view: ServiceView, recovering: ServiceView | None, govern
 
 def _obstacle(draft: Draft) -> Story | None:
     seen = draft.seen
-    if seen.name_taken:
-        taken = ", ".join(seen.name_taken)
-        return Story(
-            Phase.BLOCKED,
-            Reason.NAME_TAKEN,
-            f"objects of these names exist and belong to someone else: {taken}",
-            f"delete or rename {taken}, or give the network another name",
-        )
+    if seen.name_taken and draft.status.service.opened_at is None:
+        return _name_taken(draft)
     if draft.status.service.public_key is not None:
         return None
     if draft.status.found is not None:
@@ -99,6 +93,21 @@ def _obstacle(draft: Draft) -> Story | None:
             "create or correct what the spec refers to; the operator looks again by itself",
         )
     return None
+
+
+def _name_taken(draft: Draft) -> Story:
+    """Nobody else's objects are touched; what is left of an earlier network, and bears no UID, looks the same."""
+    taken = ", ".join(draft.seen.name_taken)
+    paths = " ".join(one.lower().replace(" ", "/") for one in draft.seen.name_taken)
+    mark = f"{labels.NETWORK_UID}={draft.seen.uid}"
+    ours = f"kubectl annotate {paths} {mark} --overwrite --namespace {draft.seen.namespace}"
+    return Story(
+        Phase.BLOCKED,
+        Reason.NAME_TAKEN,
+        f"objects of these names exist and belong to someone else: {taken}",
+        f"delete or rename {taken}, or give the network another name; what the operator has made for an earlier "
+        f"network of this name can be handed over: {ours}",
+    )
 
 
 def _volumes_found(draft: Draft, found: Found) -> Story:

@@ -31,8 +31,9 @@ from ccf_operator.kube.errors import (
     Unavailable,
     from_answer,
 )
-from ccf_operator.kube.views import controller_uid
+from ccf_operator.kube.ownership import controller_of, may_be_taken_over, owner_uid, references_for
 from ccf_operator.render import labels
+from ccf_operator.render.names import NetworkRef
 
 Raw = dict[str, Any]
 Confirm = Callable[[], Awaitable[None]]
@@ -291,20 +292,30 @@ class Gateway:
             return "created"
         raise AssertionError("unreachable")
 
-    async def apply(self, manifest: Mapping[str, Any], owner_uid: str, confirm: Confirm | None = None) -> Raw:
+    async def apply(
+        self,
+        manifest: Mapping[str, Any],
+        owner: NetworkRef,
+        confirm: Confirm | None = None,
+        lives: frozenset[str] = frozenset(),
+    ) -> Raw:
         """Server-side apply as `ccf-operator`, taking over fields others set; the object as it is then.
 
         Applying the same again changes nothing, not even the resourceVersion. The object is written at the version
         that was read before `confirm` was called, which raises what it must if the manifest is not wanted any more:
-        so that no writer, however late, takes back what another has written since. Raises NameTaken if an object of
-        that name exists whose controller is not `owner_uid`, Conflict if it has changed meanwhile.
+        so that no writer, however late, takes back what another has written since. One that was made for the network,
+        or for one of its earlier `lives` (UIDs), and has no living controller is taken over. Raises NameTaken if an
+        object of that name belongs to anybody else, Conflict if it has changed meanwhile.
         """
         api_version, kind, namespace, name = _identity(manifest)
         existing = await self._get(api_version, kind, namespace, name)
-        if existing is not None and controller_uid(existing) != owner_uid:
+        owned = existing is None or _controller_uid(existing) == owner.uid
+        if existing is not None and not owned and not may_be_taken_over(existing, owner, lives):
             raise NameTaken(kind, name)
         if confirm is not None:
             await confirm()
+        if existing is not None and not owned:
+            existing = await self._own(existing, api_version, kind, owner)
         body = dict(manifest)
         if existing is not None:
             body["metadata"] = {**body["metadata"], "resourceVersion": existing["metadata"]["resourceVersion"]}
@@ -315,6 +326,35 @@ class Gateway:
             query={"fieldManager": labels.FIELD_MANAGER, "force": "true"},
             content_type="application/apply-patch+yaml",
         )
+
+    async def take_over(
+        self, api_version: str, kind: str, name: str, uid: str, owner: NetworkRef, lives: frozenset[str]
+    ) -> Outcome:
+        """Make the network the controller of the object with this UID, if it was made for it.
+
+        Raises NameTaken if it belongs to anybody else, Conflict if it has changed meanwhile.
+        """
+        existing = await self._get(api_version, kind, owner.namespace, name)
+        if existing is None:
+            return Outcome.GONE
+        if existing["metadata"]["uid"] != uid:
+            return Outcome.REPLACED
+        if _controller_uid(existing) != owner.uid:
+            if not may_be_taken_over(existing, owner, lives):
+                raise NameTaken(kind, name)
+            await self._own(existing, api_version, kind, owner)
+        return Outcome.DONE
+
+    async def _own(self, existing: Raw, api_version: str, kind: str, owner: NetworkRef) -> Raw:
+        metadata = existing["metadata"]
+        patch = {
+            "metadata": {
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+                "ownerReferences": references_for(existing, owner),
+            }
+        }
+        return await self._merge_patch(api_version, kind, owner.namespace, metadata["name"], patch)
 
     async def delete_pod(self, namespace: str, name: str, uid: str, grace_seconds: int | None = None) -> Outcome:
         """Ask for the end of the pod with this UID; None leaves it its own grace period.
@@ -561,10 +601,15 @@ def _identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]
 
 
+def _controller_uid(raw: Mapping[str, Any]) -> str | None:
+    controller = controller_of(raw)
+    return str(controller["uid"]) if controller is not None else None
+
+
 def _same_owner(manifest: Mapping[str, Any], existing: Mapping[str, Any]) -> bool:
-    owner = controller_uid(manifest)
+    owner = _controller_uid(manifest)
     if owner is not None:
-        return controller_uid(existing) == owner
+        return owner_uid(existing) == owner
     wanted = (manifest["metadata"].get("labels") or {}).get(labels.NETWORK_UID)
     return wanted is None or (existing["metadata"].get("labels") or {}).get(labels.NETWORK_UID) == wanted
 

@@ -20,6 +20,7 @@ from ccf_operator.domain.observation import (
     PodView,
     Terminated,
 )
+from ccf_operator.kube.ownership import controller_of, owner_uid
 from ccf_operator.render import labels
 
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
@@ -28,14 +29,6 @@ CCF = "ccf"
 EXPLORER = "explorer"
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-def controller_uid(raw: Mapping[str, Any]) -> str | None:
-    """UID of the controller that owns an object, or None."""
-    for reference in raw["metadata"].get("ownerReferences") or []:
-        if reference.get("controller"):
-            return str(reference["uid"])
-    return None
 
 
 def moment(text: str | None) -> datetime | None:
@@ -103,7 +96,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         ready=_condition(status, "Ready").get("status") == "True",
         ip=_address(status),
         machine=spec.get("nodeName") or None,
-        owner_uid=controller_uid(raw),
+        owner_uid=owner_uid(raw),
         stage=container_view(status.get("initContainerStatuses"), STAGE),
         ccf=container_view(status.get("containerStatuses"), CCF),
         unschedulable=unschedulable,
@@ -116,6 +109,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
             str(one.get("name")): str(one.get("image") or "")
             for one in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
         },
+        has_controller=controller_of(raw) is not None,
     )
 
 

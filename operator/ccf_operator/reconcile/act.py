@@ -7,6 +7,7 @@ the next look.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from ccf_operator import logs
 from ccf_operator.api.decision import CCFRecoveryDecisionStatus
-from ccf_operator.api.status import NetworkStatus
+from ccf_operator.api.status import NetworkStatus, ServiceStatus
 from ccf_operator.ccf import client
 from ccf_operator.ccf.client import RemoveRefused
 from ccf_operator.domain.effects import (
@@ -41,12 +42,14 @@ from ccf_operator.domain.effects import (
     RemoveRecoveryBudget,
     Report,
     SignAsMember,
+    TakeOver,
     Withdraw,
 )
 from ccf_operator.domain.observation import Observation, PodView
+from ccf_operator.domain.ownership import lives
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Confirm, Gateway, Raw
-from ccf_operator.kube.views import controller_uid
+from ccf_operator.kube.ownership import may_be_taken_over, owner_uid
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
 from ccf_operator.render import labels, names
@@ -97,6 +100,7 @@ class Actor:
         `raw` is the network object and `status` its status as last written.
         """
         failures: list[Failure] = []
+        taken = set(self._taken)
         self._published &= {effect for effect in effects if isinstance(effect, Report)}
 
         async def attempt(effect: Effect) -> None:
@@ -113,7 +117,22 @@ class Actor:
         for effect in rest:
             if not (isinstance(effect, Report) and self._cannot_tell(failures)):
                 await attempt(effect)
+        if self._taken.keys() - taken:
+            await self._find_all_taken(observation, status)
         return failures
+
+    async def _find_all_taken(self, observation: Observation, status: NetworkStatus) -> None:
+        """Where one name is taken see to the others that will be needed, too: people want to be told once."""
+        network = NetworkRef(observation.name, observation.namespace, observation.uid)
+        known_lives = lives(observation, status)
+        for manifest in (*services(network), trusted_budget(network, 0), recovery_budget(network), _identity(network)):
+            kind, name = str(manifest["kind"]), str(manifest["metadata"]["name"])
+            with contextlib.suppress(KubeError):
+                found = await self.gateway.find(manifest["apiVersion"], kind, network.namespace, name)
+                if found is None or may_be_taken_over(found, network, known_lives):
+                    continue
+                if _belongs_to_another(manifest, found):
+                    self._taken[kind, name] = manifest
 
     @property
     def published(self) -> frozenset[Report]:
@@ -188,20 +207,24 @@ class Actor:
                 return str(await self.gateway.delete_config_map(namespace, name))
             case LabelPod(pod, uid, changes):
                 return str(await self.gateway.patch_labels(namespace, pod, uid, dict(changes)))
+            case TakeOver(kind, name, uid):
+                return str(await self.gateway.take_over("v1", kind, name, uid, network, lives(observation, status)))
             case ApplyServices():
-                return await self._apply_all(services(network), network.uid)
+                return await self._apply_all(services(network), network, lives(observation, status))
             case ApplyTrustedBudget(min_available):
                 confirm = self._still(network, status, _configurations)
-                return await self._apply(trusted_budget(network, min_available), network.uid, confirm)
+                manifest = trusted_budget(network, min_available)
+                return await self._apply(manifest, network, lives(observation, status), confirm)
             case ApplyRecoveryBudget():
                 confirm = self._still(network, status, _in_recovery)
-                return await self._apply(recovery_budget(network), network.uid, confirm)
+                return await self._apply(recovery_budget(network), network, lives(observation, status), confirm)
             case RemoveRecoveryBudget():
-                return await self._remove(recovery_budget(network), self._still(network, status, _in_recovery))
+                confirm = self._still(network, status, _in_recovery)
+                return await self._remove(recovery_budget(network), network, lives(observation, status), confirm)
             case ApplyIdentity():
                 manifest = identity_config_map(network, status.service)
                 confirm = self._still(network, status, lambda now: identity_config_map(network, now.service))
-                return await self._apply(manifest, network.uid, confirm)
+                return await self._apply(manifest, network, lives(observation, status), confirm)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
             case AcknowledgeState() | Propose() | Withdraw():
@@ -244,9 +267,18 @@ class Actor:
         return "created" if outcome == "created" else ""
 
     async def _apply_all(
-        self, manifests: tuple[Mapping[str, Any], ...], owner_uid: str, confirm: Confirm | None = None
+        self, manifests: tuple[Mapping[str, Any], ...], network: NetworkRef, known_lives: frozenset[str]
     ) -> str:
-        outcomes = [await self._apply(manifest, owner_uid, confirm) for manifest in manifests]
+        """Apply each, whatever becomes of the others. Raises what the first that failed did."""
+        outcomes: list[str] = []
+        failed: list[KubeError] = []
+        for manifest in manifests:
+            try:
+                outcomes.append(await self._apply(manifest, network, known_lives))
+            except KubeError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return next((outcome for outcome in outcomes if outcome), "")
 
     def _still(self, network: NetworkRef, status: NetworkStatus, of: Callable[[NetworkStatus], object]) -> Confirm:
@@ -265,21 +297,29 @@ class Actor:
 
         return confirm
 
-    async def _apply(self, manifest: Mapping[str, Any], owner_uid: str, confirm: Confirm | None = None) -> str:
+    async def _apply(
+        self,
+        manifest: Mapping[str, Any],
+        network: NetworkRef,
+        known_lives: frozenset[str],
+        confirm: Confirm | None = None,
+    ) -> str:
         key = (str(manifest["kind"]), str(manifest["metadata"]["name"]))
         known = self._applied.get(key)
         unchanged = known is not None and known[1] == manifest
         if known is not None and unchanged and time.monotonic() - known[0] < APPLY_AGAIN_SECONDS:
             return ""
         try:
-            await self.gateway.apply(manifest, owner_uid, confirm)
+            await self.gateway.apply(manifest, network, confirm, known_lives)
         except NameTaken as error:
             self._taken[error.kind, error.name] = manifest
             raise
         self._applied[key] = (time.monotonic(), manifest)
         return "" if unchanged else "applied"
 
-    async def _remove(self, manifest: Mapping[str, Any], confirm: Confirm) -> str:
+    async def _remove(
+        self, manifest: Mapping[str, Any], network: NetworkRef, known_lives: frozenset[str], confirm: Confirm
+    ) -> str:
         """Delete an object that was once applied. That it is not there is believed for as long as an apply is."""
         key, metadata = (str(manifest["kind"]), str(manifest["metadata"]["name"])), manifest["metadata"]
         known = self._applied.get(key)
@@ -289,7 +329,7 @@ class Actor:
             manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]
         )
         outcome = ""
-        if found is not None and not _belongs_to_another(manifest, found):
+        if found is not None and (owner_uid(found) == network.uid or may_be_taken_over(found, network, known_lives)):
             await confirm()
             await self.gateway.delete_budget(metadata["namespace"], metadata["name"], found["metadata"]["uid"])
             outcome = "removed"
@@ -337,6 +377,11 @@ def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], 
     return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, SignAsMember | RemoveFinalizer))
 
 
+def _identity(network: NetworkRef) -> dict[str, Any]:
+    """The name of the identity ConfigMap, before there is anything to put into it."""
+    return identity_config_map(network, ServiceStatus(certificate="-"))
+
+
 def _last_signed(status: NetworkStatus) -> object:
     """What the operator's member has signed last, as the API server keeps it."""
     return status.operator_member.model_dump_json() if status.operator_member is not None else None
@@ -356,9 +401,9 @@ def _in_recovery(status: NetworkStatus) -> object:
 
 
 def _belongs_to_another(manifest: Mapping[str, Any], found: Raw) -> bool:
-    owner = controller_uid(manifest)
+    [owner] = manifest["metadata"].get("ownerReferences") or [None]
     if owner is not None:
-        return controller_uid(found) != owner
+        return bool(owner_uid(found) != owner["uid"])
     key = labels.NETWORK_UID
     return bool((found["metadata"].get("labels") or {}).get(key) != manifest["metadata"]["labels"].get(key))
 
@@ -373,6 +418,8 @@ def _node_of(effect: Effect) -> str | None:
             return node
         case DeletePod(pod) | ReleasePod(pod) | LabelPod(pod):
             return pod
+        case TakeOver(name=name):
+            return name
         case DeleteConfigMap(name):
             return name
         case RemoveNodeRow(through) | AcknowledgeState(through) | Propose(through) | Withdraw(through):

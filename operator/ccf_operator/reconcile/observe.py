@@ -30,8 +30,9 @@ from ccf_operator.domain.resumption import records_of
 from ccf_operator.domain.unregistered import names_to_resolve
 from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
+from ccf_operator.kube.ownership import controller_of, owner_uid
 from ccf_operator.kube.share_reports import share_report
-from ccf_operator.kube.views import claim_view, controller_uid, decision_view, machine_view, pod_view
+from ccf_operator.kube.views import claim_view, decision_view, machine_view, pod_view
 from ccf_operator.reconcile.asking import Addressee, Ask, Asking
 from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
 from ccf_operator.reconcile.asking_stages import AskingStages
@@ -119,7 +120,10 @@ class Observer:
             inputs=inputs,
             pods=pods,
             claims=claims,
-            config_maps=config_maps,
+            config_maps=frozenset(raw["metadata"]["name"] for raw in config_maps),
+            ownerless_config_maps={
+                raw["metadata"]["name"]: raw["metadata"]["uid"] for raw in config_maps if controller_of(raw) is None
+            },
             machines=None,
             answers=answers,
             read=self._asking_stages.said(_staging(network, pods)),
@@ -181,13 +185,14 @@ class Observer:
         views = [pod_view(raw) for raw in await self._gateway.list_pods(network.namespace, network.name)]
         return {view.name: view for view in views}
 
-    async def _config_maps(self, network: NetworkRef) -> frozenset[str]:
+    async def _config_maps(self, network: NetworkRef) -> list[Raw]:
+        """Those of the nodes."""
         listed = await self._gateway.list_config_maps(network.namespace, network.name)
-        return frozenset(
-            raw["metadata"]["name"]
+        return [
+            raw
             for raw in listed
-            if controller_uid(raw) == network.uid and labels.NODE in (raw["metadata"].get("labels") or {})
-        )
+            if owner_uid(raw) == network.uid and labels.NODE in (raw["metadata"].get("labels") or {})
+        ]
 
     async def _decisions(self, network: NetworkRef) -> tuple[DecisionView, ...]:
         views = map(decision_view, await self._gateway.list_decisions(network.namespace))

@@ -17,7 +17,8 @@ from ccf_operator import logs
 from ccf_operator.domain.deletion import may_go
 from ccf_operator.kube.errors import Forbidden, KubeError, NotServed
 from ccf_operator.kube.gateway import Gateway, Raw
-from ccf_operator.kube.views import controller_uid, machine_view, pod_view
+from ccf_operator.kube.ownership import owner_uid
+from ccf_operator.kube.views import machine_view, pod_view
 from ccf_operator.render import labels
 
 AGAIN_SECONDS = 2.0
@@ -122,4 +123,4 @@ class Orphans:
                 raise
             return False
         self._unserved_since = None
-        return found is not None and found["metadata"]["uid"] == controller_uid(raw)
+        return found is not None and found["metadata"]["uid"] == owner_uid(raw)

@@ -22,6 +22,7 @@ def config_map(order: NodeOrder) -> dict[str, Any]:
             "name": order.record.name,
             "namespace": order.network.namespace,
             "labels": {**labels.network_labels(order.network), labels.NODE: order.record.name},
+            "annotations": labels.network_annotations(order.network),
             "ownerReferences": [labels.owner_reference(order.network)],
         },
         "immutable": True,

@@ -43,6 +43,7 @@ def _budget(network: NetworkRef, name: str, spec: dict[str, Any]) -> dict[str, A
             "name": name,
             "namespace": network.namespace,
             "labels": labels.network_labels(network),
+            "annotations": labels.network_annotations(network),
             "ownerReferences": [labels.owner_reference(network)],
         },
         "spec": spec,

@@ -51,7 +51,10 @@ def explorer_pod(spec: CCFNetworkSpec, network: NetworkRef, image: str, volume: 
             "name": names.explorer(network.name, claim_uid),
             "namespace": network.namespace,
             "labels": {**labels.network_labels(network), labels.ROLE: labels.Role.EXPLORER.value},
-            "annotations": {labels.MADE_OF: explorer_made_of(spec, image)},
+            "annotations": {
+                **labels.network_annotations(network),
+                labels.MADE_OF: explorer_made_of(spec, image),
+            },
             "ownerReferences": [labels.owner_reference(network)],
         },
         "spec": body,

@@ -34,6 +34,7 @@ def identity_config_map(network: NetworkRef, service: ServiceStatus) -> dict[str
             "name": names.identity_config_map(network.name),
             "namespace": network.namespace,
             "labels": labels.network_labels(network),
+            "annotations": labels.network_annotations(network),
             "ownerReferences": [labels.owner_reference(network)],
         },
         "data": data,

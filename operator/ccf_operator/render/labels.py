@@ -54,6 +54,11 @@ def network_labels(network: NetworkRef) -> dict[str, str]:
     return {NAME: "ccf", MANAGED_BY: "ccf-operator", NETWORK: network.name}
 
 
+def network_annotations(network: NetworkRef) -> dict[str, str]:
+    """Annotations of every object of a network: whose it is, should its owner reference be lost. Never selected by."""
+    return {NETWORK_UID: network.uid}
+
+
 def claim_labels(network: NetworkRef, volume: str) -> dict[str, str]:
     """Labels of a volume's claim; the UID tells it from claims of an earlier network of that name."""
     return {**network_labels(network), NETWORK_UID: network.uid, VOLUME: volume}

@@ -48,7 +48,10 @@ def pod(order: NodeOrder) -> dict[str, Any]:
                 labels.GENERATION: str(record.generation),
                 labels.COMMAND: record.command.value,
             },
-            "annotations": {labels.MADE_OF: record.made_of} if record.made_of is not None else {},
+            "annotations": {
+                **labels.network_annotations(network),
+                **({labels.MADE_OF: record.made_of} if record.made_of is not None else {}),
+            },
             "finalizers": [labels.POD_FINALIZER],
             "ownerReferences": [labels.owner_reference(network)],
         },

@@ -28,9 +28,11 @@ from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import view_service
 from ccf_operator.domain.story import Story, tell
 from ccf_operator.domain.topology import Governance
+from ccf_operator.render import labels
 from unit.domain.given import (
     NEW,
     OLD,
+    UID,
     answers,
     at,
     attempt,
@@ -46,6 +48,7 @@ from unit.domain.given import (
     quorum,
     record,
     recovered,
+    service,
     spec,
     status,
     view,
@@ -71,9 +74,16 @@ def verdict(which: Verdict, **fields: Any) -> QuorumStatus:
 
 
 def test_names_taken_by_others_block() -> None:
-    story = told(status(FIRST), name_taken=("Service bank",))
+    taken = ("PodDisruptionBudget bank-trusted", "Service bank")
+    story = told(status(FIRST, service=service(opened_at=None, public_key=None)), name_taken=taken)
     assert (story.phase, story.reason) == (Phase.BLOCKED, "NameTaken")
     assert "Service bank" in story.next_step
+    mark = f"{labels.NETWORK_UID}={UID}"
+    assert f"kubectl annotate poddisruptionbudget/bank-trusted service/bank {mark}" in story.next_step
+
+
+def test_names_taken_by_others_do_not_hide_how_a_service_is() -> None:
+    assert told(status(FIRST), name_taken=("PodDisruptionBudget bank-recovery",)).reason != "NameTaken"
 
 
 def test_volumes_of_an_earlier_life_block_with_the_command_that_unblocks() -> None:

@@ -16,6 +16,7 @@ from ccf_operator.handlers.registry import registry
 from ccf_operator.kube.definitions import Definitions
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.reconcile.act import Actor
+from ccf_operator.reconcile.awaited import Awaited
 from ccf_operator.reconcile.loop import Decide, NetworkLoop
 from ccf_operator.reconcile.observe import Clock, Observer, now
 from ccf_operator.reconcile.orphans import Orphans
@@ -38,6 +39,8 @@ class Operator:
     _watchers: Watchers = field(init=False)
     _orphans: Orphans | None = None
     _reachability: Reachability = field(init=False)
+    _awaited: Awaited | None = None
+    _awaiting: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -50,12 +53,17 @@ class Operator:
         """Connect to the API server."""
         self._gateway = await Gateway.connect(identity=self.settings.pod_name)
         self._orphans = Orphans(self._gateway)
+        self._awaited = Awaited(self._gateway)
+        self._awaiting = asyncio.create_task(self._awaited.run(), name="awaited ConfigMaps")
         self.definitions.listeners.add(self._watchers.wake_all)
 
     async def close(self) -> None:
         """End every loop and disconnect."""
         self.definitions.listeners.discard(self._watchers.wake_all)
         await self._watchers.close()
+        if self._awaiting is not None:
+            self._awaiting.cancel()
+            await asyncio.gather(self._awaiting, return_exceptions=True)
         if self._orphans is not None:
             await self._orphans.close()
         if self._gateway is not None:
@@ -105,6 +113,7 @@ class Operator:
             name=name,
             uid=uid,
             wake=wake,
+            awaited=self._awaited,
             withheld=lambda: self.definitions.blocking,
             doubt=self.definitions.doubt,
         )

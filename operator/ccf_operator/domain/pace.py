@@ -7,9 +7,9 @@ from datetime import timedelta
 from ccf_operator.api.status import AttemptPhase, NodeRecord, Phase
 from ccf_operator.domain.draft import Draft
 
-STEADY, WAITING, BUSY, EAGER = 5.0, 2.0, 0.5, 0.1
-"""Seconds between looks: where nothing is going on, where people or doubts are waited for, where work is under way, and
-where a node that has just started may be ready any moment."""
+PATIENT, STEADY, WAITING, BUSY, EAGER = 30.0, 5.0, 2.0, 0.5, 0.1
+"""Seconds between looks: where a network has long been unable to start, where nothing is going on, where people or
+doubts are waited for, where work is under way, and where a node that has just started may be ready any moment."""
 
 JUST_STARTED = timedelta(seconds=10)
 """How long a node's first words are waited for eagerly; one that needs longer has much to read, and makes no haste."""
@@ -27,6 +27,8 @@ def wake_after(draft: Draft) -> float:
     own = status.operator_member
     if own is not None and own.last_signed is not None and draft.now - own.last_signed.at < SIGNED:
         return BUSY
+    if _only_waits(draft):
+        return _patience(draft)
     attempt = status.attempt
     if attempt is not None:
         waits = attempt.phase in (AttemptPhase.AWAITING_APPROVAL, AttemptPhase.AWAITING_MEMBERS)
@@ -36,6 +38,21 @@ def wake_after(draft: Draft) -> float:
     if status.phase is Phase.RUNNING and status.quorum.unseen_since is None and not status.next_step:
         return STEADY
     return WAITING
+
+
+def _only_waits(draft: Draft) -> bool:
+    """Whether the network cannot start before a person has done something, which is noticed when it happens."""
+    status, seen = draft.status, draft.seen
+    if status.service.public_key is not None or status.attempt is not None or any(draft.alive()):
+        return False
+    decidable = status.found is not None and status.found.token is not None
+    return bool(seen.inputs.problems or seen.name_taken or decidable)
+
+
+def _patience(draft: Draft) -> float:
+    """The longer it has been so, the more."""
+    since = draft.status.phase_since or draft.now
+    return min(PATIENT, max(WAITING, (draft.now - since).total_seconds() / 10))
 
 
 def _may_be_ready_soon(draft: Draft, record: NodeRecord) -> bool:

@@ -1,8 +1,8 @@
 """The one way to the Kubernetes API.
 
 Every read is fresh (no resourceVersion, so the API server answers from a quorum read), every call ends within a set
-time, and every write names the very object it is meant for: by UID, or by resourceVersion. Objects go in and out as
-plain JSON: the generated models cost tens of megabytes and know nothing of our own kind.
+time once it is its turn, and every write names the very object it is meant for: by UID, or by resourceVersion. Objects
+go in and out as plain JSON: the generated models cost tens of megabytes and know nothing of our own kind.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from ccf_operator.kube.errors import (
     from_answer,
 )
 from ccf_operator.kube.ownership import controller_of, may_be_taken_over, owner_uid, references_for
+from ccf_operator.kube.turns import Turns
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 
@@ -52,6 +53,7 @@ _PLURALS = {
     labels.KIND: labels.PLURAL,
     labels.DECISION_KIND: labels.DECISION_PLURAL,
 }
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _ATTEMPTS = 5
 _PAGE = 500
 
@@ -87,6 +89,7 @@ class Gateway:
         self._client = client
         self._timeout = call_timeout
         self._identity = identity
+        self._turns = Turns()
 
     @classmethod
     async def connect(
@@ -241,6 +244,14 @@ class Gateway:
     async def get_config_map(self, namespace: str, name: str) -> Raw | None:
         """The ConfigMap, or None."""
         return await self._get("v1", "ConfigMap", namespace, name)
+
+    async def version_of_config_map(self, namespace: str, name: str) -> str | None:
+        """UID and resourceVersion of the ConfigMap, as one word, or None; what it holds is not read."""
+        try:
+            found = await self._request("GET", _path("v1", "ConfigMap", namespace, name), accept=_METADATA_ONLY)
+        except NotFound:
+            return None
+        return f"{found['metadata']['uid']}/{found['metadata']['resourceVersion']}"
 
     async def get_secret(self, namespace: str, name: str) -> Raw | None:
         """The Secret, or None. Raises Forbidden unless the operator was given the right to read just this one."""
@@ -566,14 +577,15 @@ class Gateway:
         body: Raw | list[Raw] | None = None,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Raw:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._turns.turn(), asyncio.timeout(self._timeout):
                 request = await self._client.param_serialize(
                     method,
                     path,
                     query_params=list(query.items()) if query else [],
-                    header_params={"Accept": "application/json", "Content-Type": content_type},
+                    header_params={"Accept": accept, "Content-Type": content_type},
                     body=body,
                     auth_settings=["BearerToken"],
                 )

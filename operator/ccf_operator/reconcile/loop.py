@@ -17,10 +17,14 @@ import structlog
 from ccf_operator import logs
 from ccf_operator.domain.effects import Effect
 from ccf_operator.domain.observation import Observation
+from ccf_operator.domain.pace import STEADY
 from ccf_operator.domain.plan import Plan
+from ccf_operator.kube import turns
 from ccf_operator.kube.errors import Conflict, KubeError, NotFound, NotServed
 from ccf_operator.kube.gateway import Gateway, Outcome, Raw
 from ccf_operator.reconcile.act import Actor, Failure
+from ccf_operator.reconcile.awaited import Awaited
+from ccf_operator.reconcile.inputs import needed_config_maps
 from ccf_operator.reconcile.kept import Kept, NotKept
 from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.parse import Unreadable, is_deleting, to_wire
@@ -77,6 +81,10 @@ class NetworkLoop:
     """Why nothing may be done for any network now, if it may not."""
     doubt: Callable[[], None] = lambda: None
     """Called when the API server does not behave as one that serves our kinds whole."""
+    unhurried: bool = True
+    """Whether the network only waits, as far as is known, so that others go first."""
+    awaited: Awaited | None = None
+    """Where the ConfigMaps are named that the network waits for."""
     _told: set[str] = field(default_factory=set)
     _kept: Kept = field(default_factory=Kept)
     _last: tuple[dict[str, Any], tuple[Effect, ...]] | None = None
@@ -90,6 +98,7 @@ class NetworkLoop:
         backoff, looks, failed = FIRST_BACKOFF, 0, 0
         while True:
             self.wake.clear()
+            turns.unhurried.set(self.unhurried)
             try:
                 step = await self.look()
             except Withheld as error:
@@ -119,6 +128,8 @@ class NetworkLoop:
             self._told.clear()
             if step is Step.GONE:
                 _log.info("the network is gone")
+                if self.awaited is not None:
+                    self.awaited.forget(self.uid)
                 return
             if step is Step.AGAIN and looks < LOOKS_AT_ONCE:
                 looks += 1
@@ -165,7 +176,16 @@ class NetworkLoop:
         settled = (after, plan.effects) == self._last and after == before
         self._last = (after, plan.effects)
         self._wake_after = plan.wake_after
+        self._wait_for(observation)
         return Step.SETTLED if settled or not (plan.effects or after != before) else Step.AGAIN
+
+    def _wait_for(self, observation: Observation) -> None:
+        """Let others go first while there is nothing to do before a person has done something."""
+        unmade = observation.status.service.public_key is None
+        self.unhurried = self._wake_after > STEADY or (unmade and bool(observation.inputs.problems))
+        if self.awaited is not None:
+            needed = needed_config_maps(observation.spec) if observation.inputs.problems else frozenset[str]()
+            self.awaited.expect(self.uid, self.namespace, needed, self.wake.set)
 
     async def _restored(self, raw: Raw) -> Raw:
         """The network with what its status has lost, if it has, written back. Raises KubeError and NotKept."""

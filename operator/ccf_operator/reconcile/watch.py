@@ -57,6 +57,7 @@ class Watchers:
         if self._closed:
             return
         loop = self.build(key[0], key[1], uid)
+        loop.unhurried = not ((raw.get("status") or {}).get("service") or {}).get("openedAt")
         task = asyncio.create_task(loop.run(), name=f"network {key[0]}/{key[1]}")
         running[uid] = _Watched(loop, task, seen)
         task.add_done_callback(lambda done: self._ended(key, uid, done))

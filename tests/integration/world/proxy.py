@@ -129,6 +129,11 @@ class ApiProxy:
                         return call
                 await self._heard.wait()
 
+    @property
+    def gave_up(self) -> int:
+        """How many answers the operator has not waited for."""
+        return self._abandoned
+
     async def abandoned(self, *, within: float = 60.0) -> None:
         """Until the operator gives up waiting for an answer, from now on."""
         before = self._abandoned
@@ -177,6 +182,7 @@ class ApiProxy:
 
     async def _hand_on(self, call: Call, request: web.Request) -> web.StreamResponse:
         headers = {name: request.headers[name] for name in _HANDED_ON if name in request.headers}
+        headers["accept-encoding"] = "identity"  # long lists come compressed where that is taken
         async with self._http.request(call.method, request.rel_url, data=call.body or None, headers=headers) as answer:
             content_type = answer.headers.get("content-type", "application/json")
             if call.watches:

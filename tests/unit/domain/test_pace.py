@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from ccf_operator.api.status import Phase
+import pytest
+
+from ccf_operator.api.status import Command, NetworkStatus, Phase, ServiceStatus
 from ccf_operator.domain.decide import decide
-from ccf_operator.domain.pace import BUSY, EAGER, JUST_STARTED, STEADY, WAITING
+from ccf_operator.domain.pace import BUSY, EAGER, JUST_STARTED, PATIENT, STEADY, WAITING, wake_after
+from unit.domain.given import at, attempt, draft, inputs, record, status
 from unit.domain.world import World
 
 
@@ -46,3 +49,27 @@ def test_members_are_waited_for_without_haste_until_they_have_accepted() -> None
     assert pace(world) == WAITING
     world.vote()
     assert pace(world) == BUSY
+
+
+LONG_AGO = at(-3600)
+
+
+@pytest.mark.parametrize(
+    ("since", "seconds"), [(at(0), WAITING), (at(-100), 10.0), (at(-300), PATIENT), (LONG_AGO, PATIENT)]
+)
+def test_the_longer_a_network_cannot_start_the_more_patient_the_operator_is(since: datetime, seconds: float) -> None:
+    waits = draft(NetworkStatus(phase=Phase.CREATING, phase_since=since), inputs=inputs("ConfigMap m does not exist"))
+    assert wake_after(waits) == seconds
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        status(record("a", command=Command.START), service=ServiceStatus(), phase=Phase.CREATING, phase_since=LONG_AGO),
+        status(record("a"), phase=Phase.RUNNING, phase_since=LONG_AGO),
+        status(phase=Phase.RECOVERING, phase_since=LONG_AGO, attempt=attempt()),
+    ],
+    ids=["its first node is there", "it serves", "it is recovered"],
+)
+def test_patience_is_only_for_those_that_have_nothing_yet(of: NetworkStatus) -> None:
+    assert wake_after(draft(of, inputs=inputs("ConfigMap m does not exist"))) <= STEADY

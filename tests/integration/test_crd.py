@@ -307,6 +307,17 @@ async def test_the_columns_say_how_it_is(
     assert wide[1].rstrip().endswith("One node ended.")
 
 
+async def test_who_deletes_all_of_a_namespace_keeps_the_networks(
+    control_plane: ControlPlane, namespace: str, gateway: Gateway, create_network: Create
+) -> None:
+    create_network(minimal())
+    swept = control_plane.kubectl("delete", "all", "--all", "--namespace", namespace, "--wait=false")
+    assert swept.returncode == 0, swept.stderr
+    found = await gateway.get_network(namespace, "bank")
+    assert found is not None
+    assert "deletionTimestamp" not in found["metadata"]
+
+
 @pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_are_taken(control_plane: ControlPlane, namespace: str, example: Path) -> None:
     done = control_plane.kubectl("apply", "--namespace", namespace, "-o", "json", "-f", str(example))

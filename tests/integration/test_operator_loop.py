@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, Phase
 from ccf_operator.ccf.answers import NodeAnswers
@@ -14,7 +18,8 @@ from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.plan import Plan
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.reconcile.act import Actor
-from ccf_operator.reconcile.loop import NetworkLoop, Step
+from ccf_operator.reconcile.kept import NotKept
+from ccf_operator.reconcile.loop import TOLD_AFTER, NetworkLoop, Step, Withheld
 from ccf_operator.reconcile.observe import Observer
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels, names
@@ -151,6 +156,65 @@ async def test_an_effect_that_fails_does_not_stop_the_others_and_is_told_once(
     listed = control_plane.kubectl("get", "events.events.k8s.io", "--namespace", namespace, "-o", "json")
     told = [event for event in json.loads(listed.stdout)["items"] if event["reason"] == "EffectFailed"]
     assert sorted(event["note"].partition(":")[0] for event in told) == ["ApplyIdentity", "CreateNode"]
+
+
+async def test_a_status_that_is_changed_on_its_way_licenses_nothing_and_is_named(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    """By a policy, say: here by somebody who is faster, at the version that the answer then has."""
+    network = await adopted(gateway, create_network(minimal()))
+    status = NetworkStatus(phase=Phase.RUNNING, message="as decided")
+    loop = loop_of(gateway, network, planning(status, CreateVolume(VOLUME)))
+
+    class Meddling(Gateway):
+        async def replace_status(self, *arguments: Any, **named: Any) -> Raw:
+            written = await super().replace_status(*arguments, **named)
+            return {**written, "status": {key: of for key, of in written["status"].items() if key != "message"}}
+
+    async with await Meddling.connect(str(control_plane.kubeconfig)) as meddling:
+        loop.gateway = meddling
+        with pytest.raises(NotKept, match=r"\.status\.message"):
+            await loop.look()
+
+    assert await claims(gateway, namespace) == []
+
+
+async def test_a_look_that_fails_again_and_again_is_told_once(
+    gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    failed = asyncio.Event()
+    looks = itertools.count(1)
+
+    def decide(_: Observation) -> Plan:
+        if next(looks) > TOLD_AFTER + 1:
+            failed.set()
+        raise ValueError("not a TxID: 'x.y'")
+
+    running = asyncio.create_task(loop_of(gateway, network, decide).run())
+    await asyncio.wait_for(failed.wait(), 60)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    listed = control_plane.kubectl("get", "events.events.k8s.io", "--namespace", namespace, "-o", "json")
+    [told] = [event for event in json.loads(listed.stdout)["items"] if event["reason"] == "LookFailed"]
+    assert "ValueError: not a TxID: 'x.y'" in told["note"]
+    assert next(looks) <= TOLD_AFTER + 3, "it must not spin"
+
+
+async def test_nothing_is_done_while_it_is_withheld_and_all_once_it_is_not(
+    gateway: Gateway, namespace: str, create_network: Create
+) -> None:
+    network = await adopted(gateway, create_network(minimal()))
+    loop = loop_of(gateway, network, planning(NetworkStatus(phase=Phase.RUNNING), CreateVolume(VOLUME)))
+    loop.withheld = lambda: "the definition lacks .status.nodes"
+    with pytest.raises(Withheld):
+        await loop.look()
+    assert await claims(gateway, namespace) == []
+
+    loop.withheld = lambda: None
+    await loop.look()
+    assert await claims(gateway, namespace) == [VOLUME]
 
 
 async def test_another_object_of_the_same_name_is_not_ours(

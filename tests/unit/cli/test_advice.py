@@ -7,7 +7,9 @@ import pytest
 
 from ccf_operator.api.governance_status import GovernanceStatus, MembersStatus, ProposalStatus, SharesStatus
 from ccf_operator.api.operator_member_status import AwaitedProposal, OperatorMemberStatus
-from ccf_operator.cli.advice import MEMBERS, Advice, advise
+from ccf_operator.api.status import Silence
+from ccf_operator.cli.advice import MEMBERS, Advice, about_silent_machines, advise
+from ccf_operator.cli.network import Network
 from ccf_operator.domain.members_words import Plugin, to_open, to_submit
 from unit.cli import phases
 from unit.cli.phases import scene
@@ -78,3 +80,20 @@ def test_the_commands_that_the_status_tells_are_commands(
     assert len(commands) >= 2
     for command in commands:
         parse(command.strip())
+
+
+def test_a_machine_that_is_ready_and_runs_its_node_is_not_offered_to_be_given_up() -> None:
+    network = scene(phases.suspected()).network
+    status = network.status
+    assert len(about_silent_machines(network, [])) == 2
+
+    def with_machines(ready: bool | None) -> Network:
+        known = Silence(since=status.nodes[0].planned_at, machine_ready=ready)
+        nodes = [record.model_copy(update={"silence": known}) for record in status.nodes]
+        return replace(network, status=status.model_copy(update={"nodes": nodes}))
+
+    assert about_silent_machines(with_machines(True), []) == ()
+    assert len(about_silent_machines(with_machines(False), [])) == 2
+    assert len(about_silent_machines(with_machines(None), [])) == 2
+    cut_off = status.model_copy(update={"reason": "OperatorIsolated"})
+    assert about_silent_machines(replace(network, status=cut_off), []) == ()

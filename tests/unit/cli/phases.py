@@ -61,6 +61,18 @@ def degraded() -> World:
 
 
 def suspected() -> World:
+    """The machines of two nodes are not heard of any more, and nor are these."""
+    world = running()
+    for name in world.serving()[:2]:
+        world.history.cluster.lose_sight(world.pods[name].machine or "")
+    world.settle()
+    world.now += timedelta(minutes=2)
+    world.settle()
+    return world
+
+
+def not_answering() -> World:
+    """Two nodes run on machines that are Ready, and do not answer."""
     world = running()
     world.silence(*world.serving()[:2])
     world.settle()

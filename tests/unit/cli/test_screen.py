@@ -84,6 +84,13 @@ def test_on_call_is_given_the_word_to_say_of_each_silent_machine() -> None:
     assert text.count("kubectl taint") == 2
 
 
+def test_nobody_is_given_a_word_to_say_of_machines_that_are_ready_and_run_their_nodes() -> None:
+    text = shown(scene(phases.not_answering()), 160)
+    assert "kubectl taint" not in text
+    assert "runs and does not answer at" in text
+    assert "look at the network between the operator and the nodes first" in text.replace("Look", "look")
+
+
 def test_a_screen_that_is_too_low_says_that_there_is_more() -> None:
     seen = scene(phases.awaiting_members())
     whole = shown(seen).rstrip().splitlines()

@@ -179,6 +179,10 @@ class Ended(StatusModel):
         description="Whether the machine was seen to go on running (same boot id) when the process had ended, "
         "so that what the process had written is on the disk.",
     )
+    unseen: bool = Field(
+        default=False,
+        description="Whether a node that was never seen to start may have run all the same, for the operator was away.",
+    )
 
 
 class Machine(StatusModel):
@@ -229,6 +233,11 @@ class NodeRecord(StatusModel):
     machine: Machine | None = Field(default=None, description="Where it runs.")
     started_at: Moment | None = Field(
         default=None, description="When the kubelet was first seen to report that its container `ccf` runs."
+    )
+    pod_ip: str | None = Field(
+        default=None,
+        alias="podIP",
+        description="Last IP address of its pod: it is asked there if its pod is rejected.",
     )
     node_id: str | None = Field(
         default=None, description="CCF node id: SHA-256 of its public key, fixed at the first contact."

@@ -7,8 +7,10 @@ have been in force that each of its majorities is represented: then one of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Survey
 from ccf_operator.domain.quorum import Members, deciding_minority
@@ -67,12 +69,29 @@ def _sound_surveys(attempt: Attempt) -> Iterator[tuple[Candidate, Survey]]:
             yield candidate, candidate.survey
 
 
-def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callable[[str], bool]) -> Choice:
+class DiskDoubt(StrEnum):
+    """Why it is not known whether all that a node's process had written is on its volume (CCF facts §0.20)."""
+
+    END_NOT_SEEN = "EndNotSeen"
+    OUT_OF_SERVICE = "OutOfService"
+    MACHINE_DELETED = "MachineDeleted"
+    MACHINE_RESTARTED = "MachineRestarted"
+
+
+_IN_WORDS: Mapping[DiskDoubt, str] = {
+    DiskDoubt.END_NOT_SEEN: "the end of its process was not seen",
+    DiskDoubt.OUT_OF_SERVICE: "its machine was said to be out of service",
+    DiskDoubt.MACHINE_DELETED: "its Kubernetes Node is gone",
+    DiskDoubt.MACHINE_RESTARTED: "its machine was not seen to run on, with the same boot id, after the process's end",
+}
+
+
+def choose(attempt: Attempt, volume_of: Mapping[str, str], doubt_about: Callable[[str], DiskDoubt | None]) -> Choice:
     """Choose among the results.
 
-    `volume_of` maps CCF node ids to the volume whose lineage that very node wrote last; `disk_is_proof` tells of a
-    node id whether all that its process had written is known to be on its volume (CCF never syncs its ledger, CCF
-    facts §0.20).
+    `volume_of` maps CCF node ids to the volume whose lineage that very node wrote last; `doubt_about` tells of a node
+    id why its volume may lack what its process had written last (CCF never syncs its ledger, CCF facts §0.20), None
+    where nothing of it can be missing.
     """
     ranking, best = recovered(attempt.candidates), best_of(attempt)
     if best is None:
@@ -82,7 +101,7 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
     losses: list[str] = []
     for name, nodes in configurations_to_cover(attempt):
         at_hand = {node for node in nodes if volume_of.get(node) in held}
-        losses.extend(_shortage(name, len(nodes), len(at_hand), sum(map(disk_is_proof, at_hand))))
+        losses.extend(_shortage(name, len(nodes), [doubt_about(node) for node in sorted(at_hand)]))
     losses.extend(_untold(attempt) if attempt.configuration else [NO_CONFIGURATION])
     losses.extend(_doubts(attempt))
     losses.extend(_below_the_mark(attempt, best))
@@ -90,18 +109,16 @@ def choose(attempt: Attempt, volume_of: Mapping[str, str], disk_is_proof: Callab
     return Choice(best, tuple(losses), tuple(_forks(ranking)))
 
 
-def _shortage(name: str, size: int, at_hand: int, proven: int) -> Iterator[str]:
-    need = deciding_minority(size)
-    if proven >= need:
+def _shortage(name: str, size: int, at_hand: Sequence[DiskDoubt | None]) -> Iterator[str]:
+    """`at_hand`: of each member whose ledger could be recovered, why that may lack something."""
+    need, doubts = deciding_minority(size), Counter(doubt for doubt in at_hand if doubt is not None)
+    if len(at_hand) - doubts.total() >= need:
         return
-    doubtful = (
-        f"; {at_hand - proven} of these may lack what was written last, for no machine was seen to outlive their nodes"
-        if at_hand > proven
-        else ""
-    )
+    why = ", ".join(f"{_IN_WORDS[doubt]} ({counted(number, 'node')})" for doubt, number in sorted(doubts.items()))
+    doubtful = f"; {doubts.total()} of these may lack what was written last: {why}" if doubts else ""
     yield (
         f"{name} has {counted(size, 'node')}: only the whole ledgers of {need} of them show that nothing committed is "
-        f"missing, {at_hand} could be recovered{doubtful}"
+        f"missing, {len(at_hand)} could be recovered{doubtful}"
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from ccf_operator.api.status import Phase
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import DeletePod, ReleasePod, RemoveFinalizer
-from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.ends import FINAL_PHASES, proof_of_end
 from ccf_operator.domain.facts import want_last_facts
 from ccf_operator.domain.observation import MachineView, PodView
 from ccf_operator.domain.reasons import Reason
@@ -46,5 +46,7 @@ def may_go(pod: PodView, machines: Mapping[str, MachineView] | None, now: dateti
     """Whether a pod that is to end is not waited for any longer; `machines` is None where they could not be read."""
     if pod.machine is None or machines is None or proof_of_end(None, pod, machines, now) is not None:
         return True
+    if pod.phase in FINAL_PHASES and not pod.ccf.running and not pod.stage.running:
+        return True  # rejected: its kubelet has said its last word of it
     machine = machines.get(pod.machine)
     return machine is None or not machine.ready

@@ -14,6 +14,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.suspects import seen_of_pod
 from ccf_operator.render.labels import VOLUME
 
 FENCED = "Fenced"
@@ -90,7 +91,8 @@ def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: Servi
     if strangers and _waited(draft, attempt) > _window(draft) + STOPPING:
         _give_up(draft, candidate, f"pods that are not on record may write to it: {', '.join(strangers)}")
     elif loss.proven and hopeless:
-        _give_up(draft, candidate, f"{hopeless[0].name} may still run: its end is not proven")
+        seen = seen_of_pod(hopeless[0], draft.pod(hopeless[0])) or "its end is not proven"
+        _give_up(draft, candidate, f"{hopeless[0].name} may still run: {seen}")
 
 
 def not_its_claim(draft: Draft, candidate: Candidate) -> str | None:

@@ -20,6 +20,7 @@ from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.corrections import REPLACED, is_outdated, is_unbound
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import in_words as end_in_words
 from ccf_operator.domain.made_of import made_of, storage_of
 from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words, may_have_started
 from ccf_operator.domain.stranded import is_stranded_for_good
@@ -179,8 +180,7 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
         if record.stop is not None or record.joined_at is not None or record.node_id in trusted:
             continue
         if record.ended is not None:
-            code = "" if record.ended.exit_code is None else f", exit code {record.ended.exit_code}"
-            _let_go(draft, record, "NotJoined", f"it ended ({record.ended.evidence.value}{code})")
+            _let_go(draft, record, "NotJoined", f"it ended ({end_in_words(record.ended)})")
         elif not has_target(draft, record):
             record.stop = "TargetGone"
         elif is_stranded_for_good(draft, record):

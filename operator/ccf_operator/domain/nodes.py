@@ -12,14 +12,21 @@ from ccf_operator.api.status import Command, Configuration, Ended, EndEvidence, 
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import CreateNode, CreateVolume, DeleteConfigMap, DeletePod, LabelPod, ReleasePod
-from ccf_operator.domain.ends import BY_WORD, proof_of_end
+from ccf_operator.domain.ends import (
+    BY_WORD,
+    NEVER_CREATED,
+    in_words,
+    is_refuted,
+    may_have_run_unseen,
+    proof_of_end,
+    proof_of_nodes_end,
+)
 from ccf_operator.domain.observation import PodView
 from ccf_operator.domain.pod_progress import note_progress
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.silence import keep_silence
+from ccf_operator.domain.suspects import note_on, seen_of_pod
 from ccf_operator.render import labels, names
-
-_NEVER_CREATED = "NeverCreated"
 
 
 def keep_records(draft: Draft) -> None:
@@ -34,14 +41,16 @@ def keep_records(draft: Draft) -> None:
         if used is not None and record.machine is not None and record.ended is None:
             used.machine = record.machine.name
         _note_identity(draft, record)
+    _learn_ids_from_rows(draft)  # before the ends: who is part of a service has run, whatever its pod says
+    for record in draft.status.nodes:
         _note_never_created(draft, record)
         _note_end(draft, record)
         keep_silence(draft, record)
         if record.ended is None:
             read = draft.seen.read.get(record.name)
             note_progress(record, draft.pod(record), read, draft.seen.spec.recovery, draft.now)
+        record.note = record.note or note_on(draft, record)
         record.released = record.ended is not None and draft.pod(record) is None
-    _learn_ids_from_rows(draft)
 
 
 def _note_pod(draft: Draft, record: NodeRecord) -> None:
@@ -52,6 +61,7 @@ def _note_pod(draft: Draft, record: NodeRecord) -> None:
             record.note = f"its pod was removed before its end was seen; {_about_its_machine(draft, record)}"
         return
     record.pod_uid = pod.uid
+    record.pod_ip = pod.ip or record.pod_ip
     if pod.ccf.running and record.started_at is None:
         record.started_at = draft.now
     _note_machine(draft, record, pod)
@@ -81,6 +91,8 @@ def _note_identity(draft: Draft, record: NodeRecord) -> None:
     if answers is None or draft.pod(record) is None:
         return
     if answers.impostor:
+        if seen_of_pod(record, draft.pod(record)) is not None:
+            return  # its address may be another pod's by now
         record.note = f"whoever answers at its address is not the node that was first met there ({answers.problem})"
         return
     if answers.reached and answers.node_id is not None and record.node_id is None:
@@ -92,8 +104,8 @@ def _note_identity(draft: Draft, record: NodeRecord) -> None:
 def _note_never_created(draft: Draft, record: NodeRecord) -> None:
     """A node that was given up before its pod was made has ended; unless the pod turns up after all."""
     if record.stop is not None and record.ended is None and record.pod_uid is None:
-        record.ended = Ended(evidence=EndEvidence.NEVER_STARTED, at=draft.now, reason=_NEVER_CREATED)
-    elif record.ended is not None and record.ended.reason == _NEVER_CREATED and draft.pod(record) is not None:
+        record.ended = Ended(evidence=EndEvidence.NEVER_STARTED, at=draft.now, reason=NEVER_CREATED)
+    elif record.ended is not None and record.ended.reason == NEVER_CREATED and draft.pod(record) is not None:
         record.ended = None
 
 
@@ -103,17 +115,25 @@ def _note_end(draft: Draft, record: NodeRecord) -> None:
     heard = answers is not None and answers.reached and draft.pod(record) is not None
     if heard:
         _follow_machine(draft, record)
-    if record.ended is not None:
-        if heard and record.ended.evidence in BY_WORD:
-            draft.report("NodeReturned", f"{record.name} answers: {record.ended.reason} was not so", warning=True)
-            record.ended = None
+    if record.ended is not None and heard and record.ended.evidence in BY_WORD:
+        draft.report("NodeReturned", f"{record.name} answers: {record.ended.reason} was not so", warning=True)
+        record.ended = None
         return
-    ended = proof_of_end(record.machine, draft.pod(record), draft.seen.machines, draft.now)
-    if ended is None or (heard and ended.evidence in BY_WORD):
+    before = record.ended
+    if is_refuted(record):
+        record.ended = None
+    elif before is not None and not may_have_run_unseen(before):
+        return
+    ended = proof_of_nodes_end(record, draft.pod(record), draft.seen.machines, draft.now, draft.seen.watched_since)
+    if ended is None or (heard and ended.evidence in BY_WORD) or (before is not None and _is_no_more(ended, before)):
         return
     record.ended, record.fit = ended, False
-    code = "" if ended.exit_code is None else f", exit code {ended.exit_code}"
-    draft.report("NodeEnded", f"{record.name} has ended ({ended.evidence.value}{code})", warning=record.stop is None)
+    draft.report("NodeEnded", f"{record.name} has ended ({in_words(ended)})", warning=record.stop is None)
+
+
+def _is_no_more(ended: Ended, before: Ended) -> bool:
+    """Whether a proof says no more than the one on record, of a node that was never seen to run."""
+    return ended.evidence is before.evidence
 
 
 def _follow_machine(draft: Draft, record: NodeRecord) -> None:
@@ -264,7 +284,8 @@ def _names_needed(draft: Draft) -> set[str | None]:
 
 def _may_be_trusted(draft: Draft, record: NodeRecord, *, led: bool) -> bool:
     """A joiner that ran may be in a configuration that no primary has told of yet; its end then counts."""
-    ran = record.ended is not None and record.ended.evidence is not EndEvidence.NEVER_STARTED
+    ended = record.ended
+    ran = ended is not None and (ended.evidence is not EndEvidence.NEVER_STARTED or may_have_run_unseen(ended))
     if record.command is not Command.JOIN or not ran:
         return False
     attempt = draft.status.attempt

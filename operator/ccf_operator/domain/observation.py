@@ -263,5 +263,7 @@ class Observation:
     """What each `stage` that runs said of its progress, by pod name, where it was heard."""
     operator: OperatorView = OperatorView()
     names: NamesView = NamesView()
+    watched_since: datetime | None = None
+    """Since when this operator has looked at the network without a gap; None where that is not known."""
     operator_member: OperatorMemberView | None = None
     """The member of `spec.governance.operatorMember`; None where the spec names none."""

@@ -21,7 +21,7 @@ from ccf_operator.api.status import (
 )
 from ccf_operator.domain import attempts
 from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, judge_recovered_since
-from ccf_operator.domain.choice import Choice, choose, recovered
+from ccf_operator.domain.choice import Choice, DiskDoubt, choose, recovered
 from ccf_operator.domain.correcting import leave_node, take_up_corrections
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim, spare
@@ -123,7 +123,7 @@ def _the_others_suffice(draft: Draft, attempt: Attempt) -> bool:
 
 
 def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
-    choice = choose(attempt, attempt.members_of, lambda node: disk_is_proof(draft, node))
+    choice = choose(attempt, attempt.members_of, lambda node: doubt_about_disk(draft, node))
     if attempt.unsettled is None:
         return choice
     beside = committed_beside(draft.status) if _has_opened(choice) else _openings_shown(attempt, choice)
@@ -221,16 +221,24 @@ def _report_result(draft: Draft, attempt: Attempt, candidate: Candidate) -> None
     )
 
 
-def disk_is_proof(draft: Draft, node_id: str) -> bool:
-    """Whether all that a node's process had written is known to be on its volume."""
+def doubt_about_disk(draft: Draft, node_id: str) -> DiskDoubt | None:
+    """Why it is not known that all that a node's process had written is on its volume; None: it is."""
     if draft.seen.spec.recovery.trust_machine_disks:
-        return True
+        return None
     if draft.status.adopted is not None and node_id in draft.status.adopted.disks_kept:
-        return True
+        return None
     record = draft.by_node_id(node_id)
     if record is None or record.ended is None:
-        return False
-    return record.ended.evidence is EndEvidence.CONTAINER_TERMINATED and record.ended.disk_kept
+        return DiskDoubt.END_NOT_SEEN
+    match record.ended.evidence:
+        case EndEvidence.CONTAINER_TERMINATED:
+            return None if record.ended.disk_kept else DiskDoubt.MACHINE_RESTARTED
+        case EndEvidence.OUT_OF_SERVICE:
+            return DiskDoubt.OUT_OF_SERVICE
+        case EndEvidence.MACHINE_DELETED:
+            return DiskDoubt.MACHINE_DELETED
+        case _:
+            return DiskDoubt.END_NOT_SEEN
 
 
 def _choose(draft: Draft, attempt: Attempt) -> None:
@@ -268,10 +276,13 @@ def _ask(draft: Draft, attempt: Attempt, best: Candidate, choice: Choice) -> Non
 
 
 def _if_disks_are_trusted(attempt: Attempt) -> list[str]:
-    """What to add to a possible loss that only power cuts make possible."""
-    if choose(attempt, attempt.members_of, lambda _node: True).possible_loss:
+    """What to add to a possible loss that only disks which do not keep all they were given make possible."""
+    if choose(attempt, attempt.members_of, lambda _node: None).possible_loss:
         return []
-    return ["if these disks keep all they were given through a power cut, set spec.recovery.trustMachineDisks to true"]
+    return [
+        "if these disks keep all they were given though their machines go down, set spec.recovery.trustMachineDisks to "
+        "true"
+    ]
 
 
 def _has_opened(choice: Choice) -> bool:

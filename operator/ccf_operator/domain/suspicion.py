@@ -14,6 +14,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.network_advice import against_ending, between_nodes, lives, network_first
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
+from ccf_operator.domain.suspects import suspects, what_to_do
 
 
 def what_is_wrong(draft: Draft, records: Iterable[NodeRecord], view: ServiceView | None = None) -> str:
@@ -108,6 +109,9 @@ _GIVE_UP = (
 def about_machines(draft: Draft, records: Iterable[NodeRecord]) -> str:
     """What to do about machines of nodes whose ends are not known; what is Ready is nobody's to give up."""
     those = [record for record in records if record.ended is None]
+    if unclear := suspects(draft, those):
+        others = [record for record in those if record not in unclear]
+        return ". ".join([what_to_do(draft, unclear), *([about_machines(draft, others)] if others else [])])
     living = [record for record in those if lives(draft, record)]
     find_out = "find out whether the silent nodes' machines still run; for one that is down for good"
     if not living:

@@ -19,7 +19,7 @@ from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.corrections import REPLACED, is_outdated, is_unbound
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import RemoveNodeRow
-from ccf_operator.domain.ends import STAGE_FAILED
+from ccf_operator.domain.ends import STAGE_FAILED, may_have_run_unseen
 from ccf_operator.domain.joiners import (
     FIRST_WAIT,
     LONGEST_WAIT,
@@ -32,6 +32,7 @@ from ccf_operator.domain.joiners import (
 from ccf_operator.domain.made_of import storage_of
 from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words, may_have_started
 from ccf_operator.domain.service import ServiceView
+from ccf_operator.domain.suspects import seen_of_pod
 from ccf_operator.domain.untold import untold
 from ccf_operator.wording import counted
 
@@ -100,8 +101,10 @@ def meet_service(draft: Draft) -> None:
 
 def may_have_served(first: NodeRecord) -> bool:
     """Whether a first node has run until something else ended it: one that gives up by itself has made no service."""
-    if first.ended is None or first.ended.evidence is EndEvidence.NEVER_STARTED:
+    if first.ended is None:
         return False
+    if first.ended.evidence is EndEvidence.NEVER_STARTED:
+        return may_have_run_unseen(first.ended)
     return gave_up(first.ended) is None
 
 
@@ -293,7 +296,8 @@ def keep_fitness(draft: Draft, view: ServiceView) -> None:
         if member:
             note_joined(draft, record, leader)
         service_open = answers.network is not None and answers.network.service_status == "Open"
-        record.fit = bool(member and answers.ready_app and service_open)
+        reported = seen_of_pod(record, draft.pod(record)) is None  # Services leave out pods in a final phase
+        record.fit = bool(member and answers.ready_app and service_open and reported)
 
 
 def _is_unfit_without_leader(draft: Draft, answers: NodeAnswers | None) -> bool:

@@ -9,9 +9,11 @@ from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Command, QuorumEvidence, QuorumStatus, Verdict
 from ccf_operator.domain.apart import is_apart, what_is_apart
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import in_words
 from ccf_operator.domain.quorum import Loss, judge_loss, possible_configurations
 from ccf_operator.domain.service import ServiceView, ended_nodes, maybe_trusted
 from ccf_operator.domain.silence import in_words_together, is_told, told, what_is_silent
+from ccf_operator.domain.suspects import seen_of_pod
 
 
 def judge_base_loss(draft: Draft, view: ServiceView) -> Loss:
@@ -125,11 +127,12 @@ def _seen_of(draft: Draft, view: ServiceView, node: str) -> str:
     if record is None:
         return "not known to the operator"
     if record.ended is not None:
-        code = "" if record.ended.exit_code is None else f", exit code {record.ended.exit_code}"
-        return f"ended: {record.ended.evidence.value}{code}"
+        return f"ended: {in_words(record.ended)}"
     answers = view.members.get(record.name)
     if answers is None or answers.consensus is None:
-        return "no answer" if draft.answers(record) is None else "answers, takes no part yet"
+        if draft.answers(record) is not None:
+            return "answers, takes no part yet"
+        return "; ".join(filter(None, ("no answer", seen_of_pod(record, draft.pod(record)))))
     primary = answers.consensus.primary_id
     if primary is None:
         return "answers, sees no primary"

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import AttemptPhase, NetworkStatus
+from ccf_operator.api.status import AttemptPhase, NetworkStatus, NodeRecord
 from ccf_operator.ccf import client, governance_reading
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
@@ -27,6 +27,7 @@ from ccf_operator.domain.observation import (
     ShareReport,
 )
 from ccf_operator.domain.resumption import records_of
+from ccf_operator.domain.suspects import seen_of_pod
 from ccf_operator.domain.unregistered import names_to_resolve
 from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
@@ -47,6 +48,9 @@ from ccf_operator.render.names import NetworkRef
 RECLAIM_POLICY_SECONDS = 60.0
 """How long a PersistentVolume's reclaim policy is remembered: nothing but a warning rests on it."""
 
+
+LONGEST_GAP = timedelta(seconds=30)
+"""Time between two looks beyond which something may have come and gone unseen; without a cause they are 5 s apart."""
 
 Clock = Callable[[], datetime]
 
@@ -84,6 +88,7 @@ class Observer:
         self._reachability = reachability or Reachability()
         self._clock = clock
         self._policies: dict[str, tuple[float, str | None]] = {}
+        self._watched_since = self._last_look = clock()
 
     async def look(
         self, raw: Raw, name_taken: tuple[str, ...] = (), published: frozenset[Report] = frozenset()
@@ -139,9 +144,14 @@ class Observer:
         (pods, machines), governance, share_reports = await asyncio.gather(
             self._pods_and_machines(network, status), self._governance(seen), self._share_reports(seen)
         )
+        now = self._clock()
+        if now - self._last_look > LONGEST_GAP:
+            self._watched_since = now
+        self._last_look = now
         return replace(
             seen,
-            now=self._clock(),
+            now=now,
+            watched_since=self._watched_since,
             pods=pods,
             machines=machines,
             governance=governance,
@@ -262,11 +272,13 @@ class Observer:
         asked: dict[str, Addressee] = {}
         for record in status.nodes or records_of(pods.values(), network.uid):
             pod = pods.get(record.name)
-            if pod is None or pod.owner_uid != network.uid or pod.ip is None or not pod.ccf.running:
+            if pod is None or pod.owner_uid != network.uid:
                 continue
             if record.pod_uid is not None and record.pod_uid != pod.uid:
                 continue
-            asked[record.name] = Addressee(pod.ip, record.node_id, pod.deleting)
+            host = pod.ip if pod.ccf.running else _where_it_ran(record, pod)
+            if host is not None:
+                asked[record.name] = Addressee(host, record.node_id, pod.deleting)
         return await self._asking.answers(asked)
 
 
@@ -277,3 +289,10 @@ def _staging(network: NetworkRef, pods: Mapping[str, PodView]) -> dict[str, str]
         for name, pod in pods.items()
         if pod.owner_uid == network.uid and pod.ip is not None and (pod.stage.running or pod.explorer.running)
     }
+
+
+def _where_it_ran(record: NodeRecord, pod: PodView) -> str | None:
+    """Where a node may still be that its kubelet does not report; none that has not proven its id is asked there."""
+    if record.node_id is None or seen_of_pod(record, pod) is None:
+        return None
+    return pod.ip or record.pod_ip

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from ccf_operator.api.status import Attempt, CandidateResult
-from ccf_operator.domain.choice import Choice, choose
+from ccf_operator.domain.choice import Choice, DiskDoubt, choose
 from unit.domain.given import attempt, candidate, node_id, recovered, survey
 
 
 def chosen(of: Attempt, *, unproven: str = "") -> Choice:
     """The choice, where the disks of all nodes but those of these names are known to hold all that was written."""
     doubtful = {node_id(name) for name in unproven}
-    return choose(of, of.members_of, lambda node: node not in doubtful)
+    return choose(of, of.members_of, lambda node: DiskDoubt.OUT_OF_SERVICE if node in doubtful else None)
 
 
 def best(of: Attempt) -> str | None:
@@ -68,8 +68,20 @@ def test_a_ledger_whose_machine_went_down_with_its_node_proves_less() -> None:
     of = attempt(recovered("a", "2.20"), recovered("b", "2.20"), recovered("c", "2.20"))
     assert not chosen(of, unproven="c").possible_loss
     [loss] = chosen(of, unproven="bc").possible_loss
-    assert "machine" in loss
-    assert "2 " in loss, "it says how many of the recovered ledgers may lack their end"
+    assert "2 of these may lack what was written last: its machine was said to be out of service (2 nodes)" in loss
+
+
+@pytest.mark.parametrize("doubt", DiskDoubt)
+def test_it_is_told_of_each_ledger_why_it_may_lack_something(doubt: DiskDoubt) -> None:
+    of = attempt(recovered("a", "2.20"), recovered("b", "2.20"))
+    [loss] = choose(of, of.members_of, lambda _node: doubt).possible_loss
+    told = {
+        DiskDoubt.END_NOT_SEEN: "the end of its process was not seen",
+        DiskDoubt.OUT_OF_SERVICE: "said to be out of service",
+        DiskDoubt.MACHINE_DELETED: "Kubernetes Node is gone",
+        DiskDoubt.MACHINE_RESTARTED: "boot id",
+    }
+    assert [other for other, words in told.items() if words in loss] == [doubt]
 
 
 def test_a_volume_that_the_node_did_not_write_last_proves_nothing_of_it() -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 
-from ccf_operator.api.status import Ended, EndEvidence
-from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.api.status import Ended, EndEvidence, NodeRecord
+from ccf_operator.domain.ends import may_have_run_unseen, proof_of_end, proof_of_nodes_end
 from ccf_operator.domain.observation import ContainerView, MachineView, PodView, Terminated
-from unit.domain.given import START, ended_container, machine, on, pod
+from unit.domain.given import START, at, ended_container, machine, on, pod, record
 
 WAITING = ContainerView(waiting_reason="PodInitializing")
 
@@ -67,17 +70,87 @@ def test_a_pod_deleted_before_it_had_a_machine_never_starts() -> None:
     assert evidence(gone, machine()) is EndEvidence.NEVER_STARTED
 
 
+REJECTIONS = ("NodeAffinity", "UnexpectedAdmissionError", "OutOfcpu", "Evicted", "Preempting", "NodeShutdown", "")
+NEW = record("n", node_id=None)
+"""A node that was never seen to run; `n` has run: it has an id."""
+RAN = (record("n"), record("n", node_id=None, started_at=START))
+
+
+def rejected(reason: str = "NodeAffinity", **fields: Any) -> PodView:
+    """As a kubelet leaves a pod that it does not want: nothing is said of its containers any more."""
+    nothing = ContainerView()
+    return pod("n", **{"phase": "Failed", "reason": reason, "stage": nothing, "ccf": nothing, **fields})
+
+
+def ended(of: NodeRecord, view: PodView | None, *machines: MachineView, since: datetime | None = START) -> Ended | None:
+    return proof_of_nodes_end(of, view, {m.name: m for m in machines or (machine(),)}, START, since)
+
+
+@pytest.mark.parametrize("reason", REJECTIONS)
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+@pytest.mark.parametrize("of", RAN, ids=["has an id", "was seen to run"])
+def test_a_rejection_proves_nothing_of_a_node_that_has_run(of: NodeRecord, phase: str, reason: str) -> None:
+    assert ended(of, rejected(reason, phase=phase)) is None
+    assert ended(of, rejected(reason, phase=phase, deleting=True)) is None
+    assert ended(of, rejected(reason, phase=phase, machine=None, deleting=True)) is None
+
+
+@pytest.mark.parametrize("of", RAN, ids=["has an id", "was seen to run"])
+def test_neither_does_a_status_that_is_older_than_its_start_nor_a_stage_that_runs_once_more(of: NodeRecord) -> None:
+    assert ended(of, pod("n", phase="Pending", stage=ContainerView(), ccf=ContainerView())) is None
+    refused = ContainerView(terminated=Terminated(3, "Error", "gen-0 is claimed by n"))
+    assert ended(of, pod("n", phase="Failed", stage=refused, ccf=WAITING)) is None
+
+
+@pytest.mark.parametrize("of", RAN, ids=["has an id", "was seen to run"])
+def test_a_report_and_a_word_about_its_machine_prove_the_end_of_one_that_was_rejected(of: NodeRecord) -> None:
+    report = ended(of, rejected(ccf=ended_container(137)))
+    word = ended(of, rejected(), machine(out_of_service=True))
+    assert report is not None
+    assert report.evidence is EndEvidence.CONTAINER_TERMINATED
+    assert word is not None
+    assert word.evidence is EndEvidence.OUT_OF_SERVICE
+
+
 @pytest.mark.parametrize("deleting", [True, False])
-def test_a_pod_that_the_kubelet_has_finished_before_ccf_ran_never_starts(deleting: bool) -> None:
-    # Refused by its machine, evicted, or deleted while its image or volume could not be had: the kubelet makes a phase
-    # final only once nothing of the pod can run, and reports no termination of a container that never started.
-    stuck = pod("n", phase="Failed", deleting=deleting, stage=WAITING, ccf=ContainerView())
-    assert evidence(stuck, machine()) is EndEvidence.NEVER_STARTED
+@pytest.mark.parametrize("reason", REJECTIONS)
+def test_one_that_was_never_seen_to_run_is_given_up_with_its_pod_and_it_is_said_why(
+    reason: str, deleting: bool
+) -> None:
+    found = ended(NEW, rejected(reason, deleting=deleting, message="node(s) didn't match"))
+    assert found is not None
+    assert found.evidence is EndEvidence.NEVER_STARTED
+    assert (found.reason, found.message, found.disk_kept) == (reason or "Failed", "node(s) didn't match", False)
+
+
+@pytest.mark.parametrize(("since", "unseen"), [(START, False), (at(1), True), (None, True)])
+def test_it_may_have_run_where_nobody_looked_for_a_while_since_it_was_planned(
+    since: datetime | None, unseen: bool
+) -> None:
+    refused = ContainerView(terminated=Terminated(3, "Error", "gen-0 is claimed by n"))
+    bad = ContainerView(terminated=Terminated(1, "Error", "no space left"))
+    for view in (rejected(), pod("n", phase="Failed", stage=refused, ccf=WAITING)):
+        found = ended(NEW, view, since=since)
+        assert found is not None
+        assert may_have_run_unseen(found) is unseen
+    for view in (
+        pod("n", phase="Failed", stage=bad, ccf=WAITING),
+        rejected(phase="Pending", machine=None, deleting=True),
+    ):
+        found = ended(NEW, view, since=since)
+        assert found is not None
+        assert not may_have_run_unseen(found), "it was never claimed, or never had a machine"
+
+
+def test_a_rejection_proves_nothing_of_a_pod_that_is_not_on_record() -> None:
+    assert evidence(rejected(), machine()) is None
+    assert evidence(rejected(), machine(out_of_service=True)) is EndEvidence.OUT_OF_SERVICE
 
 
 def test_a_pod_that_is_still_staging_may_yet_start() -> None:
     staging = pod("n", phase="Failed", stage=ContainerView(running=True), ccf=WAITING)
     assert evidence(staging, machine()) is None
+    assert ended(NEW, staging) is None
 
 
 def test_the_disk_is_kept_if_the_machine_still_runs_as_it_did() -> None:

@@ -18,7 +18,7 @@ from ccf_operator.domain.effects import (
     Report,
 )
 from ccf_operator.domain.nodes import forget_released, keep_records, want_labels, want_pods
-from ccf_operator.domain.observation import ContainerView
+from ccf_operator.domain.observation import ContainerView, PodView
 from ccf_operator.render import labels
 from unit.domain.given import (
     NEW,
@@ -175,6 +175,44 @@ def test_another_pod_of_its_name_is_not_the_node() -> None:
     assert only(look(status(A), pods={"a": impostor})).ended is None
     gone = record("a", ended=end(), stop="Fenced")
     assert only(look(status(gone), pods={"a": impostor})).released
+
+
+def rejected(**fields: Any) -> PodView:
+    return pod("a", **{"phase": "Failed", "reason": "NodeAffinity", "stage": NOTHING, "ccf": NOTHING, **fields})
+
+
+NOTHING = ContainerView()
+
+
+def test_what_was_taken_for_never_started_and_has_run_has_not_ended() -> None:
+    taken = record("a", node_id=None, ended=end(EndEvidence.NEVER_STARTED))
+    learned = taken.model_copy(update={"node_id": node_id("a")})
+    assert only(look(status(taken), pods={"a": rejected()})).ended is not None
+    assert only(look(status(learned), pods={"a": rejected()})).ended is None
+
+
+def test_what_may_have_run_unseen_is_ended_by_more_when_that_comes() -> None:
+    first = look(status(record("a", node_id=None)), pods={"a": rejected()})
+    assert [e.reason for e in first.effects if isinstance(e, Report)] == ["NodeEnded"]
+    again = look(first.status, pods={"a": rejected()}, after=9)
+    assert again.status.nodes == first.status.nodes
+    report = only(look(first.status, pods={"a": rejected(ccf=ended_container(0))})).ended
+    word = only(look(first.status, pods={"a": rejected()}, machines={"m1": machine(out_of_service=True)})).ended
+    assert report is not None
+    assert word is not None
+    assert (report.evidence, word.evidence) == (EndEvidence.CONTAINER_TERMINATED, EndEvidence.OUT_OF_SERVICE)
+    assert not report.unseen
+
+
+def test_a_rejected_pods_address_may_be_anothers_by_now() -> None:
+    said = {"a": NodeAnswers(impostor=True, problem="it is node 1234")}
+    assert "1234" not in (only(look(status(A), pods={"a": rejected()}, answers=said)).note or "")
+
+
+def test_where_a_node_ran_is_remembered() -> None:
+    first = look(status(A))
+    assert only(first).pod_ip == "10.0.0.1"
+    assert only(look(first.status, pods={"a": rejected(ip=None)})).pod_ip == "10.0.0.1"
 
 
 # Pods

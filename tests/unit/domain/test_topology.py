@@ -116,11 +116,19 @@ def test_a_first_node_that_ended_is_tried_again_when_what_it_is_made_of_changes(
     [
         (GAVE_UP, 2),
         (end(EndEvidence.NEVER_STARTED), 2),
+        (end(EndEvidence.NEVER_STARTED).model_copy(update={"unseen": True}), 1),
         (end(), 1),
         (end(EndEvidence.MACHINE_DELETED), 1),
         (end(EndEvidence.OUT_OF_SERVICE), 1),
     ],
-    ids=["it gave up", "it never ran", "it was killed", "its machine is gone", "its machine is out of service"],
+    ids=[
+        "it gave up",
+        "it never ran",
+        "it was not seen to run",
+        "it was killed",
+        "its machine is gone",
+        "its machine is out of service",
+    ],
 )
 def test_one_that_may_have_served_before_it_ended_is_not_replaced(ended: Ended, tried: int) -> None:
     assert len(tries(starting(ended=ended), **CORRECTED)) == tried

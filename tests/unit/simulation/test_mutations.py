@@ -82,11 +82,11 @@ class Mutation:
             await done
 
 
-def _unready_has_ended(machine: Any, pod: Any, machines: Any, now: Any) -> Ended | None:
-    found = machines.get(machine.name) if machine is not None else None
+def _unready_has_ended(record: Any, pod: Any, machines: Any, now: Any, watched_since: Any) -> Ended | None:
+    found = machines.get(record.machine.name) if record.machine is not None else None
     if found is not None and not found.ready:
         return Ended(evidence=EndEvidence.CONTAINER_TERMINATED, at=now)
-    return ends.proof_of_end(machine, pod, machines, now)
+    return ends.proof_of_nodes_end(record, pod, machines, now, watched_since)
 
 
 def _silence_is_loss(possible: Any, ended: Any, testimonies: Any) -> Loss:
@@ -329,7 +329,9 @@ MUTATIONS = (
         lambda *_of_what: "start",
         test_starting.test_a_token_that_was_used_is_not_good_again_although_it_was_called_off,
     ),
-    Mutation(2, "NotReady is proof", "domain.nodes.proof_of_end", _unready_has_ended, stories.kubelets_are_cut_off),
+    Mutation(
+        2, "NotReady is proof", "domain.nodes.proof_of_nodes_end", _unready_has_ended, stories.kubelets_are_cut_off
+    ),
     Mutation(2, "silence is proof", "domain.verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
     Mutation(
         2,
@@ -488,8 +490,8 @@ MUTATIONS = (
     Mutation(
         8,
         "every disk keeps what it was given",
-        "domain.recovery.disk_is_proof",
-        _yes,
+        "domain.recovery.doubt_about_disk",
+        _never,
         stories.the_ends_of_all_disks_are_lost_unseen,
     ),
     Mutation(

@@ -254,6 +254,7 @@ async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
         *,
         expected_node_id: str | None,
         timeout: float = 2.0,  # noqa: ASYNC109
+        so_far: Callable[[NodeAnswers], None],
     ) -> NodeAnswers:
         asked.append((host, port, expected_node_id))
         return NodeAnswers(reached=True)

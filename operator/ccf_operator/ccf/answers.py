@@ -93,9 +93,10 @@ class NodeAnswers:
     """One poll of one node.
 
     `reached`: a peer answered over TLS that proved `node_id`. `impostor`: a peer proved another node id than the one
-    expected; nothing was asked of it. `certificate_expires_at`: when the certificate it showed runs out. `problem` says
-    why something is missing, empty if nothing is. `silence`: why nothing at all was heard; None where something was, or
-    where it is not known yet.
+    expected; nothing was asked of it. `awaited`: it has been asked for what is missing, and has not had its full time
+    for that since it was last heard, or first asked. `certificate_expires_at`: when the certificate it showed runs out.
+    `problem` says why something is missing, empty if nothing is. `silence`: why nothing at all was heard; None where
+    something was, or where it is not known yet.
     """
 
     reached: bool = False
@@ -115,3 +116,9 @@ class NodeAnswers:
     removable: frozenset[str] = frozenset()
     version: str | None = None
     silence: NoAnswer | None = None
+    awaited: bool = False
+
+    @property
+    def may_yet_testify(self) -> bool:
+        """Whether what it says of its quorum is on its way, as far as can be known: nothing is destroyed before."""
+        return self.awaited and self.consensus is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ccf_operator.ccf import parsing
@@ -27,11 +28,13 @@ async def ask(
     *,
     expected_node_id: str | None,
     timeout: float = 2.0,  # noqa: ASYNC109 — what has been obtained when time is up is kept
+    so_far: Callable[[NodeAnswers], None] = lambda _answers: None,
 ) -> NodeAnswers:
     """One poll of the node that serves its `Node`-endorsed interface at host:port, within `timeout` seconds.
 
-    With `expected_node_id` None the peer is trusted at this first contact and its id reported. Never raises for a bad
-    node: what could not be obtained is None or empty, and `problem` says why.
+    With `expected_node_id` None the peer is trusted at this first contact and its id reported. `so_far` is told what
+    has been obtained, after each answer. Never raises for a bad node: what could not be obtained is None or empty, and
+    `problem` says why.
     """
     identity = PeerIdentity(expected_node_id)
     found: dict[str, Any] = {}
@@ -45,6 +48,8 @@ async def ask(
                     found |= question.read(await get(client, question.path))
                 except parsing.Unreadable as error:
                     problems.append(f"{question.path}: {error}")
+                if not _denies_itself(found, identity):
+                    so_far(_answers(identity, found, problems))
     except NotTheNode as error:
         impostor = True
         problems.append(str(error))
@@ -54,17 +59,24 @@ async def ask(
     except CONNECTION_FAILURES as error:
         problems.append(why(error))
         silence = no_answer(error, identity)
-    state = found.get("state")
-    if state is not None and state.node_id != identity.proven:
-        problems.append(f"/node/state: says it is node {state.node_id[:8]}")
+    if _denies_itself(found, identity):
+        problems.append(f"/node/state: says it is node {found['state'].node_id[:8]}")
         found.clear()
+    said = replace(_answers(identity, found, problems), silence=silence if not found else None)
+    return replace(said, reached=False, impostor=True, certificate_expires_at=None) if impostor else said
+
+
+def _denies_itself(found: Mapping[str, Any], identity: PeerIdentity) -> bool:
+    state = found.get("state")
+    return state is not None and state.node_id != identity.proven
+
+
+def _answers(identity: PeerIdentity, found: Mapping[str, Any], problems: list[str]) -> NodeAnswers:
     return NodeAnswers(
-        reached=identity.proven is not None and not impostor,
+        reached=identity.proven is not None,
         problem="; ".join(problems),
         node_id=identity.proven,
-        impostor=impostor,
-        certificate_expires_at=identity.certificate_expires_at if not impostor else None,
-        silence=silence if not found else None,
+        certificate_expires_at=identity.certificate_expires_at,
         **found,
     )
 

@@ -60,8 +60,19 @@ def do_without_the_silent(draft: Draft, attempt: Attempt) -> None:
         return
     for candidate in attempt.candidates:
         running = [record for record in draft.on_volume(candidate.volume) if record.ended is None]
+        if any(may_yet_testify(draft, record) for record in running):
+            continue
         if candidate.result is None and running and all(record.stop is None for record in running):
             _give_up(draft, candidate, f"{running[0].name} is silent, and the others hold all that was committed")
+
+
+def may_yet_testify(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a node whose end is not proven is being asked, and may yet contradict a loss: however slow, it is heard.
+
+    One that has had its full time and said nothing is silent, and is waited for by nobody.
+    """
+    answers = draft.seen.answers.get(record.name)
+    return record.ended is None and answers is not None and answers.may_yet_testify
 
 
 def _waits(draft: Draft, candidate: Candidate) -> bool:

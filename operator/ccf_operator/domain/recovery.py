@@ -24,7 +24,7 @@ from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, 
 from ccf_operator.domain.choice import Choice, DiskDoubt, choose, recovered
 from ccf_operator.domain.correcting import leave_node, take_up_corrections
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, not_its_claim, spare
+from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, may_yet_testify, not_its_claim, spare
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
 from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words
 from ccf_operator.domain.quorum import Loss
@@ -52,6 +52,7 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
         and status.attempt is None
         and status.service.opened_at is not None
         and status.service.certificate is not None
+        and not any(may_yet_testify(draft, record) for record in draft.own_nodes())
         and (status.start is not None or _begins_by_itself(draft))
     )
 

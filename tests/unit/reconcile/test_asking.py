@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,7 @@ class Nodes:
         self.asked: list[tuple[str, str | None]] = []
         self.reached = {HERE.host: True, THERE.host: True}
         self.speaks = {host: asyncio.Event() for host in self.reached}
+        self.says_first: dict[str, NodeAnswers] = {}
         self.given_up = 0
         self.heard = asyncio.Event()
 
@@ -31,8 +33,11 @@ class Nodes:
         *,
         expected_node_id: str | None,
         timeout: float = 2.0,  # noqa: ASYNC109
+        so_far: Callable[[NodeAnswers], None],
     ) -> NodeAnswers:
         self.asked.append((host, expected_node_id))
+        if host in self.says_first:
+            so_far(self.says_first[host])
         try:
             await self.speaks[host].wait()
         except asyncio.CancelledError:
@@ -148,3 +153,52 @@ async def test_one_that_is_asked_no_more_is_let_go() -> None:
     await asking.answers({"a": HERE})
     await asyncio.sleep(0)
     assert nodes.given_up == 1
+
+
+# The full chance
+
+
+async def test_one_that_has_not_answered_yet_is_awaited_until_it_has_or_its_time_is_up() -> None:
+    nodes = Nodes()
+    asking = asking_of(nodes)
+    assert (await asking.answers({"b": THERE}))["b"].awaited
+    assert (await asking.answers({"b": THERE}))["b"].awaited, "it may still answer what the first look asked"
+    nodes.reached[THERE.host] = False
+    nodes.let(THERE)
+    assert not (await asking.answers({"b": THERE}))["b"].awaited
+    nodes.speaks[THERE.host].clear()
+    assert not (await asking.answers({"b": THERE}))["b"].awaited, "it is silent, and holds nobody up any more"
+
+    nodes.reached[THERE.host] = True
+    nodes.let(THERE)
+    await nodes.heard.wait()
+    assert (await asking.answers({"b": THERE}))["b"].reached
+    nodes.speaks[THERE.host].clear()
+    nodes_before = len(nodes.asked)
+    asking_again = await asking.answers({"b": Addressee(THERE.host, "bb", ending=True)})
+    assert asking_again["b"].awaited
+    assert len(nodes.asked) == nodes_before + 1
+
+
+async def test_what_one_has_said_so_far_is_told_while_it_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = Nodes()
+    asking = asking_of(nodes)
+    nodes.says_first[THERE.host] = NodeAnswers(reached=True, node_id="bb")
+    found = (await asking.answers({"b": THERE}))["b"]
+    assert (found.reached, found.node_id, found.awaited) == (True, "bb", True)
+    monkeypatch.setattr("ccf_operator.reconcile.asking.ASK_SECONDS", -1.0)
+    assert not (await asking.answers({"b": THERE}))["b"].reached, "it may have ended since"
+
+
+async def test_a_look_waits_no_longer_for_one_that_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = Nodes()
+    asking = asking_of(nodes)
+    nodes.let(THERE)
+    assert (await asking.answers({"b": THERE}))["b"].reached
+    nodes.speaks[THERE.host].clear()
+    monkeypatch.setattr("ccf_operator.reconcile.asking.ASK_SECONDS", 0.1)
+    async with asyncio.timeout(30):
+        assert (await asking.answers({"b": THERE}))["b"].awaited
+    nodes.let(THERE)
+    await nodes.heard.wait()
+    assert (await asking.answers({"b": THERE}))["b"].reached

@@ -284,6 +284,11 @@ class NodeRecord(StatusModel):
         "only when they have changed.",
     )
     ended: Ended | None = Field(default=None, description="The proof of its end.")
+    lives: str | None = Field(
+        default=None,
+        description="What has shown that it still runs though somebody had said that it does not. Word of its machine "
+        "is not taken until it has been withdrawn and is given anew, or a person ends the attempt.",
+    )
     released: bool = Field(default=False, description="Its end is recorded and the pod's finalizer has been removed.")
     note: str | None = Field(default=None, description="What a person should know about it.")
 

@@ -32,8 +32,9 @@ _COULD_NOT_START = frozenset({"StartError", "ContainerCannotRun"})
 FINAL_PHASES = frozenset({"Failed", "Succeeded"})
 """Phases that a pod never leaves. Of one whose container is not reported they say no more than who has given it up."""
 
-_CLAIMED = 3
-"""Exit code of `stage` for a generation that has its claim: of a pod that was started anew, its own from before."""
+_CLAIMED = frozenset({3, 6})
+"""Exit codes of `stage` for a generation that has its claim, or that newer ones have followed: of a pod that was
+started anew, its own from before."""
 _NOT_SEEN_BY_THE_RUNTIME = frozenset({"Unknown", "ContainerStatusUnknown"})
 """Reasons given for a container that was found gone, as after a crash of its machine."""
 
@@ -179,7 +180,7 @@ def _may_be_running(pod: PodView) -> bool:
 def _may_hide_a_start(ended: Ended) -> bool:
     """Whether its pod would look the same if it had run: rejected since, or started anew on what it had claimed."""
     if ended.reason == STAGE_FAILED:
-        return ended.exit_code == _CLAIMED
+        return ended.exit_code in _CLAIMED
     return ended.reason != NEVER_BOUND
 
 

@@ -14,7 +14,7 @@ from ccf_operator.api.status import (
     Start,
     Winner,
 )
-from ccf_operator.domain import attempts
+from ccf_operator.domain import attempts, writers
 from ccf_operator.domain.choice import best_of
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.joining import may_have_been_accepted
@@ -113,6 +113,7 @@ def abort(draft: Draft, decision: DecisionView) -> str:
         else:
             attempts.leave_doubtful(draft, attempt, attempt.winner)
     attempts.abandon(draft, attempt, why)
+    writers.forget(draft)
     draft.status.paused = Paused(
         token=pause_token(draft.seen.uid, attempt.number),
         attempt=attempt.number,

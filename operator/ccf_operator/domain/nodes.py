@@ -26,6 +26,7 @@ from ccf_operator.domain.pod_progress import note_progress
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.silence import keep_silence
 from ccf_operator.domain.suspects import note_on, seen_of_pod
+from ccf_operator.domain.writers import is_disbelieved
 from ccf_operator.render import labels, names
 
 
@@ -125,6 +126,10 @@ def _note_end(draft: Draft, record: NodeRecord) -> None:
     elif before is not None and not may_have_run_unseen(before):
         return
     ended = proof_of_nodes_end(record, draft.pod(record), draft.seen.machines, draft.now, draft.seen.watched_since)
+    word = ended if ended is not None and ended.evidence in BY_WORD else None
+    if is_disbelieved(record, word) and word is not None:
+        record.note = record.lives
+        return
     if ended is None or (heard and ended.evidence in BY_WORD) or (before is not None and _is_no_more(ended, before)):
         return
     record.ended, record.fit = ended, False

@@ -34,6 +34,7 @@ from ccf_operator.domain.silence import is_told, what_is_silent
 from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
 from ccf_operator.domain.two_services import committed_beside
+from ccf_operator.domain.writers import found_a_writer, take_back
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long the second try of a candidate waits; the third twice as long, and so on."""
@@ -159,6 +160,9 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
             continue
         answers = draft.answers(record)
         found: Judgement | None
+        if found_a_writer(record):
+            _do_without(draft, attempt, candidate, record)
+            continue
         if (why := not_its_claim(draft, candidate)) is not None:
             found = Judgement(CandidateResult.UNREACHABLE, why)  # a pod takes whichever claim bears the name by then
         elif candidate.result is CandidateResult.RECOVERED:
@@ -189,6 +193,26 @@ def _note_result(draft: Draft, attempt: Attempt, candidate: Candidate, found: Ju
     candidate.create_tx_id = str(found.create_tx_id) if found.create_tx_id is not None else None
     candidate.service_certificate, candidate.service_key = found.service_certificate, found.service_key
     _report_result(draft, attempt, candidate)
+
+
+def _do_without(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord) -> None:
+    """Leave a candidate that has found a writer: its volume is fenced anew once that one's end is proven.
+
+    Where the writer is not one whose end can be doubted, it is tried again, as often as any.
+    """
+    alive = take_back(draft, record)
+    why = alive[0].lives if alive else f"its volume is written to: {_last_words(record)}"
+    _note_result(draft, attempt, candidate, Judgement(CandidateResult.UNREACHABLE, why or ""))
+    if not alive:
+        _try_again(draft, candidate, record)
+        return
+    record.stop = record.stop or "Ended"
+    candidate.retry_at = None
+    leave_node(candidate)
+
+
+def _last_words(record: NodeRecord) -> str:
+    return (record.ended.message if record.ended is not None else None) or ""
 
 
 def _try_again(draft: Draft, candidate: Candidate, record: NodeRecord) -> None:

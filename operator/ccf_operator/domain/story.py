@@ -337,6 +337,12 @@ def _out_of_doubt(draft: Draft, attempt: Attempt) -> str:
     if attempt.given_up:
         return f"if it stays so, {about_machines(draft, draft.own_nodes())}"
     end = decide_by(draft.seen, Action.ABORT, attempt.token)
+    if alive := [record.name for record in draft.alive() if record.lives is not None]:
+        return (
+            f"{', '.join(alive)} still runs, whatever was said of its machine: if its service is to go on, take that "
+            "back (remove the taint, let its kubelet register). Else end its process where it runs; then end this "
+            f"attempt, and another follows after a Resume: {end}"
+        )
     return f"if it stays so, end this attempt, and start another where the service does not come back: {end}"
 
 

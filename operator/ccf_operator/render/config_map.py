@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ccf_operator.api.status import Command
-from ccf_operator.render import labels, layout
+from ccf_operator.api.status import Command, NodeRecord
+from ccf_operator.render import labels, layout, names
 from ccf_operator.render.ccf_config import config_json
 from ccf_operator.render.order import NodeOrder
 
@@ -52,11 +52,16 @@ def stage_json(order: NodeOrder) -> str:
             "plannedAt": record.planned_at.isoformat(),
             "lineage": list(order.lineage),
             **({"doubtful": list(order.doubtful)} if order.doubtful else {}),
+            **({"former": [_former(node) for node in order.former]} if order.former else {}),
             "serviceCertificate": record.service_certificate,
             "recoveryCount": order.recovery_count,
             "configuration": list(order.configuration),
         }
     )
+
+
+def _former(node: NodeRecord) -> dict[str, object]:
+    return {"node": node.name, "nodeId": node.node_id, "address": node.pod_ip, "port": names.OPERATOR_PORT}
 
 
 def _files(order: NodeOrder) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import Command, NetworkStatus, NodeRecord
+from ccf_operator.api.status import Command, EndEvidence, NetworkStatus, NodeRecord
 from ccf_operator.domain.observation import Inputs
 from ccf_operator.render import names
 from ccf_operator.render.names import NetworkRef
@@ -38,6 +38,8 @@ class NodeOrder:
     inputs: Inputs
     doubtful: tuple[int, ...] = ()
     """Generations of failed attempts on the volume of a `Recover` node, to be looked at too."""
+    former: tuple[NodeRecord, ...] = ()
+    """Nodes whose ends no kubelet has reported: a `Recover` node starts only if none of them writes or answers."""
 
     @property
     def host(self) -> str:
@@ -63,6 +65,7 @@ def order(
         raise NotRenderable(f"{node} is not on record")
     lineage: tuple[int, ...] = ()
     doubtful: tuple[int, ...] = ()
+    former: tuple[NodeRecord, ...] = ()
     configuration = tuple(status.configuration.nodes) if status.configuration else ()
     if record.command is Command.RECOVER:
         attempt = status.attempt
@@ -70,6 +73,7 @@ def order(
         if attempt is None or candidate is None or not candidate.lineage:
             raise NotRenderable(f"{node} is no candidate of the attempt in progress, or has no lineage to recover")
         lineage, doubtful = tuple(candidate.lineage), tuple(candidate.doubtful)
+        former = tuple(one for one in status.nodes if one.attempt != record.attempt and _may_write_still(one))
         configuration = tuple(attempt.configuration)
         recovery_count = attempt.base_recovery_count
     else:
@@ -80,4 +84,11 @@ def order(
         raise NotRenderable(f"{node} has no address to join through")
     if record.command is Command.START and (inputs.problems or not inputs.members or not inputs.constitution):
         raise NotRenderable(f"{node} cannot start a service: {'; '.join(inputs.problems) or 'nothing to start from'}")
-    return NodeOrder(platform, network, spec, record, lineage, recovery_count, configuration, inputs, doubtful)
+    return NodeOrder(platform, network, spec, record, lineage, recovery_count, configuration, inputs, doubtful, former)
+
+
+def _may_write_still(record: NodeRecord) -> bool:
+    """Whether a node is gone by somebody's word and no report, and it is known whom to call and where."""
+    ended = record.ended
+    by_word = ended is not None and ended.evidence is not EndEvidence.CONTAINER_TERMINATED
+    return by_word and record.node_id is not None and record.pod_ip is not None

@@ -16,12 +16,23 @@ class BadPlan(ValueError):
 
 
 @dataclass(frozen=True)
+class Former:
+    """A node of the service being recovered whose end no kubelet has reported: where it was last, and its CCF id."""
+
+    node: str
+    node_id: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
 class StagePlan:
     """Which generation to claim, for whom, and from which generations to recover.
 
     `lineage`: generations of the old ledger, oldest first; only with `Recover`. `doubtful`: generations that failed
     attempts wrote, which may hold a service that was opened unseen; `recovery_count` is that of the service being
-    recovered. `recorded` is the whole plan, kept in the manifest: it is what remains when the network's object is gone.
+    recovered. `former`: nodes that may write still. `recorded` is the whole plan, kept in the manifest: it is what
+    remains when the network's object is gone.
     """
 
     network_uid: str
@@ -33,6 +44,7 @@ class StagePlan:
     recorded: dict[str, Any]
     doubtful: tuple[int, ...] = ()
     recovery_count: int = 0
+    former: tuple[Former, ...] = ()
 
     @property
     def recovers(self) -> bool:
@@ -74,6 +86,18 @@ def parse_plan(text: str) -> StagePlan:
         recorded=plan,
         doubtful=doubtful,
         recovery_count=_number(plan.get("recoveryCount") or 0, "recoveryCount"),
+        former=tuple(_former(it) for it in plan.get("former") or ()),
+    )
+
+
+def _former(found: object) -> Former:
+    if not isinstance(found, dict):
+        raise BadPlan(f"'former' should name nodes, has {found!r}")
+    return Former(
+        node=_need(found, "node", str),
+        node_id=_need(found, "nodeId", str),
+        address=_need(found, "address", str),
+        port=_number(found.get("port"), "port"),
     )
 
 

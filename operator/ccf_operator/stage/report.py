@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     MISSING = "Missing"
     EMPTY = "Empty"
     OUTDATED = "Outdated"
+    WRITTEN = "Written"
     BAD_PLAN = "BadPlan"
     FAILED = "Failed"
 
@@ -36,6 +37,7 @@ class ExitCode(IntEnum):
     MISSING = 4
     EMPTY = 5
     OUTDATED = 6
+    WRITTEN = 7
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Report:
     error: str | None = None
     copied: tuple[str, ...] = ()
     claims: tuple[dict[str, Any], ...] = ()
+    alive: tuple[str, ...] = ()
+    """Names of the nodes that still write, where that is why the volume was not read, as far as they are known."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -65,6 +69,8 @@ class Report:
             report["error"] = self.error
         if self.claims:
             report["claims"] = list(self.claims)
+        if self.alive:
+            report["alive"] = list(self.alive)
         if self.copied:
             report["copied"] = list(self.copied)
         return {**report, "survey": self.survey}

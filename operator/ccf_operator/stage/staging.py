@@ -15,9 +15,13 @@ from ccf_operator.stage.generations import Claimed, Missing, Outdated
 from ccf_operator.stage.plan import StagePlan
 from ccf_operator.stage.reading import Reading
 from ccf_operator.stage.report import Outcome, Report
+from ccf_operator.stage.writers import StillWritten, look, refuse_what_lives
 
 if TYPE_CHECKING:
     from ccf_operator.ccf.survey import Survey
+
+_WHY_LIMIT, _NAMED = 160, 4
+"""Of a writer that was found no more is told than has room in a node's record."""
 
 Say = Callable[..., None]
 """Called with an event's name and its facts."""
@@ -38,6 +42,8 @@ def stage(volume: Path, plan: StagePlan, say: Say, reading: Reading | None = Non
         return Report(Outcome.OUTDATED, plan.generation, error=str(outdated), claims=tuple(outdated.claims))
     except Claimed as claimed:
         return Report(Outcome.CLAIMED, plan.generation, error=str(claimed))
+    except StillWritten as written:
+        return Report(Outcome.WRITTEN, plan.generation, error=str(written)[:_WHY_LIMIT], alive=written.alive[:_NAMED])
     except Missing as missing:
         return Report(Outcome.MISSING, plan.generation, error=str(missing))
     except OSError as error:
@@ -52,6 +58,7 @@ def _empty(plan: StagePlan, directory: Path) -> Report:
 
 def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say, reading: Reading) -> Report:
     ledgers = generations.lineage_ledgers(volume, plan)
+    first = look(volume, plan)
     generations.prepare(directory)
     lineage = read_lineage(ledgers)
     if lineage.empty:
@@ -62,6 +69,7 @@ def _recover(volume: Path, plan: StagePlan, directory: Path, say: Say, reading: 
         found["doubts"] = [doubt.why for doubt in in_doubt]
         found["openedLater"] = sorted({doubt.opened for doubt in in_doubt if doubt.opened is not None})
     copied = generations.copy_tail(lineage, directory)
+    refuse_what_lives(volume, plan, first)
     report = Report(Outcome.STAGED, plan.generation, survey=found, copied=tuple(copied))
     create_file(directory / generations.SURVEY, json.dumps(report.to_json(), indent=1).encode())
     return report

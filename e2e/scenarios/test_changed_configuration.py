@@ -13,6 +13,8 @@ from e2e.harness.waiting import throughout
 NewNetwork = Callable[..., Network]
 
 IMPATIENT = {"recovery": {"quorumLossWindow": "3s"}}
+LATE = 4.0
+"""Seconds for which a node does not answer an operator that has just begun; real CCF was seen to take more."""
 
 
 def test_a_configuration_that_shrank_unseen(network: NewNetwork, operator: Operator) -> None:
@@ -68,6 +70,27 @@ def test_a_network_that_shrank_unseen_is_not_lost_with_those_it_removed(
         bank.writer.wait_for_more(5)
         bank.kill(*removed)
         bank.writer.wait_for_more(5)
+    bank.wait_for("both are known to be gone", lambda s: not {r["name"] for r in s["nodes"]} & set(removed))
+    throughout("nothing is recovered", lambda: uid in bank.uids() and not bank.status().get("attempt"), during=10)
+    bank.let_members_recover(0)
+    assert not bank.status().get("history")
+    bank.check_nothing_is_missing()
+
+
+def test_a_survivor_that_answers_late_is_heard_before_anything_begins(network: NewNetwork, operator: Operator) -> None:
+    """The node that is left is the whole network, and takes seconds to say so: it is busy when the operator asks."""
+    bank = network(spec=IMPATIENT).busy()
+    left = bank.primary()
+    removed = [name for name in bank.trusted() if name != left]
+    uid = bank.kubectl.get("pod", left)["metadata"]["uid"]
+    with operator.away():
+        bank.consortium.trust(bank.door(left), [], remove=_node_ids(bank, removed))
+        bank.writer.wait_for_more(5)
+        bank.kill(*removed)
+        bank.writer.wait_for_more(5)
+        bank.setting.faults.freeze(bank.kubectl, left)
+    throughout("no attempt begins while it is asked", lambda: not bank.status().get("attempt"), during=LATE)
+    bank.setting.faults.thaw(bank.kubectl, left)
     bank.wait_for("both are known to be gone", lambda s: not {r["name"] for r in s["nodes"]} & set(removed))
     throughout("nothing is recovered", lambda: uid in bank.uids() and not bank.status().get("attempt"), during=10)
     bank.let_members_recover(0)

@@ -668,7 +668,7 @@ def test_every_rule_of_decisions_is_checked_in_every_history() -> None:
 def test_there_is_no_way_to_delete_a_volume() -> None:
     """Rule 16: of all that the operator may do to the world, nothing takes a claim away."""
     destroying = {kind.__name__ for kind in get_args(effects.Effect) if kind.__name__.startswith(("Delete", "Remove"))}
-    assert destroying == {"DeletePod", "DeleteConfigMap", "RemoveNodeRow", "RemoveFinalizer"}
+    assert destroying == {"DeletePod", "DeleteConfigMap", "RemoveNodeRow", "RemoveFinalizer", "RemoveRecoveryBudget"}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)

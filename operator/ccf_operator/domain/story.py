@@ -12,7 +12,6 @@ from ccf_operator.api.status import (
     Attempt,
     AttemptPhase,
     Command,
-    EndEvidence,
     Found,
     NodeRecord,
     Phase,
@@ -50,7 +49,7 @@ from ccf_operator.domain.suspicion import (
     unheard,
     what_is_wrong,
 )
-from ccf_operator.domain.topology import Governance, first_node, may_have_served
+from ccf_operator.domain.topology import Governance, first_node, is_tried_again, may_have_served
 from ccf_operator.render import labels, names
 from ccf_operator.wording import counted
 
@@ -151,7 +150,7 @@ def _created(draft: Draft, view: ServiceView) -> Story:
     status = draft.status
     if status.service.public_key is None:
         first = first_node(draft)
-        if first is not None and first.ended is not None and first.ended.evidence is EndEvidence.NEVER_STARTED:
+        if first is not None and is_tried_again(first):
             return Story(
                 Phase.CREATING,
                 Reason.START_FAILED,

@@ -36,6 +36,9 @@ from ccf_operator.domain.suspects import seen_of_pod
 from ccf_operator.domain.untold import untold
 from ccf_operator.wording import counted
 
+STAGE_BROKE = frozenset({1, 137, 143})
+"""Exit codes of `stage` that tell of a disk that failed it, or of an end from outside, and not of what it found."""
+
 
 @dataclass(frozen=True)
 class Governance:
@@ -140,10 +143,20 @@ def _never_starts(draft: Draft, first: NodeRecord) -> bool:
     before."""
     if first.ended is not None:
         wait = wait_after(first.tries + 1, FIRST_WAIT, LONGEST_WAIT)
-        return first.ended.evidence is EndEvidence.NEVER_STARTED and draft.now - first.ended.at >= wait
+        return is_tried_again(first) and draft.now - first.ended.at >= wait
     if may_have_started(first, draft.pod(first)):
         return False
     return _has_lost_its_volume(draft, first) or has_waited_too_long(first, draft.seen.spec.recovery, draft.now)
+
+
+def is_tried_again(first: NodeRecord) -> bool:
+    """Whether another first node follows one that has ended, by itself: it never started, and `stage` did not refuse.
+
+    What `stage` refuses is a volume that shows more than the status knows: no service is started beside that.
+    """
+    if first.ended is None or first.ended.evidence is not EndEvidence.NEVER_STARTED:
+        return False
+    return first.ended.reason != STAGE_FAILED or first.ended.exit_code in STAGE_BROKE
 
 
 def _has_lost_its_volume(draft: Draft, first: NodeRecord) -> bool:

@@ -171,9 +171,16 @@ def test_one_that_never_started_is_tried_again_by_itself_each_time_later_and_on_
 
 @pytest.mark.parametrize(("before", "same"), [(0, False), (1, False), (2, True), (3, False), (4, True), (5, True)])
 def test_where_stage_keeps_failing_another_volume_is_made_seldom(before: int, same: bool) -> None:
-    failed = NEVER.model_copy(update={"reason": "StageFailed"})
+    failed = NEVER.model_copy(update={"reason": "StageFailed", "exit_code": 1})
     first, second = tries(starting(ended=failed, tries=before), after=10**4)
     assert (first.volume == second.volume) is same
+
+
+@pytest.mark.parametrize(("code", "again"), [(1, True), (137, True), (2, False), (3, False), (6, False), (None, False)])
+def test_what_stage_refuses_is_not_tried_on_another_volume(code: int | None, again: bool) -> None:
+    """The volume shows more than the status knows, so another service may be there already."""
+    refused = NEVER.model_copy(update={"reason": "StageFailed", "exit_code": code})
+    assert (len(tries(starting(ended=refused), after=10**4)) == 2) is again
 
 
 def test_a_volume_whose_machine_does_not_work_or_that_is_of_another_storage_is_not_used_again() -> None:

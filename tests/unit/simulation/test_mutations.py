@@ -41,11 +41,19 @@ from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 from ccf_operator.render import ccf_config, pod, volume_objects
 from unit.ccf import test_client, test_proven_connection
-from unit.domain import test_certificates, test_joiners, test_joining, test_nodes, test_starting
+from unit.domain import (
+    test_certificates,
+    test_joiners,
+    test_joining,
+    test_nodes,
+    test_recovery,
+    test_starting,
+    test_suspects,
+)
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
 from unit.simulation.invariants import rules_checked
-from unit.stage import test_staging
+from unit.stage import test_staging, test_writers
 
 PACKAGE = "ccf_operator"
 NOT_RAISED = pytest.fail.Exception
@@ -331,6 +339,27 @@ MUTATIONS = (
     ),
     Mutation(
         2, "NotReady is proof", "domain.nodes.proof_of_nodes_end", _unready_has_ended, stories.kubelets_are_cut_off
+    ),
+    Mutation(
+        2,
+        "a rejection is proof of the end of a node that has run",
+        "domain.ends.has_run",
+        _no,
+        partial(test_suspects.test_a_majority_that_was_rejected_is_suspected_and_nothing_is_begun_nor_ended, 60),
+    ),
+    Mutation(
+        2,
+        "who runs and is slow is not heard",
+        "domain.recovery.may_yet_testify",
+        _no,
+        test_recovery.test_an_attempt_begins_only_when_who_runs_has_had_its_full_time_to_contradict,
+    ),
+    Mutation(
+        3,
+        "stage looks once",
+        "stage.writers.refuse_what_lives",
+        _never,
+        partial(test_writers.test_a_ledger_that_changes_between_two_looks_has_a_writer, change="grows", generation=0),
     ),
     Mutation(2, "silence is proof", "domain.verdict.judge_loss", _silence_is_loss, stories.everybody_is_silent),
     Mutation(

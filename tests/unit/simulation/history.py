@@ -549,6 +549,6 @@ def _as_persisted(status: NetworkStatus) -> NetworkStatus:
     return NetworkStatus.model_validate(json.loads(status.model_dump_json(by_alias=True)))
 
 
-_APPLIED = fx.ApplyTrustedBudget | fx.RemoveRecoveryBudget
+_APPLIED = fx.ApplyTrustedBudget | fx.ApplyRecoveryBudget | fx.RemoveRecoveryBudget
 
 __all__ = ["History", "Violation", "digest"]

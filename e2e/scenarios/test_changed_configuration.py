@@ -57,6 +57,7 @@ def test_the_removed_volume_alone_decides_nothing(network: NewNetwork, operator:
     bank.stop()
 
 
+@pytest.mark.extended
 def test_a_network_that_shrank_unseen_is_not_lost_with_those_it_removed(
     network: NewNetwork, operator: Operator
 ) -> None:

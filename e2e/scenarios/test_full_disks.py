@@ -36,6 +36,7 @@ def test_the_disk_of_one_node_is_full(network: NewNetwork, setting: Setting) -> 
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_all_disks_are_full(network: NewNetwork, setting: Setting) -> None:
     bank = _on_small_disks(network, setting, "32m").busy()
     volumes = [bank.volume_of(node) for node in bank.trusted()]

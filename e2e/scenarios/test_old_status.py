@@ -17,6 +17,7 @@ from e2e.harness.waiting import throughout
 NewNetwork = Callable[..., Network]
 
 
+@pytest.mark.extended
 def test_a_status_from_before_a_recovery_put_back_while_the_network_runs(network: NewNetwork) -> None:
     bank = network().busy()
     old, first = bank.status(), bank.identity()
@@ -56,6 +57,7 @@ def test_a_status_from_before_a_recovery_put_back_when_nothing_runs(network: New
     bank.check_nothing_is_missing()
 
 
+@pytest.mark.extended
 def test_etcd_restored_from_before_a_recovery(network: NewNetwork) -> None:
     """Nodes that it knows nothing of are ended by their kubelets; those that it knows have ended long ago."""
     bank = network().busy()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from e2e.harness.network import Network
 from e2e.harness.waiting import eventually, throughout
 
@@ -12,6 +14,7 @@ NewNetwork = Callable[..., Network]
 NO_IMAGE = "registry.invalid/nobody/ccf:1"
 
 
+@pytest.mark.extended
 def test_an_image_that_cannot_be_pulled_during_a_recovery(network: NewNetwork) -> None:
     bank = network().busy()
     bank.kubectl.apply(bank.manifest(image=NO_IMAGE))

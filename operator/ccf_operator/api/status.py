@@ -92,6 +92,8 @@ class CandidateStage(StrEnum):
     """How far a candidate has come."""
 
     FENCING = "Fencing"
+    REFUSED = "Refused"
+    """The API server refuses to make its pod."""
     NOT_CREATED = "NotCreated"
     UNSCHEDULED = "Unscheduled"
     ATTACHING = "Attaching"

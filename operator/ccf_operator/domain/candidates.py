@@ -28,7 +28,7 @@ from ccf_operator.api.status import (
 )
 from ccf_operator.ccf.answers import NodeAnswers, StateAnswer
 from ccf_operator.domain.ends import STAGE_FAILED
-from ccf_operator.domain.observation import PodView, Terminated
+from ccf_operator.domain.observation import PodView, Refusal, Terminated
 from ccf_operator.domain.pod_progress import PROGRESS_INTERVAL
 from ccf_operator.domain.txid import TxID, recovered_tx_id
 
@@ -126,10 +126,22 @@ def _survey(found: dict[str, Any]) -> Survey:
 
 
 def follow(
-    candidate: Candidate, record: NodeRecord, pod: PodView | None, answers: NodeAnswers | None, now: datetime
+    candidate: Candidate,
+    record: NodeRecord,
+    pod: PodView | None,
+    answers: NodeAnswers | None,
+    now: datetime,
+    refused: Refusal | None = None,
 ) -> None:
-    """Note how far a candidate has come; `record` is that of its node."""
+    """Note how far a candidate has come; `record` is that of its node.
+
+    `refused` says that the API server refuses to make its pod: until it can be made, nothing of it is late.
+    """
+    if candidate.stage is CandidateStage.REFUSED and refused is None:
+        candidate.created_at = now
     candidate.stage = _STAGE_OF.get(record.state or PodState.NOT_CREATED, candidate.stage)
+    if pod is None and refused is not None:
+        candidate.stage = CandidateStage.REFUSED
     candidate.read = record.staged
     report = read_stage_report(pod.stage.terminated) if pod is not None else None
     if report is not None and candidate.survey is None:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from ccf_operator.api.status import AttemptPhase, Condition, Phase, Verdict
 from ccf_operator.domain.certificates import expiring, in_words
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.nodes import serves
+from ccf_operator.domain.obstacles import with_obstacles
 from ccf_operator.domain.operator_member import standing
 from ccf_operator.domain.reasons import Health, MemberReason, Reason, health_of
 
@@ -151,11 +153,12 @@ def _wanted(draft: Draft) -> list[_Wanted]:
 
 def _for_whoever_waits(draft: Draft) -> list[_Wanted]:
     status = draft.status
-    fit, wanted = sum(record.fit for record in status.nodes), draft.seen.spec.nodes
+    fit, wanted = sum(serves(draft, record) for record in status.nodes), draft.seen.spec.nodes
     running = status.phase is Phase.RUNNING
     missing = running and fit < wanted
     reason = Reason.NODES_MISSING.value if missing else status.reason or status.phase.value
-    served = f"{fit} of {wanted} nodes serve clients" if running else status.message
+    told = with_obstacles(f"{fit} of {wanted} nodes serve clients", status.obstacles)
+    served = told if running else status.message
     health = _health(draft, missing=missing)
     done = f"{served}; {status.next_step}" if status.next_step else served
     return [

@@ -13,7 +13,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ApplyIdentity, ApplyServices
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.members import keep_governance
-from ccf_operator.domain.nodes import forget_released, keep_records, want_labels, want_pods
+from ccf_operator.domain.nodes import forget_released, keep_records, serves, want_labels, want_pods
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
@@ -154,5 +154,5 @@ def _summarise(draft: Draft) -> None:
     status = draft.status
     status.observed_generation = draft.seen.generation
     status.nodes_total = sum(record.stop is None for record in draft.alive())
-    status.ready_nodes = f"{sum(record.fit for record in status.nodes)}/{draft.seen.spec.nodes}"
+    status.ready_nodes = f"{sum(serves(draft, record) for record in status.nodes)}/{draft.seen.spec.nodes}"
     status.selector = labels.selector_of(draft.seen.name)

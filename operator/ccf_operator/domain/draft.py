@@ -15,9 +15,9 @@ from ccf_operator.api.status import (
     VolumeRecord,
 )
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.domain.effects import Effect
+from ccf_operator.domain.effects import Effect, names_in
 from ccf_operator.domain.made_of import made_of, storage_of
-from ccf_operator.domain.observation import ClaimView, Observation, PodView
+from ccf_operator.domain.observation import ClaimView, Observation, PodView, Refusal
 from ccf_operator.domain.pending_events import new_event, publication
 from ccf_operator.render import names
 
@@ -55,6 +55,12 @@ class Draft:
     def obstruct(self, source: ObstacleSource, about: str, reason: str, message: str) -> None:
         """Say what is in the way, on every look on which it is; `about` is the object, as `Kind name`."""
         self.obstacles.append(Obstacle(source=source, object=about, reason=reason, message=message, since=self.now))
+
+    def refusal(self, *kinds: type[Effect], of: str) -> Refusal | None:
+        """That an effect of one of these kinds was refused, for the node, pod or volume of this name."""
+        return next(
+            (one for one in self.seen.refusals if isinstance(one.effect, kinds) and of in names_in(one.effect)), None
+        )
 
     def pod(self, record: NodeRecord) -> PodView | None:
         """The pod of a node: the very one that was recorded, not another of its name."""

@@ -201,6 +201,17 @@ Effect = (
     | Report
 )
 
+
+def names_in(effect: Effect) -> tuple[str, ...]:
+    """Names of the node, pod or volume that an effect is about."""
+    match effect:
+        case CreateVolume(name) | AnnotateVolume(name) | ExploreVolume(name) | CreateNode(name):
+            return (name,)
+        case DeletePod(name) | ReleasePod(name) | DeleteConfigMap(name) | LabelPod(name):
+            return (name,)
+    return ()
+
+
 __all__ = [
     "AcknowledgeState",
     "AnnotateVolume",
@@ -225,4 +236,5 @@ __all__ = [
     "SignAsMember",
     "TakeOver",
     "Withdraw",
+    "names_in",
 ]

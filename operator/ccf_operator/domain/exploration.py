@@ -130,6 +130,8 @@ def why_given_up(
     if claim.deleting:
         return "its claim is being deleted"
     pod, recovery, now = _explorer(draft, claim), draft.seen.spec.recovery, draft.now
+    if draft.refusal(ExploreVolume, AnnotateVolume, of=claim.name) is not None:
+        return None  # nothing is late that could not be done
     since = since or now
     if pod is not None and (ended := pod.explorer.terminated) is not None:
         if _last_word(facts_on(claim), pod) is None:

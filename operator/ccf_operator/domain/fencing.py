@@ -11,6 +11,7 @@ from datetime import timedelta
 from ccf_operator.api.spec import seconds
 from ccf_operator.api.status import Attempt, Candidate, CandidateResult, CandidateStage, Command, NodeRecord
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import DeletePod
 from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
@@ -60,10 +61,14 @@ def do_without_the_silent(draft: Draft, attempt: Attempt) -> None:
         return
     for candidate in attempt.candidates:
         running = [record for record in draft.on_volume(candidate.volume) if record.ended is None]
+        if candidate.result is not None or candidate.node is not None or not running:
+            continue
         if any(may_yet_testify(draft, record) for record in running):
             continue
-        if candidate.result is None and running and all(record.stop is None for record in running):
+        if all(record.stop is None for record in running):
             _give_up(draft, candidate, f"{running[0].name} is silent, and the others hold all that was committed")
+        elif all(record.stop is None or _cannot_be_stopped(draft, record) for record in running):
+            _give_up(draft, candidate, f"{running[0].name} cannot be ended, and the others hold all that was committed")
 
 
 def may_yet_testify(draft: Draft, record: NodeRecord) -> bool:
@@ -154,8 +159,15 @@ def _has_testified(record: NodeRecord, view: ServiceView) -> bool:
 
 def _is_hopeless(draft: Draft, attempt: Attempt, record: NodeRecord) -> bool:
     """Whether a node's end is not waited for any longer; should it come, its volume is fenced after all."""
+    if _machine_is_down(draft, record):
+        return True
     patience = _window(draft) + (STOPPING if record.stop is not None else timedelta())
-    return _waited(draft, attempt) > patience or _machine_is_down(draft, record)
+    return _waited(draft, attempt) > patience and not _cannot_be_stopped(draft, record)
+
+
+def _cannot_be_stopped(draft: Draft, record: NodeRecord) -> bool:
+    """Whether the API server refuses to end its pod: then it has not been told to stop."""
+    return record.stop is not None and draft.refusal(DeletePod, of=record.name) is not None
 
 
 def _waited(draft: Draft, attempt: Attempt) -> timedelta:

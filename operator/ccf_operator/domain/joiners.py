@@ -185,7 +185,7 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             record.stop = "TargetGone"
         elif is_stranded_for_good(draft, record):
             _let_go(draft, record, "Stranded", "what made it a part of the service was rolled back")
-        elif record.pod_uid is not None and draft.claim(record.volume) is None:
+        elif record.pod_uid is not None and _is_gone(draft, record.volume):
             _let_go(draft, record, "VolumeGone", f"its claim {record.volume} is gone")
         elif is_outdated(draft, record):
             record.stop = REPLACED
@@ -198,6 +198,12 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
         elif has_waited_too_long(record, draft.seen.spec.recovery, draft.now):
             _let_go(draft, record, NOT_STARTED, f"it did not start on {record.volume} ({in_words(record.state)})")
             _set_aside_if_at_fault(draft, record)
+
+
+def _is_gone(draft: Draft, volume: str) -> bool:
+    """Whether a claim that was once there is not any more; one that was never made may still be refused."""
+    known = draft.status.volume(volume)
+    return known is not None and known.uid is not None and draft.claim(volume) is None
 
 
 def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:
@@ -247,7 +253,8 @@ def _finds_no_place(draft: Draft, record: NodeRecord) -> bool:
     """
     if record.state is not PodState.UNSCHEDULED or is_unbound(draft, record.volume):
         return False
-    pod, waited = draft.pod(record), draft.now - record.planned_at
+    pod = draft.pod(record)
+    waited = draft.now - (max(record.planned_at, pod.created_at) if pod is not None else record.planned_at)
     if pod is not None and pod.unschedulable is not None and _is_elsewhere_room(draft, record):
         return waited > PLACELESS
     return waited > timedelta(seconds=seconds(draft.seen.spec.recovery.start_deadline))

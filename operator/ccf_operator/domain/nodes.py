@@ -182,11 +182,12 @@ def want_pods(draft: Draft) -> None:
         elif record.stop is not None:
             if pod is not None and not pod.deleting:
                 draft.do(DeletePod(pod=pod.name, uid=pod.uid))
-        elif record.pod_uid is None and not _would_read_beside_a_writer(draft, record):
+        elif not _would_read_beside_a_writer(draft, record):
             volume = draft.status.volume(record.volume)
             if volume is not None and volume.uid is None:
                 draft.do(CreateVolume(volume=record.volume))
-            draft.do(CreateNode(node=record.name))
+            if record.pod_uid is None:
+                draft.do(CreateNode(node=record.name))
     for pod in _strays(draft):
         if proof_of_end(None, pod, draft.seen.machines, draft.now) is not None:
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
@@ -199,9 +200,17 @@ def want_pods(draft: Draft) -> None:
 
 
 def _would_read_beside_a_writer(draft: Draft, record: NodeRecord) -> bool:
-    """Whether a node has returned on the volume of a candidate that was planned when that node was said to be gone."""
+    """Whether a node runs, or may again, on the volume of a candidate that was planned when it was said to be gone."""
     others = (other for other in draft.on_volume(record.volume) if other is not record)
-    return record.command is Command.RECOVER and any(other.ended is None for other in others)
+    return record.command is Command.RECOVER and any(o.ended is None or _may_return(draft, o) for o in others)
+
+
+def _may_return(draft: Draft, record: NodeRecord) -> bool:
+    """Whether a kubelet that comes back goes on with a node that is said to be gone: its pod has not been let go."""
+    pod = draft.pod(record)
+    if record.ended is None or record.ended.evidence not in BY_WORD or pod is None:
+        return False
+    return not pod.deleting or labels.POD_FINALIZER in pod.finalizers
 
 
 def _strays(draft: Draft) -> Iterator[PodView]:
@@ -239,6 +248,14 @@ def want_labels(draft: Draft) -> None:
         changes = tuple((key, value) for key, value in sorted(wanted.items()) if pod.labels.get(key) != value)
         if changes:
             draft.do(LabelPod(pod=pod.name, uid=pod.uid, labels=changes))
+
+
+def serves(draft: Draft, record: NodeRecord) -> bool:
+    """Whether clients reach a node through the Service: it is fit, and its pod bears the label and is Ready."""
+    pod = draft.pod(record)
+    return (
+        record.fit and pod is not None and not pod.deleting and pod.labels.get(labels.TRAFFIC) == "true" and pod.ready
+    )
 
 
 def current_configuration(draft: Draft) -> Configuration | None:

@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from ccf_operator.api.decision import CCFRecoveryDecisionSpec
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import NetworkStatus
+from ccf_operator.api.status import NetworkStatus, ObstacleSource
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
-from ccf_operator.domain.effects import Report
+from ccf_operator.domain.effects import Effect, Report
 from ccf_operator.domain.reasons import MemberReason
 
 
@@ -221,6 +221,23 @@ class NamesView:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """An effect that is asked for, and that was refused when it was tried last.
+
+    `about` is the object, as `Kind name`; `since` when it was refused first. One that is `passing` may well be done at
+    the next try, and nobody needs to hear of it unless it stays.
+    """
+
+    effect: Effect
+    source: ObstacleSource
+    about: str
+    reason: str
+    message: str
+    since: datetime
+    passing: bool = False
+
+
+@dataclass(frozen=True)
 class Observation:
     """One look at one network.
 
@@ -255,6 +272,8 @@ class Observation:
     """Reports of recovery shares that the API server remembers; read only while shares are awaited."""
     published: frozenset[Report] = frozenset()
     """Events that this operator knows to have been published, or refused for good."""
+    refusals: tuple[Refusal, ...] = ()
+    """Effects that this operator was refused when it last tried them, as far as they were still asked for."""
     governance: GovernanceAnswers | None = None
     """What the primary that its nodes agree on said of the members and their proposals: of the open service, of one not
     yet open, or of the recovering network of an attempt. None where it was not asked: no primary is known, or nothing

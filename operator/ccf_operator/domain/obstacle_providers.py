@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from ccf_operator.api.status import CandidateResult, ObstacleSource
 from ccf_operator.domain import silence, unregistered
@@ -18,6 +19,21 @@ _SAME = {"ErrImagePull": "ImagePullBackOff"}
 """Reasons that a kubelet gives in turns for one thing."""
 
 ABORTED = "Aborted"
+
+
+PASSES = timedelta(seconds=10)
+"""How long a refusal that may pass is nobody's business but the operator's."""
+
+
+def refusals(draft: Draft) -> None:
+    """What the API server says to the operator, where it does not do what it is asked for."""
+    told = {(one.source, one.object, one.reason) for one in draft.seen.status.obstacles}
+    for one in draft.seen.refusals:
+        if one.passing and draft.now - one.since < PASSES:
+            continue
+        draft.obstruct(one.source, one.about, one.reason, one.message)
+        if (one.source, one.about, one.reason) not in told:
+            draft.report("Refused", f"{one.about}: {one.reason}: {one.message}", warning=True)
 
 
 def scheduling(draft: Draft) -> None:
@@ -74,5 +90,5 @@ def _wanted_pods(draft: Draft) -> Iterator[PodView]:
             yield pod
 
 
-PROVIDERS: tuple[Provider, ...] = (scheduling, waiting_containers, given_up_nodes, unanswering_nodes)
+PROVIDERS: tuple[Provider, ...] = (refusals, scheduling, waiting_containers, given_up_nodes, unanswering_nodes)
 """All of them."""

@@ -24,8 +24,10 @@ from ccf_operator.domain.candidates import Deadlines, Judgement, follow, judge, 
 from ccf_operator.domain.choice import Choice, DiskDoubt, choose, recovered
 from ccf_operator.domain.correcting import leave_node, take_up_corrections
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.effects import CreateNode, DeletePod, ReleasePod
 from ccf_operator.domain.fencing import TRIES, do_without_the_silent, fence, may_yet_testify, not_its_claim, spare
 from ccf_operator.domain.joining import DOUBTED, conduct_joining
+from ccf_operator.domain.observation import Refusal
 from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
@@ -38,6 +40,9 @@ from ccf_operator.domain.writers import found_a_writer, take_back
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long the second try of a candidate waits; the third twice as long, and so on."""
+
+REFUSED_FOR = timedelta(seconds=10)
+"""How long a candidate's pod must have been refused before it is done without, where the others suffice."""
 
 _FINAL = frozenset(
     {CandidateResult.EMPTY, CandidateResult.DAMAGED, CandidateResult.WRONG_SERVICE, CandidateResult.EXCLUDED}
@@ -97,6 +102,7 @@ def conduct(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> Se
 def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
     if loss.proven and _the_others_suffice(draft, attempt):
         do_without_the_silent(draft, attempt)
+        _do_without_the_refused(draft, attempt)
     if any(c.node is None and c.result is None for c in attempt.candidates):
         _say(attempt, AttemptPhase.FENCING)
         return
@@ -116,12 +122,29 @@ def _go_on(draft: Draft, attempt: Attempt, loss: Loss) -> None:
 
 
 def _the_others_suffice(draft: Draft, attempt: Attempt) -> bool:
-    """Whether volumes that are not fenced are all that is waited for, and nothing committed can be missing without."""
+    """Whether volumes that are not fenced, or whose pods are refused, are all that is waited for, and nothing committed
+    can be missing without."""
     waiting = [c for c in attempt.candidates if c.result is None]
-    if not waiting or any(c.node is not None or c.volume == attempt.pinned for c in waiting):
+    started = [c for c in waiting if c.node is not None and c.stage is not CandidateStage.REFUSED]
+    if not waiting or started or any(c.volume == attempt.pinned for c in waiting):
         return False
     choice = _judge_choice(draft, attempt)
     return choice.best is not None and not choice.possible_loss
+
+
+def _do_without_the_refused(draft: Draft, attempt: Attempt) -> None:
+    """Give up candidates whose pods the API server has refused for a while, for now: they are tried again, later."""
+    for candidate in attempt.candidates:
+        record = draft.status.node(candidate.node) if candidate.node is not None else None
+        refused = _refusal(draft, record) if record is not None else None
+        if candidate.result is not None or record is None or refused is None:
+            continue
+        if candidate.stage is CandidateStage.REFUSED and draft.now - refused.since >= REFUSED_FOR:
+            why = f"its pod is refused ({refused.reason}), and the others hold all that was committed"
+            _note_result(draft, attempt, candidate, Judgement(CandidateResult.UNREACHABLE, why))
+            record.stop = record.stop or NOT_STARTED
+            leave_node(candidate)
+            candidate.retry_at = draft.now + RETRY_AFTER
 
 
 def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
@@ -169,7 +192,7 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
             found = judge_recovered_since(candidate, record.ended, answers, deadlines, draft.now)
         else:
             pod = draft.pod(record)
-            follow(candidate, record, pod, answers, draft.now)
+            follow(candidate, record, pod, answers, draft.now, _refusal(draft, record))
             found = judge(candidate, attempt, record.ended, pod, answers, deadlines, draft.now)
         found = _with_silence(draft, record, found)
         if found is not None and (found.again or found.result is not candidate.result):
@@ -185,6 +208,13 @@ def _with_silence(draft: Draft, record: NodeRecord, found: Judgement | None) -> 
     if found is None or found.result is not CandidateResult.TIMED_OUT or not is_told(draft, record):
         return found
     return replace(found, detail=f"{found.detail}; it {what_is_silent(record)}")
+
+
+def _refusal(draft: Draft, record: NodeRecord) -> Refusal | None:
+    """Why the pod of a candidate's node cannot be made: the API server refuses it, or to let go of one before it."""
+    others = (other.name for other in draft.on_volume(record.volume) if other is not record)
+    let_go = (draft.refusal(DeletePod, ReleasePod, of=name) for name in others)
+    return draft.refusal(CreateNode, of=record.name) or next((one for one in let_go if one is not None), None)
 
 
 def _note_result(draft: Draft, attempt: Attempt, candidate: Candidate, found: Judgement) -> None:

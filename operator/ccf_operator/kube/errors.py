@@ -8,7 +8,8 @@ import json
 class KubeError(Exception):
     """The API server refused or could not be asked.
 
-    `status` is the HTTP status (0: no answer), `reason` Kubernetes' own word for it.
+    `status` is the HTTP status (0: no answer), `reason` Kubernetes' own word for it, `about` the object that was to be
+    written, as `Kind name`, where that is known.
     """
 
     def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
@@ -16,6 +17,7 @@ class KubeError(Exception):
         self.message = message
         self.status = status
         self.reason = reason
+        self.about: str | None = None
 
 
 class NotFound(KubeError):

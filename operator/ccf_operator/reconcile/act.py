@@ -45,12 +45,13 @@ from ccf_operator.domain.effects import (
     TakeOver,
     Withdraw,
 )
-from ccf_operator.domain.observation import Observation, PodView
+from ccf_operator.domain.observation import Observation, PodView, Refusal
 from ccf_operator.domain.ownership import lives
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Confirm, Gateway, Raw
 from ccf_operator.kube.ownership import may_be_taken_over, owner_uid
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
+from ccf_operator.reconcile.refusals import Refusals, made_of, refusal
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
 from ccf_operator.render import labels, names
 from ccf_operator.render.disruption import recovery_budget, trusted_budget
@@ -67,6 +68,9 @@ APPLY_AGAIN_SECONDS = 60.0
 
 SIGNED_WITHIN = timedelta(seconds=10)
 """How long after a look a message that was decided on in it may be signed."""
+
+SOON, SHORTEST_PAUSE = 3600.0, 0.05
+"""Seconds: where nothing is to be tried again, and at least between two tries of what was refused."""
 
 _log = logs.get(__name__)
 
@@ -91,6 +95,7 @@ class Actor:
     _applied: dict[tuple[str, str], tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
     _taken: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     _published: set[Report] = field(default_factory=set)
+    _refusals: Refusals = field(default_factory=Refusals)
 
     async def act(
         self, effects: tuple[Effect, ...], raw: Raw, observation: Observation, status: NetworkStatus
@@ -103,7 +108,11 @@ class Actor:
         taken = set(self._taken)
         self._published &= {effect for effect in effects if isinstance(effect, Report)}
 
+        self._refusals.keep(effects)
+
         async def attempt(effect: Effect) -> None:
+            if not self._refusals.is_due(effect, made_of(effect, observation)):
+                return
             failure = await self._attempt(effect, raw, observation, status)
             if failure is not None:
                 failures.append(failure)
@@ -139,6 +148,16 @@ class Actor:
         """Of the events last asked for, those that need not be asked for again."""
         return frozenset(self._published)
 
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What was refused at its last try and is still asked for."""
+        return self._refusals.standing
+
+    def next_try(self) -> float:
+        """Seconds until something that was refused is to be tried again."""
+        due = self._refusals.next_due()
+        return SOON if due is None else max(due, SHORTEST_PAUSE)
+
     def _cannot_tell(self, failures: list[Failure]) -> bool:
         """Whether an event could not be published for now: the others wait for the next look, too, and cost no time."""
         return any(isinstance(one.effect, Report) and one.effect not in self._published for one in failures)
@@ -169,9 +188,18 @@ class Actor:
                 logging.INFO if told else logging.WARNING, "effect failed", error=str(error), detail=_detail(effect)
             )
             passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused, NotSigned))
+            if not isinstance(error, NameTaken):
+                self._refusals.refuse(
+                    refusal(effect, error, observation, passing=passing),
+                    made_of(effect, observation),
+                    urgent=status.attempt is not None or status.start is not None,
+                )
             return Failure(effect, str(error), passing)
         if outcome:
             log.info(outcome, detail=_detail(effect))
+            self._refusals.done(effect)
+        else:
+            self._refusals.forget(effect)
         return None
 
     async def _do(self, effect: Effect, raw: Raw, observation: Observation, status: NetworkStatus) -> str:
@@ -264,6 +292,9 @@ class Actor:
         except NameTaken as error:
             self._taken[error.kind, error.name] = manifest
             raise
+        except KubeError as error:
+            error.about = _title(manifest)
+            raise
         return "created" if outcome == "created" else ""
 
     async def _apply_all(
@@ -313,6 +344,9 @@ class Actor:
             await self.gateway.apply(manifest, network, confirm, known_lives)
         except NameTaken as error:
             self._taken[error.kind, error.name] = manifest
+            raise
+        except KubeError as error:
+            error.about = _title(manifest)
             raise
         self._applied[key] = (time.monotonic(), manifest)
         return "" if unchanged else "applied"
@@ -365,6 +399,10 @@ class Actor:
 
         recipient = Recipient(pod.ip, record.node_id, certificate)
         return await self.member.sign(message, network.namespace, wanted.secret_ref.name, recipient, confirm)
+
+
+def _title(manifest: Mapping[str, Any]) -> str:
+    return f"{manifest['kind']} {manifest['metadata']['name']}"
 
 
 def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], list[Effect]]:

@@ -155,7 +155,9 @@ class NetworkLoop:
         raw = await self._restored(raw)
         self._kept.read(str(raw["metadata"]["resourceVersion"]), raw.get("status") or {})
         try:
-            observation = await self.observer.look(raw, await self.actor.names_taken(), self.actor.published)
+            observation = await self.observer.look(
+                raw, await self.actor.names_taken(), self.actor.published, self.actor.refusals
+            )
         except Unreadable as error:
             await self._publish(raw, f"{error.part.capitalize()}Unreadable", str(error))
             raise
@@ -175,7 +177,7 @@ class NetworkLoop:
         await self._report(failures, raw)
         settled = (after, plan.effects) == self._last and after == before
         self._last = (after, plan.effects)
-        self._wake_after = plan.wake_after
+        self._wake_after = min(plan.wake_after, self.actor.next_try())
         self._wait_for(observation)
         return Step.SETTLED if settled or not (plan.effects or after != before) else Step.AGAIN
 

@@ -24,6 +24,7 @@ from ccf_operator.domain.observation import (
     OperatorMemberView,
     OperatorView,
     PodView,
+    Refusal,
     ShareReport,
 )
 from ccf_operator.domain.resumption import records_of
@@ -91,7 +92,11 @@ class Observer:
         self._watched_since = self._last_look = clock()
 
     async def look(
-        self, raw: Raw, name_taken: tuple[str, ...] = (), published: frozenset[Report] = frozenset()
+        self,
+        raw: Raw,
+        name_taken: tuple[str, ...] = (),
+        published: frozenset[Report] = frozenset(),
+        refusals: tuple[Refusal, ...] = (),
     ) -> Observation:
         """The observation that belongs to a network object just read; the rest is what the actor knows.
 
@@ -137,6 +142,7 @@ class Observer:
             name_taken=name_taken,
             decisions=decisions,
             published=published,
+            refusals=refusals,
             operator_member=operator_member,
             operator=self._how_far_it_reaches(network, pods, answers),
             names=self._resolving.what_is_known(names_to_resolve(status.nodes)),

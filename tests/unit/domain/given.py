@@ -359,6 +359,11 @@ def status(*nodes: NodeRecord, **fields: Any) -> NetworkStatus:
     return NetworkStatus(**{**known, **fields})
 
 
+def _labels_of(record: NodeRecord) -> dict[str, str]:
+    """What the operator has labelled its pod with."""
+    return {labels.TRAFFIC: "true"} if record.fit else {}
+
+
 def observation(of: NetworkStatus, *, after: float = 0, **fields: Any) -> Observation:
     """A look at a network with this status: every node that has not ended has a pod, every volume its claim."""
     known: dict[str, Any] = {
@@ -371,7 +376,7 @@ def observation(of: NetworkStatus, *, after: float = 0, **fields: Any) -> Observ
         "spec": spec(),
         "status": of,
         "inputs": inputs(),
-        "pods": {r.name: pod(r.name) for r in of.nodes if r.ended is None},
+        "pods": {r.name: pod(r.name, labels=_labels_of(r)) for r in of.nodes if r.ended is None},
         "claims": {v.name: claim(v.name) for v in of.volumes},
         "config_maps": frozenset(),
         "machines": {"m1": machine("m1")},

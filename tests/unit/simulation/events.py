@@ -9,8 +9,21 @@ from hypothesis import strategies as st
 
 from ccf_operator.api.decision import Action
 from ccf_operator.api.status import PodState
+from ccf_operator.domain import effects as fx
 from unit.simulation.history import History
 from unit.simulation.kubernetes_model import Machine, Pod
+
+REFUSABLE: tuple[type[fx.Effect], ...] = (
+    fx.CreateNode,
+    fx.DeletePod,
+    fx.LabelPod,
+    fx.CreateVolume,
+    fx.ReleasePod,
+    fx.AnnotateVolume,
+    fx.ExploreVolume,
+    fx.DeleteConfigMap,
+)
+"""Kinds of effects that a policy, a quota or a webhook may refuse."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +178,13 @@ def _came_back(history: History, pick: int, how: int) -> None:
         machine.cut = machine.cut and how % 4 < 2
 
 
+def _refuse(history: History, pick: int, how: int) -> None:
+    """The API server refuses some kinds of effects from now on, or (0) none."""
+    history.refused = (
+        frozenset(kind for number, kind in enumerate(REFUSABLE) if (pick >> (number % 5)) & 1) if how else frozenset()
+    )
+
+
 def _shares(history: History, pick: int, how: int) -> None:
     history.submit_shares(reading=pick % 4, commit=pick % 8 != 4)
     if how % 4 == 3 and (leader := history.recovering_leader()) is not None:
@@ -242,6 +262,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "trust": lambda history, pick, how: history.trust_and_remove(),
     "nodes": _nodes,
     "lose status": _lose_status,
+    "refuse": _refuse,
     "lose claim": _lose_claim,
     "damage": _damage,
     "start": lambda history, pick, how: history.start_recovery(),

@@ -16,6 +16,8 @@ from ccf_operator.domain.decide import decide
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation, OperatorView
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.reasons import Reason
+from ccf_operator.kube.errors import Forbidden
+from ccf_operator.reconcile.refusals import Refusals, made_of, refusal
 from unit.simulation.ccf_model import (
     OPEN,
     OPENING,
@@ -29,7 +31,7 @@ from unit.simulation.ccf_model import (
 )
 from unit.simulation.invariants import Invariants
 from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
-from unit.simulation.told import assert_told
+from unit.simulation.told import assert_refusals_are_told, assert_told
 
 NOTHING_HEARD = NodeAnswers(silence=NoAnswer(SilenceCause.TIMED_OUT, "connection timed out"))
 INPUTS = Inputs(constitution=(("actions.js", "//"),), members=(MemberInput("alice", "PEM", "PEM", None, None),))
@@ -83,9 +85,15 @@ class History:
         """What a person decides where there are two services: to go on with the recovered one, or with the other."""
         self.cut_off_since: datetime | None = None
         """Since when the operator reaches no node of this network, nor of another."""
+        self.refused: frozenset[type[fx.Effect]] = frozenset()
+        """Kinds of effects that the API server refuses."""
+        self.refusals = Refusals(self._seconds)
         self.must = Invariants()
 
     # The operator
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
     def observe(self, between: Callable[[], object] = lambda: None) -> Observation:
         """What a look shows; `between` happens after the cluster was asked, and before its nodes are."""
@@ -108,6 +116,7 @@ class History:
             machines=machines,
             decisions=tuple(self.decisions),
             published=frozenset(self.published),
+            refusals=self.refusals.standing,
             answers={
                 pod.name: self._answers(pod, pod.process)
                 for pod in running
@@ -151,28 +160,45 @@ class History:
 
         `between` happens while it looks.
         """
-        plan = decide(self.observe(between))
+        seen = self.observe(between)
+        plan = decide(seen)
         assert_told(plan.status)
+        assert_refusals_are_told(seen, plan.status)
         self.asked += 1
         if not lost_update:
             self.status = _as_persisted(plan.status) if self.asked % 8 == 0 else plan.status
             self.must.check_written(self)
             self.decided |= {effect for effect in plan.effects if isinstance(effect, fx.Report)}
-            left_behind = [(effect, self.status) for effect in self._do(plan, stop_after)]
+            left_behind = [(effect, self.status) for effect in self._do(plan, seen, stop_after)]
             if self.leaves_late:
                 self.do_late()
             self.late += left_behind
         self.pass_time(min(plan.wake_after, 2.0))
         return plan
 
-    def _do(self, plan: Plan, stop_after: int | None) -> list[fx.Effect]:
+    def _do(self, plan: Plan, seen: Observation, stop_after: int | None) -> list[fx.Effect]:
         """Carry out a plan until the operator stops; what is left of it."""
+        self.refusals.keep(plan.effects)
         if stop_after is None and self.dies_after is not None:
             stop_after, left = self.dies_after, self.dies_after - len(plan.effects)
             self.dies_after = left if left >= 0 else None
         for effect in plan.effects[:stop_after]:
+            self._try(effect, seen)
+        if stop_after is None:
+            return []
+        self.refusals = Refusals(self._seconds)  # another operator knows nothing of what this one was refused
+        return list(plan.effects[stop_after:])
+
+    def _try(self, effect: fx.Effect, seen: Observation) -> None:
+        """Carry out an effect, unless it waits for its next try or the API server refuses it."""
+        if not self.refusals.is_due(effect, made_of(effect, seen)):
+            return
+        if type(effect) in self.refused:
+            no = refusal(effect, Forbidden("a policy says no", status=403), seen, passing=False)
+            self.refusals.refuse(no, made_of(effect, seen), urgent=self.status.attempt is not None)
+        else:
             self.carry_out(effect, self.status)
-        return list(plan.effects[stop_after:]) if stop_after is not None else []
+            self.refusals.done(effect)
 
     def do_late(self) -> None:
         """What a stopped operator had under way takes effect after all, as far as Kubernetes lets it."""
@@ -417,6 +443,7 @@ class History:
     def heal(self) -> None:
         """Everything that can come back comes back."""
         self.cut_off_since = None
+        self.refused = frozenset()
         for machine in self.cluster.machines.values():
             machine.cut = False
             self.cluster.power_on(machine.name)

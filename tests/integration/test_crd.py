@@ -163,11 +163,35 @@ def test_what_governance_owns_cannot_be_changed(
         members=[member("alice", data={"x": 1})], recoveryThreshold=1, storage={"storageClassName": "fast"}
     )
     assert _apply(control_plane, namespace, before)[0] == 0
+    _say_that_there_is_a_service(control_plane, namespace)
     after = copy.deepcopy(before)
     after["spec"].update(change)
     code, output = _apply(control_plane, namespace, after)
     assert code != 0
     assert says in output
+
+
+@pytest.mark.parametrize(("change", "says"), CHANGES.values(), ids=CHANGES.keys())
+def test_what_a_service_was_not_made_of_yet_can_be_corrected(
+    control_plane: ControlPlane, namespace: str, change: dict[str, Any], says: str
+) -> None:
+    before = minimal(
+        members=[member("alice", data={"x": 1})], recoveryThreshold=1, storage={"storageClassName": "fast"}
+    )
+    assert _apply(control_plane, namespace, before)[0] == 0
+    after = copy.deepcopy(before)
+    after["spec"].update(change)
+    code, output = _apply(control_plane, namespace, after)
+    assert code == 0, output
+    assert says not in output
+
+
+def _say_that_there_is_a_service(control_plane: ControlPlane, namespace: str) -> None:
+    status = json.dumps({"status": {"service": {"publicKey": "0" * 64}}})
+    done = control_plane.kubectl(
+        "patch", "ccf", "bank", "--namespace", namespace, "--subresource=status", "--type=merge", "-p", status
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_rest_can_be_changed(control_plane: ControlPlane, namespace: str) -> None:

@@ -28,6 +28,18 @@ _HOLDS_A_SHARE = "has(m.encryptionPublicKey) && (!has(m.recoveryRole) || m.recov
 _IS_OWNER = "has(m.encryptionPublicKey) && has(m.recoveryRole) && m.recoveryRole == 'Owner'"
 
 
+_MADE = "has(oldSelf.status) && has(oldSelf.status.service) && has(oldSelf.status.service.publicKey)"
+"""Whether the service exists: before, whatever it is to be made of can still be corrected."""
+
+
+def _fixed(*path: str, message: str) -> Rule:
+    """The field at this path, which may be left out, stays as it is once the service exists."""
+    *parents, field = path
+    new, old = (".".join((root, "spec", *parents)) for root in ("self", "oldSelf"))
+    same = f"has({new}.{field}) == has({old}.{field}) && (!has({new}.{field}) || {new}.{field} == {old}.{field})"
+    return Rule(f"!({_MADE}) || ({same})", message)
+
+
 def _pem_source(kind: str) -> tuple[Rule, ...]:
     return (
         Rule(
@@ -49,14 +61,33 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "metadata.name becomes part of DNS names: write at most 40 lower-case letters, digits and '-', beginning "
             "with a letter and not ending with '-', for example bank or bank-2",
         ),
-    ),
-    ".spec": (
-        Rule(
-            "has(self.recoveryThreshold) == has(oldSelf.recoveryThreshold) && "
-            "(!has(self.recoveryThreshold) || self.recoveryThreshold == oldSelf.recoveryThreshold)",
-            "recoveryThreshold is only what the service starts with: put the former value back and change the "
+        _fixed(
+            "recoveryThreshold",
+            message="recoveryThreshold is only what the service starts with: put the former value back and change the "
             "threshold by a governance proposal (set_recovery_threshold)",
         ),
+        _fixed(
+            "members",
+            message="members are only those the service starts with: put the former list back and change the "
+            "consortium by a governance proposal (set_member, remove_member)",
+        ),
+        _fixed(
+            "constitution",
+            message="the constitution here is only what the service starts with: put the former one back and change "
+            "it by a governance proposal (set_constitution)",
+        ),
+        _fixed(
+            "storage",
+            "storageClassName",
+            message="storageClassName cannot change once the service exists: put the former value back",
+        ),
+        _fixed(
+            "storage",
+            "accessMode",
+            message="accessMode cannot change once the service exists: put the former value back",
+        ),
+    ),
+    ".spec": (
         Rule(
             f"self.members.exists(m, ({_HOLDS_A_SHARE}) || ({_IS_OWNER}))",
             "no member could ever recover the service, and CCF would not open it: give at least one member an "
@@ -69,13 +100,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "encryptionPublicKey",
         ),
     ),
-    ".spec.members": (
-        Rule(
-            "self == oldSelf",
-            "members are only those the service starts with: put the former list back and change the consortium by a "
-            "governance proposal (set_member, remove_member)",
-        ),
-    ),
     ".spec.members[]": (
         Rule(
             "!has(self.recoveryRole) || self.recoveryRole == 'NonParticipant' || has(self.encryptionPublicKey)",
@@ -85,24 +109,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     ".spec.members[].certificate": _pem_source("CERTIFICATE"),
     ".spec.members[].encryptionPublicKey": _pem_source("PUBLIC KEY"),
-    ".spec.constitution": (
-        Rule(
-            "self == oldSelf",
-            "the constitution here is only what the service starts with: put the former one back and change it by a "
-            "governance proposal (set_constitution)",
-        ),
-    ),
-    ".spec.storage": (
-        Rule(
-            "has(self.storageClassName) == has(oldSelf.storageClassName) && "
-            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-            "storageClassName cannot change once volumes exist: put the former value back",
-        ),
-        Rule(
-            "self.accessMode == oldSelf.accessMode",
-            "accessMode cannot change once volumes exist: put the former value back",
-        ),
-    ),
     ".spec.consensus": (
         Rule(
             "duration(self.messageTimeout) > duration('0s') && "

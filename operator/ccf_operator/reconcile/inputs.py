@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from ccf_operator.api.spec import CCFNetworkSpec, Member, PemSource
 from ccf_operator.ccf.identity import BadCertificate, load_certificate
 from ccf_operator.domain.observation import Inputs, MemberInput
+from ccf_operator.render.config_map import to_json
 
 SIZE_LIMIT = 900_000
-"""Bytes of constitution and member files together; they go into one ConfigMap, which may hold a MiB."""
+"""Bytes of the constitution and of the members' files and data together; they go into one ConfigMap, which may hold a
+MiB, beside CCF's configuration."""
 
 Data = Mapping[str, str]
 """The data of a ConfigMap."""
@@ -30,11 +32,25 @@ def resolve(spec: CCFNetworkSpec, config_maps: Mapping[str, Data | None]) -> Inp
     problems: list[str] = []
     constitution = _constitution(spec, config_maps, problems)
     members = tuple(_member(member, config_maps, problems) for member in spec.members)
-    size = sum(len(text.encode()) for _, text in constitution)
-    size += sum(len(member.certificate) + len(member.encryption_public_key or "") for member in members)
-    if size > SIZE_LIMIT:
-        problems.append(f"constitution and members' files together are {size} bytes; at most {SIZE_LIMIT} fit")
+    sizes = dict(_sizes(constitution, members))
+    if (size := sum(sizes.values())) > SIZE_LIMIT:
+        largest = max(sizes, key=sizes.__getitem__)
+        problems.append(
+            f"the constitution and the members' files and data together are {size} bytes; at most {SIZE_LIMIT} fit "
+            f"into the first node's ConfigMap; the largest is {largest} with {sizes[largest]} bytes"
+        )
     return Inputs(constitution=constitution, members=members, problems=tuple(dict.fromkeys(problems)))
+
+
+def _sizes(constitution: tuple[tuple[str, str], ...], members: tuple[MemberInput, ...]) -> Iterator[tuple[str, int]]:
+    """How many bytes each file takes in the ConfigMap, by what it is."""
+    for key, text in constitution:
+        yield f"{key} of the constitution", len(text.encode())
+    for member in members:
+        yield f"the certificate of member {member.name}", len(member.certificate.encode())
+        yield f"the encryption key of member {member.name}", len((member.encryption_public_key or "").encode())
+        if member.data is not None:
+            yield f"the data of member {member.name}", len(to_json(member.data).encode())
 
 
 def _constitution(

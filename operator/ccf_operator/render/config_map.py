@@ -29,7 +29,7 @@ def config_map(order: NodeOrder) -> dict[str, Any]:
         "data": {
             layout.CONFIG_FILE: config_json(order),
             layout.STAGE_FILE: stage_json(order),
-            layout.NODE_DATA_FILE: _json(
+            layout.NODE_DATA_FILE: to_json(
                 {"name": order.record.name, "volume": order.record.volume, "generation": order.record.generation}
             ),
             **_files(order),
@@ -40,7 +40,7 @@ def config_map(order: NodeOrder) -> dict[str, Any]:
 def stage_json(order: NodeOrder) -> str:
     """What `stage` is told: the generation to claim, the lineage to survey, and what its manifest records."""
     record = order.record
-    return _json(
+    return to_json(
         {
             "version": STAGE_VERSION,
             "network": {"name": order.network.name, "namespace": order.network.namespace, "uid": order.network.uid},
@@ -76,9 +76,10 @@ def _files(order: NodeOrder) -> dict[str, str]:
         if member.encryption_public_key is not None:
             files[layout.member_encryption_key(index)] = member.encryption_public_key
         if member.data is not None:
-            files[layout.member_data(index)] = _json(member.data)
+            files[layout.member_data(index)] = to_json(member.data)
     return files
 
 
-def _json(value: object) -> str:
+def to_json(value: object) -> str:
+    """A value as it stands in a file of the ConfigMap."""
     return json.dumps(value, indent=2) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -112,5 +113,22 @@ def test_a_private_key_is_refused_and_not_repeated() -> None:
     assert PRIVATE.splitlines()[1] not in said
 
 
-def test_more_than_a_config_map_holds_is_refused_before_it_is_tried() -> None:
-    assert "at most" in problems(spec(), code={"a.js": "x" * (SIZE_LIMIT + 1)})
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({"text": "x" * 900_001}, "the data of member alice"),
+        ({"quotes": '"' * 460_000}, "the data of member alice"),
+        ({"text": "ж" * 160_000}, "the data of member alice"),
+        (None, "a.js of the constitution with 900001 bytes"),
+    ],
+    ids=["text", "what JSON escapes", "what is not ASCII", "the constitution"],
+)
+def test_more_than_a_config_map_holds_is_refused_before_it_is_tried(data: dict[str, str] | None, named: str) -> None:
+    code = {"a.js": "x" * (SIZE_LIMIT + 1 if data is None else 1)}
+    found = problems(spec(member={"data": data}), code=code)
+    assert "at most 900000 fit" in found
+    assert named in found
+
+
+def test_what_fits_is_taken() -> None:
+    assert "at most" not in problems(spec(member={"data": {"text": "x" * 400_000}}), code={"a.js": "x" * 400_000})

@@ -47,6 +47,7 @@ from unit.domain import (
     test_joining,
     test_nodes,
     test_recovery,
+    test_refused,
     test_starting,
     test_suspects,
 )
@@ -403,6 +404,23 @@ MUTATIONS = (
         "domain.nodes._would_read_beside_a_writer",
         _no,
         stories.a_node_comes_back_before_its_volumes_candidate_was_made,
+    ),
+    Mutation(
+        3,
+        "a candidate is made beside a node that is said to be gone and whose pod is held",
+        "domain.nodes._may_return",
+        _no,
+        partial(
+            test_refused.test_no_candidate_starts_beside_a_node_that_is_only_said_to_be_gone_until_its_pod_is_let_go,
+            held=True,
+        ),
+    ),
+    Mutation(
+        5,
+        "a candidate whose pod is refused is called late",
+        "domain.recovery._refusal",
+        _nothing,
+        test_refused.test_a_candidate_whose_pod_is_refused_is_never_late_and_says_who_refuses_it,
     ),
     Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),
     Mutation(

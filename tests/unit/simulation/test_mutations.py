@@ -419,7 +419,7 @@ MUTATIONS = (
         5,
         "a candidate whose pod is refused is called late",
         "domain.recovery._refusal",
-        _nothing,
+        lambda *_of_whom: None,
         test_refused.test_a_candidate_whose_pod_is_refused_is_never_late_and_says_who_refuses_it,
     ),
     Mutation(3, "nobody is fenced", "domain.draft.Draft.on_volume", _no_record, stories.a_majority_is_killed),

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
-from integration.control_plane import ControlPlane, running
+from integration.control_plane import ControlPlane, Program, controlled, running
 from integration.world.world import World, living
 from members import GeneratedMember, generate_member
 from terminal import Terminal
@@ -72,8 +72,15 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 
 
 @pytest.fixture
+def controllers(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
+    """The real kube-controller-manager beside the API server, as long as the test runs."""
+    with controlled(control_plane, tmp_path / "controllers") as manager:
+        yield manager
+
+
+@pytest.fixture
 def namespace(control_plane: ControlPlane) -> str:
-    """A new namespace. It goes with the control plane: nothing here could finish its deletion."""
+    """A new namespace. It goes with the control plane: without `controllers` nothing could finish its deletion."""
     name = f"test-{uuid.uuid4().hex[:10]}"
     _must(control_plane.kubectl("create", "namespace", name))
     return name

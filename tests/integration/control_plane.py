@@ -1,4 +1,7 @@
-"""A real etcd and a real kube-apiserver on loopback, and nothing else: no controllers, no scheduler, no kubelet."""
+"""A real etcd and a real kube-apiserver on loopback; where a test asks for them, Kubernetes' own controllers, too.
+
+Neither scheduler nor kubelet.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+CONTROLLERS = (
+    "disruption-controller",
+    "garbage-collector-controller",
+    "namespace-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
+    "resourcequota-controller",
+)
+"""Those that a test's kube-controller-manager runs: what takes objects away, or guards them."""
+
 _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 _ATTEMPTS = 3
@@ -26,7 +40,7 @@ _ATTEMPTS = 3
 
 @dataclass
 class Program:
-    """One of the two programs: it can be ended, started again with the same arguments, or made to hang."""
+    """One of the programs: it can be ended, started again with the same arguments, or made to hang."""
 
     name: str
     log: Path
@@ -102,11 +116,51 @@ class ControlPlane:
             for program in (self.etcd, self.api_server):
                 if program.process is None or program.process.poll() is not None:
                     raise StartError(f"{program.name} has ended:\n{program.last_words()}")
-            if self.certificate.exists() and _ready(self.url, self.certificate, self.token):
+            if self.certificate.exists() and _ready(self.url, self.certificate, token=self.token):
                 return
             if time.monotonic() > deadline:
                 raise StartError(f"not ready in {_READY_SECONDS} s:\n{self.api_server.last_words()}")
             time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def controlled(control_plane: ControlPlane, directory: Path) -> Iterator[Program]:
+    """The real kube-controller-manager with `CONTROLLERS`, ready on entering and ended on leaving.
+
+    Volumes are bound and, by their reclaim policy, deleted: of a `hostPath` volume below /tmp the directory is removed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        [port] = _free_ports(1)
+        manager = _program(
+            stack,
+            directory,
+            "kube-controller-manager",
+            [
+                str(control_plane.binaries / "kube-controller-manager"),
+                f"--kubeconfig={control_plane.kubeconfig}",
+                f"--controllers={','.join(CONTROLLERS)}",
+                "--leader-elect=false",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={port}",
+                f"--cert-dir={directory / 'pki'}",
+                "--pvclaimbinder-sync-period=1s",
+                "--resource-quota-sync-period=1s",
+                "--kube-api-qps=200",
+                "--kube-api-burst=400",
+                f"--flex-volume-plugin-dir={directory / 'volume-plugins'}",
+            ],
+        )
+        deadline = time.monotonic() + _READY_SECONDS
+        while not _ready(
+            f"https://127.0.0.1:{port}", directory / "pki" / "kube-controller-manager.crt", path="healthz"
+        ):
+            if manager.process is None or manager.process.poll() is not None:
+                raise StartError(f"{manager.name} has ended:\n{manager.last_words()}")
+            if time.monotonic() > deadline:
+                raise StartError(f"not ready in {_READY_SECONDS} s:\n{manager.last_words()}")
+            time.sleep(_POLL_SECONDS)
+        yield manager
 
 
 class StartError(Exception):
@@ -221,8 +275,9 @@ def _program(stack: ExitStack, directory: Path, name: str, command: list[str]) -
     return program
 
 
-def _ready(url: str, certificate: Path, token: str) -> bool:
-    request = urllib.request.Request(f"{url}/readyz", headers={"Authorization": f"Bearer {token}"})
+def _ready(url: str, certificate: Path, *, token: str | None = None, path: str = "readyz") -> bool:
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    request = urllib.request.Request(f"{url}/{path}", headers=headers)
     try:
         context = ssl.create_default_context(cafile=str(certificate))
         with urllib.request.urlopen(request, timeout=2, context=context) as answer:

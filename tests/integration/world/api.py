@@ -99,6 +99,18 @@ class Api:
             else:
                 return
 
+    async def gone(self, path: str, *, within: float = 90.0) -> None:
+        """Until an object is not there any more. Raises TimeoutError."""
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    await self.get(path)
+                except ApiError as error:
+                    if error.status == 404:
+                        return
+                    raise
+                await asyncio.sleep(PACE)
+
     async def watch(self, path: str) -> AsyncGenerator[Change, None]:
         """All changes of a collection, for ever: after a broken watch all is listed anew."""
         while True:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import httpx
+
 from ccf_operator.render import labels
 from ccf_operator.render.labels import Role
 from integration.world.api import Api, ApiError, Raw
@@ -36,6 +38,8 @@ class Kubelet:
     machines: tuple[str, ...]
     faults_of: Callable[[Raw], Faults] = field(default=lambda _: Faults())
     trouble: Trouble = field(default_factory=Trouble)
+    reclaim_policy: str = "Retain"
+    """Of the volumes it makes for claims."""
     runs: dict[str, PodRun] = field(default_factory=dict)
     """By name of the pod: the last one of that name."""
     shared_volumes: list[str] = field(default_factory=list)
@@ -43,6 +47,8 @@ class Kubelet:
     random: Random = field(default_factory=lambda: Random(11))
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _homes: dict[str, str] = field(default_factory=dict)
+    _roots: dict[str, Path] = field(default_factory=dict)
+    """Of the volumes it made, by the UIDs of their claims."""
 
     def __post_init__(self) -> None:
         subnet = _claim_subnet()
@@ -112,7 +118,7 @@ class Kubelet:
             for volume in raw["spec"]["volumes"]
             if "persistentVolumeClaim" in volume
         )
-        await self._bind_claim(claim)
+        volume = await self._bind_claim(claim)
         machine = self._homes.setdefault(claim, self.machines[len(self._homes) % len(self.machines)])
         directory = self.root / "pods" / uid
         directory.mkdir(parents=True)
@@ -122,7 +128,7 @@ class Kubelet:
             raw=raw,
             address=next(self._addresses),
             directory=directory,
-            volume=self.volume(claim),
+            volume=volume,
             random=Random(self.random.random()),
             on_process=self._note_shared_volume,
             faults=self.faults_of(raw),
@@ -146,37 +152,73 @@ class Kubelet:
             if other.volume == run.volume and other.running and not _joins_beside_loser(run.raw, other.raw)
         ]
 
-    async def _bind_claim(self, claim: str) -> None:
-        """Make the volume of a claim, as a provisioner does; the claim may be made after its pod."""
-        self.volume(claim).mkdir(parents=True, exist_ok=True)
+    async def _bind_claim(self, claim: str) -> Path:
+        """The root of a claim's volume, which is made first as a provisioner does; the claim may come after its pod.
+
+        A claim that names a volume waits for that one, and no pod is placed on a claim that is being deleted.
+        """
         path = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/{claim}"
         while True:
-            try:
-                found = await self.api.get(path)
-                break
-            except ApiError as error:
-                if error.status != 404:
-                    raise
+            found = await self._found(path)
+            if found is None or found["metadata"].get("deletionTimestamp"):
                 await asyncio.sleep(0.05)
-        if found["status"].get("phase") == "Bound":
-            return
-        name = f"{self.namespace}-{claim}"
+            elif found["status"].get("phase") == "Bound":
+                return await self._root_of(found["spec"]["volumeName"])
+            elif found["spec"].get("volumeName"):
+                await asyncio.sleep(0.05)
+            else:
+                await self._provision(path, found)
+
+    async def _found(self, path: str) -> Raw | None:
+        try:
+            return await self.api.get(path)
+        except httpx.TransportError:
+            return None
+        except ApiError as error:
+            if error.status != 404 and error.status < 500:
+                raise
+            return None
+
+    async def _root_of(self, volume: str) -> Path:
+        while (found := await self._found(f"/api/v1/persistentvolumes/{volume}")) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        return Path(found["spec"]["hostPath"]["path"])
+
+    def _root_for(self, claim: str, uid: str) -> Path:
+        """What an earlier claim of the name was given is never given to another."""
+        if uid not in self._roots:
+            root = self.volume(claim)
+            taken = root in self._roots.values()
+            self._roots[uid] = root.with_name(f"{claim}-{uid[:5]}") if taken else root
+        return self._roots[uid]
+
+    async def _provision(self, path: str, claim: Raw) -> None:
+        uid = claim["metadata"]["uid"]
+        root = self._root_for(claim["metadata"]["name"], uid)
+        root.mkdir(parents=True, exist_ok=True)
+        name = f"{self.namespace}-{root.name}"
         volume = {
             "metadata": {"name": name},
             "spec": {
                 "capacity": {"storage": "10Gi"},
-                "accessModes": found["spec"]["accessModes"],
-                "persistentVolumeReclaimPolicy": "Retain",
-                "hostPath": {"path": str(self.volume(claim))},
+                "accessModes": claim["spec"]["accessModes"],
+                "persistentVolumeReclaimPolicy": self.reclaim_policy,
+                "hostPath": {"path": str(root)},
+                "claimRef": {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "namespace": self.namespace,
+                    "name": claim["metadata"]["name"],
+                    "uid": uid,
+                },
             },
         }
+        merge = "application/merge-patch+json"
         await self.api.insist("POST", "/api/v1/persistentvolumes", volume)
-        await self.api.insist(
-            "PATCH", path, {"spec": {"volumeName": name}}, content_type="application/merge-patch+json"
-        )
-        await self.api.insist(
-            "PATCH", f"{path}/status", {"status": {"phase": "Bound"}}, content_type="application/merge-patch+json"
-        )
+        bound = {"metadata": {"uid": uid}, "spec": {"volumeName": name}}
+        await self.api.insist("PATCH", path, bound, content_type=merge)
+        status = {"metadata": {"uid": uid}, "status": {"phase": "Bound"}}
+        await self.api.insist("PATCH", f"{path}/status", status, content_type=merge)
 
 
 def _claim_subnet() -> str:

@@ -333,6 +333,13 @@ class VolumeRecord(StatusModel):
     storage: str | None = Field(default=None, description="Digest of the spec's storage that its claim is made of.")
     machine: str | None = Field(default=None, description="The Kubernetes Node on which it was last used.")
     note: str | None = Field(default=None, description="What a person should know about it.")
+    persistent_volume: str | None = Field(
+        default=None, description="Name of the PersistentVolume that the claim is or was bound to."
+    )
+    persistent_volume_uid: str | None = Field(default=None, description="UID of that PersistentVolume.")
+    retained_since: Moment | None = Field(
+        default=None, description="Since when it is seen, of a claim that is being deleted, that its volume will stay."
+    )
 
 
 class ServiceStatus(StatusModel):

@@ -27,6 +27,8 @@ from ccf_operator.domain.exploration import (
 )
 from ccf_operator.domain.interventions import Refused
 from ccf_operator.domain.observation import ClaimView, DecisionView
+from ccf_operator.domain.reclaiming import readers
+from ccf_operator.domain.releasing import holds
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
 from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
@@ -66,7 +68,7 @@ def keep_found(draft: Draft) -> None:
     known = _readings(draft.status.found)
     draft.status.found = None
     claims = found_claims(draft) if not has_begun(draft) else []
-    want_exploration(draft, claims)
+    want_exploration(draft, claims, readers(draft))
     if claims or (not has_begun(draft) and remnants(draft)):
         volumes = [_describe(draft, claim, known.get(claim.uid)) for claim in claims]
         waits = may_still_run(draft) or any(volume.being_read for volume in volumes)
@@ -134,7 +136,7 @@ def release_predecessors(draft: Draft) -> None:
     for pod in draft.seen.pods.values() if adopted is not None else ():
         theirs = adopted is not None and pod.owner_uid in adopted.network_uids and pod.owner_uid != draft.seen.uid
         ended = proof_of_end(None, pod, draft.seen.machines, draft.now) is not None
-        if theirs and ended and POD_FINALIZER in pod.finalizers:
+        if theirs and ended and POD_FINALIZER in pod.finalizers and holds(draft.seen, pod) is None:
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
 
 

@@ -17,6 +17,7 @@ from ccf_operator.domain.nodes import serves
 from ccf_operator.domain.obstacles import with_obstacles
 from ccf_operator.domain.operator_member import standing
 from ccf_operator.domain.reasons import Health, MemberReason, Reason, health_of
+from ccf_operator.domain.taken import Taking, what_is_taken
 
 _SECRET = "Secret"
 """How a reason begins that is about the Secret of the operator's member."""
@@ -83,8 +84,9 @@ CONDITIONS: tuple[ConditionMeaning, ...] = (
     ConditionMeaning(
         ConditionType.RECOVERABLE,
         "every member of the committed configuration has its volume. `VolumesDieWithClaims` warns that their reclaim "
-        "policy is Delete",
-        _these("VolumesPresent", "VolumesDieWithClaims", "VolumesMissing", "NotOpenYet"),
+        "policy is Delete; the other reasons tell of what [is being taken away](../recovery.md#claims-volumes-and-"
+        "namespaces-that-go)",
+        _these("VolumesPresent", "VolumesDieWithClaims", *Taking, "NotOpenYet"),
     ),
     ConditionMeaning(
         ConditionType.RECOVERY_IN_PROGRESS,
@@ -248,6 +250,8 @@ def _quorum(draft: Draft) -> _Wanted:
 
 def _recoverable(draft: Draft) -> _Wanted:
     status = draft.status
+    if (taken := what_is_taken(draft)) is not None:
+        return _Wanted(ConditionType.RECOVERABLE, False, taken.reason.value, taken.message)
     if status.service.opened_at is None:
         return _Wanted(ConditionType.RECOVERABLE, False, "NotOpenYet", "the service has never been open")
     nodes = status.configuration.nodes if status.configuration is not None else []

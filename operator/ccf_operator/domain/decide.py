@@ -23,6 +23,7 @@ from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.proposals import act_as_member
+from ccf_operator.domain.reclaiming import keep_claims, want_claims
 from ccf_operator.domain.resumption import take_up
 from ccf_operator.domain.service import (
     ServiceView,
@@ -32,8 +33,9 @@ from ccf_operator.domain.service import (
     keep_service,
     view_own_service,
 )
-from ccf_operator.domain.story import Story, tell
+from ccf_operator.domain.story import Story, beside, tell
 from ccf_operator.domain.stranded import keep_stranded
+from ccf_operator.domain.taken import tell_of_taking, what_is_taken
 from ccf_operator.domain.topology import (
     Governance,
     begin,
@@ -57,6 +59,8 @@ def decide(seen: Observation) -> Plan:
     if not seen.deleting:
         take_up(draft)
     keep_records(draft)
+    keep_claims(draft)
+    tell_of_taking(draft, taken := what_is_taken(draft))
     collect(draft, PROVIDERS)
     if seen.deleting:
         take_down(draft)
@@ -79,13 +83,14 @@ def decide(seen: Observation) -> Plan:
     want_owned(draft)
     if not seen.name_taken or draft.status.service.opened_at is not None:
         want_pods(draft)
+        want_claims(draft)
         _want_objects(draft)
     want_labels(draft)
     release_predecessors(draft)
     want_facts(draft)
     forget_released(draft, recovering or view)
     keep_obstacles(draft)
-    _write_story(draft, tell(draft, view, recovering, governance))
+    _write_story(draft, beside(tell(draft, view, recovering, governance), taken))
     tell_attempt(draft)
     keep_conditions(draft)
     _summarise(draft)
@@ -100,7 +105,8 @@ def _keep_pending_events(draft: Draft) -> None:
 
 
 def _begin(draft: Draft) -> None:
-    if not (draft.seen.name_taken or draft.seen.inputs.problems or draft.status.found):
+    seen = draft.seen
+    if not (seen.name_taken or seen.inputs.problems or draft.status.found or seen.namespace_terminating):
         begin(draft)
 
 
@@ -130,7 +136,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
 
 
 def _want_objects(draft: Draft) -> None:
-    if not draft.status.nodes:
+    if not draft.status.nodes or draft.seen.namespace_terminating:
         return
     draft.do(ApplyServices())
     want_budgets(draft)

@@ -16,6 +16,8 @@ from ccf_operator.domain.ends import FINAL_PHASES, proof_of_end
 from ccf_operator.domain.facts import want_last_facts
 from ccf_operator.domain.observation import MachineView, PodView
 from ccf_operator.domain.reasons import Reason
+from ccf_operator.domain.releasing import held_back
+from ccf_operator.domain.taken import Taken, what_is_taken
 from ccf_operator.render.labels import POD_FINALIZER
 
 
@@ -25,21 +27,32 @@ def take_down(draft: Draft) -> None:
     if status.phase is not Phase.DELETING:
         status.phase, status.phase_since = Phase.DELETING, draft.now
         draft.report(Phase.DELETING.value, "ending the nodes; the volumes stay")
-    status.reason, status.next_step = Reason.DELETED.value, ""
-    status.message = "ending the nodes; the volumes stay"
+    taken = what_is_taken(draft)
+    status.reason, status.next_step = Reason.DELETED.value, _door(draft, taken)
+    status.message = f"ending the nodes; {taken.message}" if taken is not None else "ending the nodes; the volumes stay"
     status.governance = None
     for record in status.nodes:
         record.fit = False
         record.stop = record.stop or "Deleted"
+    kept = held_back(draft.seen)
     held = [p for p in draft.seen.pods.values() if p.owner_uid == draft.seen.uid and POD_FINALIZER in p.finalizers]
     for pod in held:
         if not pod.deleting:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
-        if may_go(pod, draft.seen.machines, draft.now):
+        if pod.name not in kept and may_go(pod, draft.seen.machines, draft.now):
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
     want_last_facts(draft)
     if not held:
         draft.do(RemoveFinalizer())
+
+
+def _door(draft: Draft, taken: Taken | None) -> str:
+    """What can be done about ledgers that would go with the last pods: keep them, or say that they may go."""
+    kept = sorted(held_back(draft.seen))
+    if taken is None or not kept:
+        return taken.door if taken is not None else ""
+    pods = f"kubectl -n {draft.seen.namespace} patch pod {' '.join(kept)} --type merge"
+    return f"""{taken.door}. To let them go: {pods} -p '{{"metadata":{{"finalizers":null}}}}'"""
 
 
 def may_go(pod: PodView, machines: Mapping[str, MachineView] | None, now: datetime) -> bool:

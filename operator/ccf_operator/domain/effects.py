@@ -18,6 +18,17 @@ class CreateVolume:
 
 
 @dataclass(frozen=True)
+class ReclaimVolume:
+    """Create the claim of a volume anew, for the PersistentVolume it had, unless a claim of its name exists."""
+
+    volume: str
+    persistent_volume: str
+    storage_class: str
+    size: str
+    access_modes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AnnotateVolume:
     """Write onto a volume's claim, by UID, what a recovery needs when nothing else is left."""
 
@@ -181,6 +192,7 @@ SignAsMember = AcknowledgeState | Propose | Withdraw
 
 Effect = (
     CreateVolume
+    | ReclaimVolume
     | AnnotateVolume
     | ExploreVolume
     | CreateNode
@@ -228,6 +240,7 @@ __all__ = [
     "ExploreVolume",
     "LabelPod",
     "Propose",
+    "ReclaimVolume",
     "ReleasePod",
     "RemoveFinalizer",
     "RemoveNodeRow",

@@ -7,6 +7,7 @@ later service may have been opened since.
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.made_of import explorer_made_of
 from ccf_operator.domain.observation import ClaimView, PodView
 from ccf_operator.domain.pod_progress import moved, reads_no_further
+from ccf_operator.domain.releasing import holds
 from ccf_operator.render import names
 from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 
@@ -44,9 +46,12 @@ def may_still_run(draft: Draft) -> list[str]:
     )
 
 
-def want_exploration(draft: Draft, claims: list[ClaimView]) -> None:
-    """Have each of these claims' volumes read on which there is no last word; an explorer goes when it has served."""
-    wanted: set[str] = set()
+def want_exploration(draft: Draft, claims: list[ClaimView], others: Set[str] = frozenset()) -> None:
+    """Have each of these claims' volumes read on which there is no last word; an explorer goes when it has served.
+
+    `others` are explorers that are wanted for something else.
+    """
+    wanted = set(others)
     for claim in claims:
         known = facts_on(claim)
         if is_read(claim) or claim.deleting or may_still_run(draft):
@@ -61,6 +66,8 @@ def want_exploration(draft: Draft, claims: list[ClaimView]) -> None:
             draft.do(AnnotateVolume(volume=claim.name, uid=claim.uid, facts=write_facts(found)))
     for pod in draft.seen.pods.values():
         if explores(pod) and pod.owner_uid == draft.seen.uid and pod.name not in wanted and not pod.deleting:
+            if holds(draft.seen, pod) is not None:
+                continue
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
 
 

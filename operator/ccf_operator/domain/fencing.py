@@ -16,6 +16,7 @@ from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.suspects import seen_of_pod
+from ccf_operator.domain.taken import can_be_read
 from ccf_operator.render.labels import VOLUME
 
 FENCED = "Fenced"
@@ -40,7 +41,7 @@ def fence(draft: Draft, attempt: Attempt, view: ServiceView, loss: Loss) -> None
             continue
         if candidate.node is None and not _waits(draft, candidate):
             _fence_one(draft, attempt, candidate, view, loss)
-    if loss.proven:
+    if loss.proven and not draft.seen.namespace_terminating:
         _stop_bystanders(draft, attempt)
 
 
@@ -88,7 +89,7 @@ def _waits(draft: Draft, candidate: Candidate) -> bool:
 
 
 def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: ServiceView, loss: Loss) -> None:
-    if (why := not_its_claim(draft, candidate)) is not None:
+    if (why := not_its_claim(draft, candidate) or _goes(draft, candidate)) is not None:
         _give_up(draft, candidate, why)
         return
     users = list(draft.on_volume(candidate.volume))
@@ -116,7 +117,15 @@ def not_its_claim(draft: Draft, candidate: Candidate) -> str | None:
     claim = draft.seen.claims.get(candidate.volume)
     if claim is None:
         return "its claim is not there"
-    return "another claim of its name is there" if claim.uid != candidate.claim_uid else None
+    if claim.uid == candidate.claim_uid:
+        return None
+    volume = draft.status.volume(candidate.volume)
+    return (volume.note if volume is not None else None) or "another claim of its name is there"
+
+
+def _goes(draft: Draft, candidate: Candidate) -> str | None:
+    """Why nothing is ended for the sake of a candidate that could not be placed; None: it could."""
+    return None if can_be_read(draft, candidate.volume) else "its claim is being deleted, or its namespace is"
 
 
 def _strangers(draft: Draft, volume: str) -> list[str]:

@@ -148,6 +148,8 @@ def _is_being_placed(draft: Draft, record: NodeRecord) -> bool:
 def may_plan(draft: Draft) -> bool:
     """Whether enough time has passed since the last joiner that failed; none need pass once the spec is corrected."""
     failures = draft.status.join_failures
+    if draft.seen.namespace_terminating:
+        return False
     if failures is None or failures.made_of not in (None, made_of(draft.seen.spec)):
         return True
     return draft.now - failures.last_at >= wait_after(failures.count, FIRST_WAIT, LONGEST_WAIT)
@@ -185,8 +187,8 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             record.stop = "TargetGone"
         elif is_stranded_for_good(draft, record):
             _let_go(draft, record, "Stranded", "what made it a part of the service was rolled back")
-        elif record.pod_uid is not None and _is_gone(draft, record.volume):
-            _let_go(draft, record, "VolumeGone", f"its claim {record.volume} is gone")
+        elif (why := _volume_is_gone(draft, record)) is not None:
+            _let_go(draft, record, "VolumeGone", why)
         elif is_outdated(draft, record):
             record.stop = REPLACED
             draft.report("NodeReplaced", f"{record.name} had not started and the spec was corrected: it is made anew")
@@ -200,10 +202,14 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             _set_aside_if_at_fault(draft, record)
 
 
-def _is_gone(draft: Draft, volume: str) -> bool:
-    """Whether a claim that was once there is not any more; one that was never made may still be refused."""
-    known = draft.status.volume(volume)
-    return known is not None and known.uid is not None and draft.claim(volume) is None
+def _volume_is_gone(draft: Draft, record: NodeRecord) -> str | None:
+    """Why a joiner can never have its volume; one whose claim was never seen is still being made."""
+    volume, claim = draft.status.volume(record.volume), draft.claim(record.volume)
+    if record.pod_uid is None or volume is None or volume.uid is None:
+        return None
+    if claim is None:
+        return f"its claim {record.volume} is gone"
+    return f"its claim {record.volume} is being deleted" if claim.deleting and record.machine is None else None
 
 
 def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:

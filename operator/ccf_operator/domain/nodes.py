@@ -23,6 +23,7 @@ from ccf_operator.domain.ends import (
 )
 from ccf_operator.domain.observation import PodView
 from ccf_operator.domain.pod_progress import note_progress
+from ccf_operator.domain.releasing import hinders, holds
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.silence import keep_silence
 from ccf_operator.domain.suspects import note_on, seen_of_pod
@@ -177,11 +178,13 @@ def want_pods(draft: Draft) -> None:
     for record in draft.status.nodes:
         pod = draft.pod(record)
         if record.ended is not None:
-            if pod is not None and (record.stop is not None or pod.deleting):
+            if pod is not None and _may_be_released(draft, record, pod):
                 draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
         elif record.stop is not None:
             if pod is not None and not pod.deleting:
                 draft.do(DeletePod(pod=pod.name, uid=pod.uid))
+        elif draft.seen.namespace_terminating:
+            continue  # nothing can be made there any more
         elif not _would_read_beside_a_writer(draft, record):
             volume = draft.status.volume(record.volume)
             if volume is not None and volume.uid is None:
@@ -190,13 +193,20 @@ def want_pods(draft: Draft) -> None:
                 draft.do(CreateNode(node=record.name))
     for pod in _strays(draft):
         if proof_of_end(None, pod, draft.seen.machines, draft.now) is not None:
-            draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+            if holds(draft.seen, pod) is None:
+                draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
         elif not pod.deleting:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
     for name in sorted(draft.seen.config_maps):
         owner = draft.status.node(name)
         if owner.released if owner is not None else _was_given(draft, name):
             draft.do(DeleteConfigMap(name=name))
+
+
+def _may_be_released(draft: Draft, record: NodeRecord, pod: PodView) -> bool:
+    """Of a node that has ended: whether nothing rests on its pod any more, and nothing would go with it."""
+    wanted = record.stop is not None or pod.deleting or hinders(draft.seen, pod)
+    return wanted and holds(draft.seen, pod) is None
 
 
 def _would_read_beside_a_writer(draft: Draft, record: NodeRecord) -> bool:

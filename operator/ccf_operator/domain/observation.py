@@ -109,6 +109,25 @@ class ClaimView:
 
 
 @dataclass(frozen=True)
+class PersistentVolumeView:
+    """One PersistentVolume.
+
+    `claim` is namespace and name of the claim it is for and `claim_uid` that claim's UID, None where it is for none, or
+    for whichever bears the name; `capacity` is a Kubernetes quantity.
+    """
+
+    name: str
+    uid: str
+    reclaim_policy: str
+    deleting: bool = False
+    claim: tuple[str, str] | None = None
+    claim_uid: str | None = None
+    storage_class: str = ""
+    capacity: str = ""
+    access_modes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MachineView:
     """One Kubernetes Node."""
 
@@ -259,6 +278,10 @@ class Observation:
     config_maps: frozenset[str]
     machines: Mapping[str, MachineView] | None
     answers: Mapping[str, NodeAnswers]
+    persistent_volumes: Mapping[str, PersistentVolumeView | None] = field(default_factory=dict)
+    """Those of the claims, now or earlier, by name; None: it does not exist. One that is not here could not be read."""
+    namespace_terminating: bool = False
+    """The namespace is being deleted: nothing can be made in it any more, and all in it goes."""
     cluster_domain: str = "cluster.local"
     stage_image: str = ""
     """The image of `stage` that new pods get; empty where it is not known."""

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     LOST_BEFORE_OPEN = "LostBeforeOpen"
     RECOVERY_DISABLED = "RecoveryDisabled"
     RECOVERY_PAUSED = "RecoveryPaused"
+    VOLUMES_TAKEN = "VolumesTaken"
     NOTHING_RECOVERED = "NothingRecovered"
     APPROVAL_REQUIRED = "ApprovalRequired"
     MAY_HAVE_OPENED = "MayHaveOpened"
@@ -330,6 +331,14 @@ MEANINGS: tuple[Meaning, ...] = (
         Health.PERSON,
         "A person has ended the attempt; none follows by itself.",
         "decide: resume, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.VOLUMES_TAKEN,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "The majority is lost, and every claim that could be recovered from is being deleted, is gone, or waits for "
+        "its volume. No recovery is begun that could start nothing.",
+        "what `nextStep` says: keep the volumes (`Retain`), and give the claims theirs again",
     ),
     Meaning(
         Reason.NOTHING_RECOVERED,

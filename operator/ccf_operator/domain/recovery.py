@@ -33,6 +33,7 @@ from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.silence import is_told, what_is_silent
+from ccf_operator.domain.taken import can_be_read, must_be_kept_first
 from ccf_operator.domain.tokens import attempt_token, choice_token
 from ccf_operator.domain.transitions import move
 from ccf_operator.domain.two_services import committed_beside
@@ -60,7 +61,13 @@ def may_begin(draft: Draft, loss: Loss) -> bool:
         and status.service.certificate is not None
         and not any(may_yet_testify(draft, record) for record in draft.own_nodes())
         and (status.start is not None or _begins_by_itself(draft))
+        and must_be_kept_first(draft, _volumes_with_a_ledger(draft)) is None
     )
+
+
+def _volumes_with_a_ledger(draft: Draft) -> list[str]:
+    unsettled = draft.status.unsettled
+    return list(unsettled.lineages) if unsettled is not None else [v.name for v in draft.status.volumes if v.lineage]
 
 
 def _begins_by_itself(draft: Draft) -> bool:
@@ -186,6 +193,11 @@ def _gather_results(draft: Draft, attempt: Attempt) -> None:
         if found_a_writer(record):
             _do_without(draft, attempt, candidate, record)
             continue
+        if _will_never_be_placed(draft, candidate, record):
+            _note_result(draft, attempt, candidate, Judgement(CandidateResult.UNREACHABLE, "its claim goes or is gone"))
+            record.stop = record.stop or "Ended"
+            leave_node(candidate)
+            continue
         if (why := not_its_claim(draft, candidate)) is not None:
             found = Judgement(CandidateResult.UNREACHABLE, why)  # a pod takes whichever claim bears the name by then
         elif candidate.result is CandidateResult.RECOVERED:
@@ -243,6 +255,16 @@ def _do_without(draft: Draft, attempt: Attempt, candidate: Candidate, record: No
 
 def _last_words(record: NodeRecord) -> str:
     return (record.ended.message if record.ended is not None else None) or ""
+
+
+def _will_never_be_placed(draft: Draft, candidate: Candidate, record: NodeRecord) -> bool:
+    """Whether a candidate has no machine yet, and its claim goes or is gone: no pod is placed on such a claim.
+
+    It must not wait either: a pod takes whichever claim bears the name by then.
+    """
+    pod = draft.pod(record)
+    placed = record.machine is not None or (pod is not None and pod.machine is not None)
+    return not placed and record.ended is None and not can_be_read(draft, candidate.volume)
 
 
 def _try_again(draft: Draft, candidate: Candidate, record: NodeRecord) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ccf_operator.api.decision import Action
@@ -49,6 +49,7 @@ from ccf_operator.domain.suspicion import (
     unheard,
     what_is_wrong,
 )
+from ccf_operator.domain.taken import Taken, in_the_way, must_be_kept_first
 from ccf_operator.domain.topology import Governance, first_node, is_tried_again, may_have_served
 from ccf_operator.render import labels, names
 from ccf_operator.wording import counted
@@ -73,6 +74,13 @@ def tell(draft: Draft, view: ServiceView, recovering: ServiceView | None, govern
         or (_created(draft, view) if draft.status.service.opened_at is None else None)
         or _open(draft, view, governance)
     )
+
+
+def beside(story: Story, taken: Taken | None) -> Story:
+    """The story with what stops something from being taken away; who else is asked stays asked, and first."""
+    if taken is None or not taken.door or taken.door in story.next_step:
+        return story
+    return replace(story, next_step=f"{story.next_step} . Also {taken.door}" if story.next_step else taken.door)
 
 
 def _obstacle(draft: Draft) -> Story | None:
@@ -534,10 +542,25 @@ def _lost(draft: Draft, message: str) -> Story:
             f"quorum is lost for good ({message}); attempt {paused.attempt} was ended by {paused.decision}{why}",
             f"to have it recovered: {decide_by(draft.seen, Action.RESUME, paused.token)}",
         )
+    volumes = [volume.name for volume in draft.status.volumes if volume.lineage]
+    if (taken := must_be_kept_first(draft, volumes)) is not None:
+        return Story(
+            Phase.BLOCKED,
+            Reason.VOLUMES_TAKEN,
+            f"quorum is lost for good ({message}), and no volume is left to recover from: {taken.message}",
+            taken.door or _make_way(draft),
+        )
     past = draft.status.history[0].message if draft.status.history else message
     return Story(
         Phase.RECOVERING, Reason.BETWEEN_ATTEMPTS, f"quorum is lost for good; a new attempt follows shortly ({past})"
     )
+
+
+def _make_way(draft: Draft) -> str:
+    """What frees claims whose volumes stay, where nodes that can never commit again still use them."""
+    if pods := in_the_way(draft):
+        return f"to have the claims made anew: kubectl -n {draft.seen.namespace} delete pod {' '.join(pods)}"
+    return "bring back the volumes: the operator looks again by itself"
 
 
 def _start(draft: Draft) -> str:

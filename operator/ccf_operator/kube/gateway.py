@@ -48,6 +48,7 @@ _PLURALS = {
     "Secret": "secrets",
     "Service": "services",
     "Node": "nodes",
+    "Namespace": "namespaces",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Event": "events",
     labels.KIND: labels.PLURAL,
@@ -264,6 +265,11 @@ class Gateway:
     async def get_pv(self, name: str) -> Raw | None:
         """The PersistentVolume, or None. Raises Forbidden where the operator may not read PersistentVolumes."""
         return await self._get("v1", "PersistentVolume", None, name)
+
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted, or gone. Raises Forbidden where the operator may not read it."""
+        found = await self._get("v1", "Namespace", None, namespace)
+        return found is None or found["metadata"].get("deletionTimestamp") is not None
 
     async def get_machines(self, names: Iterable[str]) -> dict[str, Raw]:
         """The named Kubernetes Nodes that exist; a name that is missing in the answer has no Node now.

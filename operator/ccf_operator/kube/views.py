@@ -17,6 +17,7 @@ from ccf_operator.domain.observation import (
     ContainerView,
     DecisionView,
     MachineView,
+    PersistentVolumeView,
     PodView,
     Terminated,
 )
@@ -119,7 +120,25 @@ def _others(status: Mapping[str, Any]) -> dict[str, ContainerView]:
     return {name: container_view(reported, name) for name in sorted(names)}
 
 
-def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) -> ClaimView:
+def persistent_volume_view(raw: Mapping[str, Any]) -> PersistentVolumeView:
+    """A PersistentVolume."""
+    metadata, spec = raw["metadata"], raw.get("spec") or {}
+    reference = spec.get("claimRef") or {}
+    named = reference.get("namespace"), reference.get("name")
+    return PersistentVolumeView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        reclaim_policy=spec.get("persistentVolumeReclaimPolicy") or "",
+        deleting=metadata.get("deletionTimestamp") is not None,
+        claim=(str(named[0]), str(named[1])) if all(named) else None,
+        claim_uid=reference.get("uid") or None,
+        storage_class=spec.get("storageClassName") or "",
+        capacity=(spec.get("capacity") or {}).get("storage") or "",
+        access_modes=tuple(spec.get("accessModes") or ()),
+    )
+
+
+def claim_view(raw: Mapping[str, Any], volume: PersistentVolumeView | None = None) -> ClaimView:
     """A PersistentVolumeClaim; its PersistentVolume, where it could be read, gives the reclaim policy."""
     metadata = raw["metadata"]
     return ClaimView(
@@ -130,7 +149,7 @@ def claim_view(raw: Mapping[str, Any], volume: Mapping[str, Any] | None = None) 
         labels=dict(metadata.get("labels") or {}),
         annotations=dict(metadata.get("annotations") or {}),
         deleting=metadata.get("deletionTimestamp") is not None,
-        reclaim_policy=((volume or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy"),
+        reclaim_policy=volume.reclaim_policy or None if volume is not None else None,
         version=metadata.get("resourceVersion"),
     )
 

@@ -36,6 +36,7 @@ from ccf_operator.domain.effects import (
     ExploreVolume,
     LabelPod,
     Propose,
+    ReclaimVolume,
     ReleasePod,
     RemoveFinalizer,
     RemoveNodeRow,
@@ -47,9 +48,11 @@ from ccf_operator.domain.effects import (
 )
 from ccf_operator.domain.observation import Observation, PodView, Refusal
 from ccf_operator.domain.ownership import lives
+from ccf_operator.domain.releasing import outlives_its_claim
 from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
 from ccf_operator.kube.gateway import Confirm, Gateway, Raw
 from ccf_operator.kube.ownership import may_be_taken_over, owner_uid
+from ccf_operator.kube.views import persistent_volume_view
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.reconcile.refusals import Refusals, made_of, refusal
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
@@ -61,7 +64,7 @@ from ccf_operator.render.names import NetworkRef
 from ccf_operator.render.node_objects import node_objects
 from ccf_operator.render.order import NotRenderable, Platform, order
 from ccf_operator.render.services import services
-from ccf_operator.render.volume_objects import claim
+from ccf_operator.render.volume_objects import claim, claim_again
 
 APPLY_AGAIN_SECONDS = 60.0
 """After how long an object that was applied is applied again, unchanged: what someone else did to it is undone."""
@@ -73,6 +76,10 @@ SOON, SHORTEST_PAUSE = 3600.0, 0.05
 """Seconds: where nothing is to be tried again, and at least between two tries of what was refused."""
 
 _log = logs.get(__name__)
+
+
+class HeldBack(Exception):
+    """A pod is not let go after all: what it holds would go with it."""
 
 
 @dataclass(frozen=True)
@@ -182,13 +189,13 @@ class Actor:
         log = _log.bind(effect=type(effect).__name__, node=_node_of(effect))
         try:
             outcome = await self._do(effect, raw, observation, status)
-        except (KubeError, RemoveRefused, NotSigned, NotRenderable, Unreadable, ValueError) as error:
+        except (KubeError, RemoveRefused, NotSigned, NotRenderable, Unreadable, HeldBack, ValueError) as error:
             told = isinstance(effect, Report)  # an event about an event that could not be published helps nobody
             log.log(
                 logging.INFO if told else logging.WARNING, "effect failed", error=str(error), detail=_detail(effect)
             )
-            passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused, NotSigned))
-            if not isinstance(error, NameTaken):
+            passing = told or isinstance(error, (Unavailable, Conflict, RemoveRefused, NotSigned, HeldBack))
+            if not isinstance(error, NameTaken | HeldBack):
                 self._refusals.refuse(
                     refusal(effect, error, observation, passing=passing),
                     made_of(effect, observation),
@@ -210,6 +217,9 @@ class Actor:
             case CreateVolume(volume):
                 user = next((r.name for r in reversed(status.nodes) if r.volume == volume), "")
                 return await self._create(claim(observation.spec, network, volume, user))
+            case ReclaimVolume(volume):
+                user = next((r.name for r in reversed(status.nodes) if r.volume == volume), "")
+                return await self._create(claim_again(observation.spec, network, effect, user))
             case AnnotateVolume(volume, uid, facts):
                 claim_seen = observation.claims.get(volume)
                 version = claim_seen.version if claim_seen is not None else None
@@ -228,6 +238,7 @@ class Actor:
             case ReleasePod(pod, uid):
                 if _is_released(observation.pods.get(pod), uid):
                     return ""  # the rest is the kubelet's
+                await self._must_not_take_along(observation, pod)
                 # Deleted first: whatever comes between, the finalizer that is left says that this is not finished.
                 await self.gateway.delete_pod(namespace, pod, uid)
                 return str(await self.gateway.remove_pod_finalizer(namespace, pod, uid))
@@ -265,6 +276,20 @@ class Actor:
                 return str(await self.gateway.remove_network_finalizer(namespace, network.name, network.uid))
             case Report():
                 return await self._publish(effect, raw)
+
+    async def _must_not_take_along(self, observation: Observation, pod: str) -> None:
+        """Raises HeldBack if the pod holds a claim whose ledger would go with it, as things are at this moment."""
+        seen = observation.pods.get(pod)
+        volume = seen.labels.get(labels.VOLUME) if seen is not None else None
+        if volume is None or observation.namespace_terminating:
+            return
+        raw = await self.gateway.get_claim(observation.namespace, volume)
+        name = ((raw or {}).get("spec") or {}).get("volumeName")
+        if raw is None or not raw["metadata"].get("deletionTimestamp") or not name:
+            return
+        found = await self.gateway.get_pv(name)
+        if found is not None and not outlives_its_claim(persistent_volume_view(found)):
+            raise HeldBack(f"{pod} holds {volume}, which is being deleted: {name} would go along")
 
     async def _publish(self, event: Report, raw: Raw) -> str:
         if event in self._published:
@@ -409,9 +434,11 @@ def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], 
     """Volumes; the pods on them, made and ended; and what only tells or tidies up.
 
     Last what waits for a node's answer, or is the end of all: these two never come together."""
-    volumes: list[Effect] = [effect for effect in effects if isinstance(effect, CreateVolume)]
+    volumes: list[Effect] = [effect for effect in effects if isinstance(effect, CreateVolume | ReclaimVolume)]
     pods: list[Effect] = [effect for effect in effects if isinstance(effect, CreateNode | DeletePod)]
-    rest = [effect for effect in effects if not isinstance(effect, CreateVolume | CreateNode | DeletePod)]
+    rest = [
+        effect for effect in effects if not isinstance(effect, CreateVolume | ReclaimVolume | CreateNode | DeletePod)
+    ]
     return volumes, pods, sorted(rest, key=lambda effect: isinstance(effect, SignAsMember | RemoveFinalizer))
 
 
@@ -467,7 +494,7 @@ def _node_of(effect: Effect) -> str | None:
 
 def _detail(effect: Effect) -> str | None:
     match effect:
-        case CreateVolume(volume) | AnnotateVolume(volume) | ExploreVolume(volume):
+        case CreateVolume(volume) | ReclaimVolume(volume) | AnnotateVolume(volume) | ExploreVolume(volume):
             return volume
         case LabelPod(labels=changes):
             return ", ".join(f"{key}={value}" for key, value in changes)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ccf_operator.api.spec import CCFNetworkSpec
-from ccf_operator.api.status import AttemptPhase, NetworkStatus, NodeRecord
+from ccf_operator.api.status import AttemptPhase, NetworkStatus, NodeRecord, VolumeRecord
 from ccf_operator.ccf import client, governance_reading
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
@@ -23,6 +23,7 @@ from ccf_operator.domain.observation import (
     Observation,
     OperatorMemberView,
     OperatorView,
+    PersistentVolumeView,
     PodView,
     Refusal,
     ShareReport,
@@ -34,7 +35,13 @@ from ccf_operator.kube.errors import Forbidden, KubeError
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.ownership import controller_of, owner_uid
 from ccf_operator.kube.share_reports import share_report
-from ccf_operator.kube.views import claim_view, decision_view, machine_view, pod_view
+from ccf_operator.kube.views import (
+    claim_view,
+    decision_view,
+    machine_view,
+    persistent_volume_view,
+    pod_view,
+)
 from ccf_operator.reconcile.asking import Addressee, Ask, Asking
 from ccf_operator.reconcile.asking_members import AskGovernance, AskingMembers
 from ccf_operator.reconcile.asking_stages import AskingStages
@@ -46,8 +53,8 @@ from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 
-RECLAIM_POLICY_SECONDS = 60.0
-"""How long a PersistentVolume's reclaim policy is remembered: nothing but a warning rests on it."""
+PERSISTENT_VOLUME_SECONDS = 60.0
+"""How long a PersistentVolume is remembered while nothing is being deleted: nothing but a warning rests on it then."""
 
 
 LONGEST_GAP = timedelta(seconds=30)
@@ -88,7 +95,7 @@ class Observer:
         self._resolving = Resolving(heard)
         self._reachability = reachability or Reachability()
         self._clock = clock
-        self._policies: dict[str, tuple[float, str | None]] = {}
+        self._volumes: dict[str, tuple[float, PersistentVolumeView | None]] = {}
         self._watched_since = self._last_look = clock()
 
     async def look(
@@ -114,9 +121,10 @@ class Observer:
             self._inputs(network, spec, status, deleting=is_deleting(raw)),
             self._operator_member(network, spec, deleting=is_deleting(raw)),
         )
-        claims, answers = await asyncio.gather(
-            self._claims(raw_claims),
+        volumes, answers, namespace_terminating = await asyncio.gather(
+            self._persistent_volumes(raw_claims, status),
             self._answers(network, pods, NetworkStatus() if is_deleting(raw) else status),
+            self._is_namespace_terminating(network, raw, pods, raw_claims),
         )
         seen = Observation(
             now=self._clock(),
@@ -129,7 +137,7 @@ class Observer:
             status=status,
             inputs=inputs,
             pods=pods,
-            claims=claims,
+            claims=_claims(raw_claims, volumes),
             config_maps=frozenset(raw["metadata"]["name"] for raw in config_maps),
             ownerless_config_maps={
                 raw["metadata"]["name"]: raw["metadata"]["uid"] for raw in config_maps if controller_of(raw) is None
@@ -137,6 +145,8 @@ class Observer:
             machines=None,
             answers=answers,
             read=self._asking_stages.said(_staging(network, pods)),
+            persistent_volumes=volumes,
+            namespace_terminating=namespace_terminating,
             cluster_domain=self._cluster_domain,
             stage_image=self._stage_image,
             name_taken=name_taken,
@@ -240,27 +250,42 @@ class Observer:
             },
         )
 
-    async def _claims(self, listed: list[Raw]) -> dict[str, ClaimView]:
-        bound = {str(raw["spec"]["volumeName"]) for raw in listed if (raw.get("spec") or {}).get("volumeName")}
-        await asyncio.gather(*(self._learn_policy(name) for name in sorted(bound)))
-        self._policies = {name: known for name, known in self._policies.items() if name in bound}
-        views = {}
-        for raw in listed:
-            policy = self._policies.get(str((raw.get("spec") or {}).get("volumeName")), (0.0, None))[1]
-            volume = {"spec": {"persistentVolumeReclaimPolicy": policy}} if policy is not None else None
-            views[str(raw["metadata"]["name"])] = claim_view(raw, volume)
-        return views
+    async def _persistent_volumes(
+        self, claims: list[Raw], status: NetworkStatus
+    ) -> dict[str, PersistentVolumeView | None]:
+        """Those that claims are bound to, and those of claims that are gone. Fresh where anything goes or is gone."""
+        bound = {name: metadata for raw in claims if (name := _bound(raw)) for metadata in (raw["metadata"],)}
+        there = {str(raw["metadata"]["name"]) for raw in claims}
+        kept = {v.persistent_volume for v in status.volumes if v.persistent_volume and v.name not in there}
+        replaced = {v.persistent_volume for v in status.volumes if v.persistent_volume and _is_replaced(v, claims)}
+        fresh = {name for name, metadata in bound.items() if metadata.get("deletionTimestamp")} | kept | replaced
+        wanted = {*bound, *fresh}
+        await asyncio.gather(*(self._learn_volume(name, fresh=name in fresh) for name in sorted(wanted)))
+        self._volumes = {name: known for name, known in self._volumes.items() if name in wanted}
+        return {name: volume for name, (_, volume) in self._volumes.items()}
 
-    async def _learn_policy(self, volume: str) -> None:
-        known = self._policies.get(volume)
-        if known is not None and time.monotonic() - known[0] < RECLAIM_POLICY_SECONDS:
+    async def _learn_volume(self, name: str, *, fresh: bool) -> None:
+        known = self._volumes.get(name)
+        if known is not None and not fresh and time.monotonic() - known[0] < PERSISTENT_VOLUME_SECONDS:
             return
         try:
-            raw = await self._gateway.get_pv(volume)
+            raw = await self._gateway.get_pv(name)
         except Forbidden:
-            raw = None
-        policy = ((raw or {}).get("spec") or {}).get("persistentVolumeReclaimPolicy")
-        self._policies[volume] = (time.monotonic(), policy)
+            self._volumes.pop(name, None)
+            return
+        self._volumes[name] = (time.monotonic(), persistent_volume_view(raw) if raw is not None else None)
+
+    async def _is_namespace_terminating(
+        self, network: NetworkRef, raw: Raw, pods: Mapping[str, PodView], claims: list[Raw]
+    ) -> bool:
+        """Asked only where something is being deleted: on a healthy network it costs nothing."""
+        going = any(claim["metadata"].get("deletionTimestamp") for claim in claims)
+        if not (is_deleting(raw) or going or any(pod.deleting for pod in pods.values())):
+            return False
+        try:
+            return await self._gateway.is_namespace_terminating(network.namespace)
+        except Forbidden:
+            return False
 
     async def _machines(self, pods: Mapping[str, PodView], status: NetworkStatus) -> dict[str, MachineView] | None:
         wanted = {pod.machine for pod in pods.values() if pod.machine is not None}
@@ -302,3 +327,17 @@ def _where_it_ran(record: NodeRecord, pod: PodView) -> str | None:
     if record.node_id is None or seen_of_pod(record, pod) is None:
         return None
     return pod.ip or record.pod_ip
+
+
+def _claims(listed: list[Raw], volumes: Mapping[str, PersistentVolumeView | None]) -> dict[str, ClaimView]:
+    return {str(raw["metadata"]["name"]): claim_view(raw, volumes.get(_bound(raw) or "")) for raw in listed}
+
+
+def _bound(claim: Raw) -> str | None:
+    return (claim.get("spec") or {}).get("volumeName") or None
+
+
+def _is_replaced(volume: VolumeRecord, claims: list[Raw]) -> bool:
+    """Whether another claim bears the name of one on record."""
+    found = next((raw for raw in claims if raw["metadata"]["name"] == volume.name), None)
+    return found is not None and volume.uid is not None and found["metadata"]["uid"] != volume.uid

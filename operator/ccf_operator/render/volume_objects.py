@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ccf_operator.api.spec import CCFNetworkSpec
+from ccf_operator.domain.effects import ReclaimVolume
 from ccf_operator.render import labels
 from ccf_operator.render.names import NetworkRef
 
@@ -31,4 +32,19 @@ def claim(spec: CCFNetworkSpec, network: NetworkRef, volume: str, created_for: s
     }
     if spec.storage.storage_class_name is not None:
         manifest["spec"]["storageClassName"] = spec.storage.storage_class_name
+    return manifest
+
+
+def claim_again(spec: CCFNetworkSpec, network: NetworkRef, wanted: ReclaimVolume, created_for: str) -> dict[str, Any]:
+    """The claim of a volume once more, as the PersistentVolume that it had needs it to be bound to it.
+
+    Kubernetes binds it once the volume's own reference to the claim that is gone has been cleared, which is a person's.
+    """
+    manifest = claim(spec, network, wanted.volume, created_for)
+    manifest["spec"] |= {
+        "accessModes": list(wanted.access_modes),
+        "resources": {"requests": {"storage": wanted.size}},
+        "storageClassName": wanted.storage_class,
+        "volumeName": wanted.persistent_volume,
+    }
     return manifest

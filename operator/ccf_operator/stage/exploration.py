@@ -16,6 +16,9 @@ from ccf_operator.stage.generations import LEDGER, MANIFEST
 from ccf_operator.stage.reading import Reading
 from ccf_operator.stage.staging import Say, survey_with_progress
 
+_NAMED, _LISTED = 4, 100
+"""How many names and generations are told: a termination message is short."""
+
 _GENERATION = re.compile(r"gen-(0|[1-9][0-9]*)")
 
 
@@ -24,7 +27,8 @@ def _in_silence(*_event: object, **_facts: object) -> None:
 
 
 def explore(volume: Path, say: Say = _in_silence, reading: Reading | None = None) -> dict[str, Any]:
-    """`facts`, as `api.volume_facts` has them, or None; and `problems`, a sentence for each generation passed over.
+    """`facts`, as `api.volume_facts` has them, or None; `manifests`, whose the generations are by their manifests; and
+    `problems`, a sentence for each generation passed over.
 
     The newest generation counts whose ledger, with its ancestors', is whole enough to show that its service was open:
     later ones are of recoveries that came to nothing, or of nodes that had not caught up. `reading` is kept up to how
@@ -33,6 +37,7 @@ def explore(volume: Path, say: Say = _in_silence, reading: Reading | None = None
     reading = reading or Reading()
     numbers = sorted(_generations(volume), reverse=True)
     problems: list[str] = []
+    whose = _whose(volume, numbers)
     for number in numbers:
         manifest = _manifest(volume, number)
         lineage = _lineage(manifest, number)
@@ -44,8 +49,20 @@ def explore(volume: Path, say: Say = _in_silence, reading: Reading | None = None
         if not found.opened or found.service_certificate is None:
             problems.append(f"gen-{number}: {_why_not(found)}")
             continue
-        return {"facts": _facts(manifest, lineage, numbers[0] + 1, found), "problems": problems}
-    return {"facts": None, "problems": problems or ["no generation of any ledger"]}
+        facts = _facts(manifest, lineage, numbers[0] + 1, found)
+        return {"facts": facts, "manifests": whose, "problems": problems}
+    return {"facts": None, "manifests": whose, "problems": problems or ["no generation of any ledger"]}
+
+
+def _whose(volume: Path, numbers: list[int]) -> dict[str, Any]:
+    """Networks (UIDs) and volumes (names of claims) in the manifests, and the newest generations: all that fit."""
+    manifests = [_manifest(volume, number) for number in numbers]
+    networks = (found.get("network") for found in manifests)
+    return {
+        "networks": sorted({str(it["uid"]) for it in networks if isinstance(it, dict) and it.get("uid")})[:_NAMED],
+        "volumes": sorted({str(found["volume"]) for found in manifests if found.get("volume")})[:_NAMED],
+        "generations": numbers[:_LISTED],
+    }
 
 
 def _generations(volume: Path) -> list[int]:

@@ -115,6 +115,12 @@ def nothing_recovered() -> Observation:
     return lost(world).observe()
 
 
+def volumes_taken() -> Observation:
+    world = World().running()
+    world.history.delete_claims(*world.claims, retained=False)
+    return lost(world).observe()
+
+
 def may_have_opened() -> Observation:
     world = asked()
     for name in world.living():
@@ -142,6 +148,7 @@ PLACES: dict[Callable[[], Observation], tuple[Reason, set[Action]]] = {
     lost_before_it_was_open: (Reason.LOST_BEFORE_OPEN, set()),
     disabled: (Reason.RECOVERY_DISABLED, {Action.START}),
     paused: (Reason.RECOVERY_PAUSED, {Action.RESUME}),
+    volumes_taken: (Reason.VOLUMES_TAKEN, set()),
     nothing_recovered: (Reason.NOTHING_RECOVERED, {Action.ABORT}),
     something_may_be_missing: (Reason.APPROVAL_REQUIRED, {Action.APPROVE}),
     may_have_opened: (Reason.MAY_HAVE_OPENED, {Action.APPROVE}),

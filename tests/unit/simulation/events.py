@@ -196,6 +196,14 @@ def _lose_claim(history: History, pick: int, how: int) -> None:
         history.lose_claim(names[pick % len(names)])
 
 
+def _delete_claim(history: History, pick: int, how: int) -> None:
+    """Somebody deletes one or all (7) of the claims, used or not; their volumes stay or go along."""
+    claims = sorted(name for name, claim in history.cluster.claims.items() if not claim.deleting)
+    if claims:
+        chosen = claims if how == 7 else [claims[pick % len(claims)]]
+        history.delete_claims(*chosen, retained=how % 2 == 0)
+
+
 def _damage(history: History, pick: int, how: int) -> None:
     if names := sorted(history.cluster.claims):
         history.cluster.claims[names[pick % len(names)]].damage = how
@@ -264,6 +272,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "lose status": _lose_status,
     "refuse": _refuse,
     "lose claim": _lose_claim,
+    "delete claim": _delete_claim,
     "damage": _damage,
     "start": lambda history, pick, how: history.start_recovery(),
     "decide": _decide,
@@ -271,7 +280,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
 }
 
 PEOPLE = frozenset({"decide", "decide late", "start"})
-LOSSY = frozenset({"power cut", "lose claim", "damage", "lie", "lose status"})
+LOSSY = frozenset({"power cut", "lose claim", "delete claim", "damage", "lie", "lose status"})
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)

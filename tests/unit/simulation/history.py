@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,8 @@ class History:
             claims=claims,
             config_maps=frozenset(self.cluster.config_maps),
             machines=machines,
+            persistent_volumes=self.cluster.volume_views(),
+            namespace_terminating=self.cluster.namespace_terminating,
             decisions=tuple(self.decisions),
             published=frozenset(self.published),
             refusals=self.refusals.standing,
@@ -208,9 +211,16 @@ class History:
         self.check()
 
     def carry_out(self, effect: fx.Effect, status: NetworkStatus) -> None:
+        if isinstance(effect, fx.ReleasePod | fx.DeletePod) and self.cluster.would_take_along(effect.pod):
+            if isinstance(effect, fx.ReleasePod) and status is not self.status:
+                return  # the claim is read once more before a pod is let go
+            if isinstance(effect, fx.ReleasePod) or effect.pod in self.cluster.explorers:
+                raise Violation(f"{effect.pod} is let go, and the ledger that it holds goes along")
         match effect:
             case fx.CreateVolume(volume):
                 self.cluster.create_claim(volume)
+            case fx.ReclaimVolume(volume, persistent_volume):
+                self.cluster.reclaim(volume, persistent_volume)
             case fx.AnnotateVolume(volume, uid, facts):
                 self.cluster.annotate_claim(volume, uid, facts)
             case fx.ExploreVolume(volume, claim_uid):
@@ -440,6 +450,22 @@ class History:
             if not self.cluster.claims and self.status.service.public_key is None:
                 self._give_up_all()
 
+    def delete_claims(self, *names: str, retained: bool) -> None:
+        """A person deletes claims, in use or not."""
+        for name in names:
+            claim = self.cluster.claims[name]
+            claim.deleting, claim.retained = True, retained
+            self.lost_claims.add((name, claim.uid))
+
+    def keep_as_told(self) -> None:
+        """A person keeps the volumes that the status says to keep, and gives claims theirs again."""
+        for text in re.findall(r"kubectl patch pv ([^-]\S*(?: [^-\s]\S*)*) (-p|--type json)", self.status.next_step):
+            for volume in text[0].split():
+                if text[1] == "-p":
+                    self.cluster.claims[volume.removeprefix("pv-")].retained = True
+                else:
+                    self.cluster.rebind(volume)
+
     def heal(self) -> None:
         """Everything that can come back comes back."""
         self.cut_off_since = None
@@ -476,6 +502,7 @@ class History:
             self.submit_shares()
             self.trust_and_remove()
             self.delete_as_told()
+            self.keep_as_told()
             self.say_what_has_ended()
             if decides:
                 self.decide_as_told()

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, PodState
-from ccf_operator.domain.observation import ClaimView, ContainerView, MachineView, PodView, Terminated
+from ccf_operator.domain.observation import (
+    ClaimView,
+    ContainerView,
+    MachineView,
+    PersistentVolumeView,
+    PodView,
+    Terminated,
+)
 from ccf_operator.render import labels, names
 from unit.simulation.ccf_model import (
     Ccf,
@@ -122,6 +129,11 @@ class Claim:
     """A survey finds that only so many entries are whole."""
     foreign: bool = False
     """Another hand has put something there."""
+    deleting: bool = False
+    retained: bool = True
+    """Whether its volume stays when it goes."""
+    waits_for: str | None = None
+    """It is to have this volume again, which still refers to the claim that is gone."""
 
 
 @dataclass
@@ -145,6 +157,11 @@ class Kubernetes:
         self.orphans: list[Pod] = []
         """Pods that were removed while their processes ran; their kubelets do not know that yet."""
         self.claims: dict[str, Claim] = {}
+        self.released: dict[str, Claim] = {}
+        """What volumes hold that have outlived their claims, by the names of the volumes."""
+        self.destroyed: list[str] = []
+        """Volumes that went with their claims."""
+        self.namespace_terminating = False
         self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
         self.sticks: list[PodState] = []
@@ -157,6 +174,10 @@ class Kubernetes:
     def create_claim(self, name: str) -> None:
         if name not in self.claims:
             self.claims[name] = Claim(self._uid(), self.network_uid)
+
+    def reclaim(self, name: str, volume: str) -> None:
+        if name not in self.claims:
+            self.claims[name] = Claim(self._uid(), self.network_uid, waits_for=volume)
 
     def annotate_claim(self, name: str, uid: str, facts: str) -> None:
         claim = self.claims.get(name)
@@ -191,6 +212,20 @@ class Kubernetes:
         made = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now, is_late=is_late)
         made.stuck = self.sticks.pop(0) if self.sticks else None
         self.pods[name] = made
+
+    def would_take_along(self, name: str) -> bool:
+        """Whether a volume would be gone with this pod, be it a node's or one that reads."""
+        pod, reader = self.pods.get(name), self.explorers.get(name)
+        volume = pod.volume if pod is not None else reader.volume if reader is not None else ""
+        claim = self.claims.get(volume)
+        if claim is None or not claim.deleting or claim.retained or self.namespace_terminating:
+            return False
+        return name in self._users(volume)
+
+    def _users(self, volume: str) -> set[str]:
+        """Pods with a machine that name a claim, ended or not: they keep it from going."""
+        nodes = {pod.name for pod in self.pods.values() if pod.volume == volume and pod.machine is not None}
+        return nodes | {name for name, pod in self.explorers.items() if pod.volume == volume and pod.found is not None}
 
     def delete_pod(self, name: str, uid: str) -> None:
         if name in self.explorers and self.explorers[name].uid == uid:
@@ -232,6 +267,7 @@ class Kubernetes:
         for pod in list(self.pods.values()):
             self._schedule(pod)
         self._end_orphans()
+        self._protect_claims()
         for pod in list(self.pods.values()):
             machine = self.machines.get(pod.machine or "")
             self._remove_if_done(pod)  # once its end has been reported for a while
@@ -243,7 +279,38 @@ class Kubernetes:
             claim = self.claims.get(explorer.volume)
             machine = self.machines.get(claim.machine or "") if claim is not None else None
             if claim is not None and machine is not None and machine.works and machine.exists and not machine.tainted:
-                explorer.found = json.dumps({"facts": _shown_by(claim), "problems": []})
+                explorer.found = json.dumps(
+                    {
+                        "facts": _shown_by(claim),
+                        "manifests": {
+                            "networks": [claim.network_uid],
+                            "volumes": [explorer.volume],
+                            "generations": sorted(claim.claimed),
+                        },
+                        "problems": [],
+                    }
+                )
+
+    def _protect_claims(self) -> None:
+        """A claim that is being deleted goes when no pod uses it any more, and its volume stays or not."""
+        for name, claim in list(self.claims.items()):
+            if not claim.deleting or self._users(name):
+                continue
+            del self.claims[name]
+            if claim.machine is not None and claim.retained:
+                self.released[f"pv-{name}"] = claim
+            elif claim.machine is not None:
+                self.destroyed.append(f"pv-{name}")
+
+    def rebind(self, volume: str) -> None:
+        """A person clears a volume's reference to the claim that is gone: the one that waits for it is bound."""
+        waiting = next((name for name, claim in self.claims.items() if claim.waits_for == volume), None)
+        held = self.released.get(volume)
+        if waiting is not None and held is not None:
+            claim = self.claims[waiting]
+            del self.released[volume]
+            held.uid, held.deleting, held.annotations = claim.uid, False, {}
+            self.claims[waiting] = held
 
     def _end_orphans(self) -> None:
         """A kubelet ends what runs of pods that are no more, before it starts others."""
@@ -256,7 +323,7 @@ class Kubernetes:
 
     def _schedule(self, pod: Pod) -> None:
         claim = self.claims.get(pod.volume)
-        if pod.machine is not None or pod.deleting or claim is None:
+        if pod.machine is not None or pod.deleting or claim is None or claim.deleting or claim.waits_for:
             return
         held = {
             p.machine
@@ -457,11 +524,25 @@ class Kubernetes:
                 name,
                 claim.uid,
                 "Bound" if claim.machine else "Pending",
-                f"pv-{name}",
+                claim.waits_for or f"pv-{name}",
                 {labels.NETWORK_UID: claim.network_uid},
                 dict(claim.annotations),
+                deleting=claim.deleting,
             )
             for name, claim in self.claims.items()
+        }
+
+    def volume_views(self) -> dict[str, PersistentVolumeView]:
+        bound = {f"pv-{name}": claim for name, claim in self.claims.items() if claim.machine is not None}
+        return {
+            name: PersistentVolumeView(
+                name,
+                f"uid-{name}",
+                "Retain" if claim.retained else "Delete",
+                claim=("default", name.removeprefix("pv-")),
+                claim_uid=claim.uid,
+            )
+            for name, claim in (bound | self.released).items()
         }
 
     def machine_views(self) -> dict[str, MachineView]:

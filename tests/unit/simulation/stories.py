@@ -17,6 +17,7 @@ from ccf_operator.api.status import (
     PodState,
     Verdict,
 )
+from ccf_operator.domain.reasons import Reason
 from unit.simulation.ccf_model import Entry, Generation, Process
 from unit.simulation.history import History
 
@@ -897,7 +898,74 @@ def the_first_nodes_never_become() -> None:
         ends_whole(history)
 
 
+def every_claim_is_deleted_in_use_and_two_nodes_die() -> None:
+    """Nothing is let go that would take its ledger along; once a person keeps the volumes, all is recovered."""
+    history = opened()
+    history.delete_claims(*history.cluster.claims, retained=False)
+    history.settle()
+    assert history.status.phase is Phase.RUNNING
+    assert "persistentVolumeReclaimPolicy" in history.status.next_step
+    kill(history, *names(history)[:2])
+    history.settle()
+    assert (history.status.phase, history.status.reason) == (Phase.BLOCKED, Reason.VOLUMES_TAKEN)
+    ends_whole(history)
+    assert history.cluster.destroyed == []
+
+
+def pods_are_deleted_that_hold_ledgers() -> None:
+    """Their claims are being deleted, too, and with them would go their volumes."""
+    history = opened()
+    history.delete_claims(*history.cluster.claims, retained=False)
+    dead = names(history)[:2]
+    kill(history, *dead)
+    for name in dead:
+        history.delete_by_hand(name)
+    history.settle()
+    ends_whole(history)
+    assert history.cluster.destroyed == []
+
+
+def claims_are_deleted_whose_volumes_stay() -> None:
+    history = opened()
+    history.delete_claims(*history.cluster.claims, retained=True)
+    kill(history, *names(history)[:2])
+    ends_whole(history)
+
+
+def a_claim_is_deleted_in_the_middle_of_a_recovery() -> None:
+    history = opened()
+    kill(history, *names(history)[:2])
+    look_until(history, lambda: history.status.attempt is not None)
+    history.delete_claims(*history.cluster.claims, retained=False)
+    history.settle()
+    ends_whole(history)
+    assert history.cluster.destroyed == []
+
+
+def a_claim_of_the_name_with_nothing_of_ours_is_put_in_place() -> None:
+    """Its volume is another, and it stays unused; the others do."""
+    history = opened()
+    [name, *_] = sorted(history.cluster.claims)
+    history.delete_claims(name, retained=True)
+    kill(history, *[pod.name for pod in history.processes() if pod.volume == name])
+    look_until(history, lambda: name not in history.cluster.claims)
+    history.cluster.released.clear()
+    history.cluster.create_claim(name)
+    history.cluster.claims[name].machine = "m4"
+    kill(history, *names(history)[:1])
+    history.settle()
+    attempt = history.status.attempt
+    assert attempt is not None
+    assert {c.result for c in attempt.candidates if c.volume == name} == {CandidateResult.UNREACHABLE}
+    assert history.cluster.claims[name].claimed == {}
+
+
 ALL: tuple[Story, ...] = (
+    every_claim_is_deleted_in_use_and_two_nodes_die,
+    pods_are_deleted_that_hold_ledgers,
+    claims_are_deleted_whose_volumes_stay,
+    a_claim_is_deleted_in_the_middle_of_a_recovery,
+    a_claim_of_the_name_with_nothing_of_ours_is_put_in_place,
     a_service_comes_back_before_anything_was_fenced,
     a_node_comes_back_before_its_volumes_candidate_was_made,
     there_are_two_services,

@@ -91,6 +91,10 @@ class Mutation:
             await done
 
 
+def _holds_nothing(_seen: Any, _pod: Any) -> None:
+    return None
+
+
 def _unready_has_ended(record: Any, pod: Any, machines: Any, now: Any, watched_since: Any) -> Ended | None:
     found = machines.get(record.machine.name) if record.machine is not None else None
     if found is not None and not found.ready:
@@ -663,6 +667,27 @@ MUTATIONS = (
         "render.volume_objects.claim",
         _owned,
         test_volume_objects.test_nothing_takes_the_ledger_with_it,
+    ),
+    Mutation(
+        16,
+        "pods are let go, whatever goes along",
+        "domain.nodes.holds",
+        _holds_nothing,
+        stories.pods_are_deleted_that_hold_ledgers,
+    ),
+    Mutation(
+        16,
+        "a volume counts as kept that is not",
+        "domain.releasing._will_stay",
+        lambda *_: True,
+        stories.every_claim_is_deleted_in_use_and_two_nodes_die,
+    ),
+    Mutation(
+        16,
+        "any claim of the name is used",
+        "domain.reclaiming._why_not",
+        lambda *_: None,
+        stories.a_claim_of_the_name_with_nothing_of_ours_is_put_in_place,
     ),
     Mutation(17, "a lineage is its end", "domain.attempts.succeed", _only_its_own, stories.one_is_recovered_twice),
     Mutation(

@@ -58,6 +58,7 @@ def test_a_winner_s_generation_counts_with_its_ancestors(tmp_path: Path) -> None
 
 
 def test_a_volume_without_a_ledger_shows_nothing(tmp_path: Path) -> None:
-    assert explore(tmp_path) == {"facts": None, "problems": ["no generation of any ledger"]}
+    nobody: dict[str, list[object]] = {"networks": [], "volumes": [], "generations": []}
+    assert explore(tmp_path) == {"facts": None, "manifests": nobody, "problems": ["no generation of any ledger"]}
     (tmp_path / "gen-0" / "ledger").mkdir(parents=True)
     assert explore(tmp_path)["facts"] is None

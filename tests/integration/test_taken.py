@@ -1,0 +1,91 @@
+"""What is deleted underneath a network, with the controllers that take it away: nothing goes by a step of ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from functools import partial
+from typing import Any
+
+import pytest
+
+from integration.world.story import Story
+from integration.world.world import World
+
+pytestmark = pytest.mark.usefixtures("controllers")
+
+
+async def test_claims_deleted_in_use_take_no_ledger_along_and_the_network_comes_back_by_what_is_said(
+    world: World,
+) -> None:
+    world.kubelet.reclaim_policy = "Delete"
+    await world.operator()
+    await world.open()
+    for _ in range(3):
+        await world.write()
+    await world.at_rest()
+    volumes = await bound(world)
+
+    delete_claims(world)
+    await world.story.until("that it is said", lambda s: recoverable(s) == ("False", "ClaimsTerminating"))
+    assert world.story.status["phase"] == "Running"
+    assert condition(world.story, "Ready")["status"] == "True"
+
+    world.kubelet.kill(*world.majority())
+    await world.story.until("that it waits", lambda s: s.status["reason"] == "VolumesTaken")
+    assert await bound(world) == volumes
+    assert await ledgers_are_there(world, volumes)
+
+    follow(world, world.story.status["nextStep"])
+    await world.story.until("claims anew", lambda s: "claimRef" in s.status["nextStep"], within=60)
+    while "RecoveryStarted" not in await world.milestones():
+        if "claimRef" in (told := world.story.status["nextStep"]):
+            follow(world, told)
+        await world.story.until("the next step", partial(_goes_on, told))
+    await world.recovered()
+    await world.nothing_is_missing()
+    assert await ledgers_are_there(world, volumes)
+
+
+def _goes_on(told: str, story: Story) -> bool:
+    return bool(story.attempt) or story.status["nextStep"] != told
+
+
+def delete_claims(world: World) -> None:
+    done = world.control_plane.kubectl(
+        "-n", world.namespace, "delete", "pvc", "-l", "ccf.dev/network=bank", "--wait=false"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def follow(world: World, step: str) -> None:
+    """Run the commands about volumes that a next step names."""
+    commands = re.findall(r"kubectl (patch pv [^;']*'[^']*')", step)
+    assert commands, step
+    for command in commands:
+        done: subprocess.CompletedProcess[str] = world.control_plane.kubectl(*shlex.split(command))
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def condition(story: Story, kind: str) -> dict[str, Any]:
+    return next((one for one in story.status.get("conditions") or [] if one["type"] == kind), {})
+
+
+def recoverable(story: Story) -> tuple[str, str]:
+    found = condition(story, "Recoverable")
+    return found.get("status", ""), found.get("reason", "")
+
+
+async def bound(world: World) -> dict[str, str]:
+    """The PersistentVolumes of the claims that there are."""
+    claims = await world.api.get(f"/api/v1/namespaces/{world.namespace}/persistentvolumeclaims")
+    return {one["metadata"]["name"]: one["spec"].get("volumeName", "") for one in claims["items"]}
+
+
+async def ledgers_are_there(world: World, volumes: dict[str, str]) -> bool:
+    held = [world.kubelet.volume(name) / "gen-0" / "manifest.json" for name in volumes]
+    for name in volumes.values():
+        await world.api.get(f"/api/v1/persistentvolumes/{name}")
+    return all(json.loads(path.read_bytes())["volume"] for path in held)

@@ -21,6 +21,7 @@ from ccf_operator.reconcile.loop import Decide, NetworkLoop
 from ccf_operator.reconcile.observe import Clock, Observer, now
 from ccf_operator.reconcile.orphans import Orphans
 from ccf_operator.reconcile.reachability import Reachability
+from ccf_operator.reconcile.rights import Rights
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.reconcile.watch import Watchers
 from ccf_operator.render.order import Platform
@@ -41,6 +42,7 @@ class Operator:
     _reachability: Reachability = field(init=False)
     _awaited: Awaited | None = None
     _awaiting: asyncio.Task[None] | None = None
+    _rights: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -56,10 +58,16 @@ class Operator:
         self._awaited = Awaited(self._gateway)
         self._awaiting = asyncio.create_task(self._awaited.run(), name="awaited ConfigMaps")
         self.definitions.listeners.add(self._watchers.wake_all)
+        if self.settings.role_binding:
+            rights = Rights(self._gateway, self.settings.role_binding, self.settings.namespaces)
+            self._rights = asyncio.create_task(rights.run(), name="rights")
 
     async def close(self) -> None:
         """End every loop and disconnect."""
         self.definitions.listeners.discard(self._watchers.wake_all)
+        if self._rights is not None:
+            self._rights.cancel()
+            await asyncio.gather(self._rights, return_exceptions=True)
         await self._watchers.close()
         if self._awaiting is not None:
             self._awaiting.cancel()

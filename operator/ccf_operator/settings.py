@@ -21,6 +21,8 @@ class Settings:
     """Image of the operator itself, which the init container `stage` runs."""
     namespaces: tuple[str, ...] = ()
     """Namespaces it watches; empty: all."""
+    role_binding: str = ""
+    """Name of the RoleBinding that gives the operator its rights in each of them; empty: it has them otherwise."""
     cluster_domain: str = "cluster.local"
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
@@ -53,6 +55,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         image=image,
         namespaces=tuple(sorted({name.strip() for name in namespaces.split(",") if name.strip()})),
+        role_binding=environment.get("CCF_OPERATOR_ROLE_BINDING", "").strip(),
         cluster_domain=environment.get("CCF_OPERATOR_CLUSTER_DOMAIN", "").strip(".") or "cluster.local",
         log_level=level,
         log_format="json" if log_format == "json" else "console",

@@ -29,6 +29,14 @@ async def remaining(gateway: Gateway, namespaces: list[str]) -> list[str]:
     return [f"{n['metadata']['namespace']}/{n['metadata']['name']}" for found in lists for n in found]
 
 
+async def free_rights(gateway: Gateway, binding: str, namespaces: list[str]) -> None:
+    """Take our finalizer off the operator's RoleBindings: once it is gone, nobody else does. Raises KubeError."""
+    for namespace in namespaces if binding else ():
+        found = await gateway.get_role_binding(namespace, binding)
+        if found is not None:
+            await gateway.remove_rights_finalizer(namespace, binding, str(found["metadata"]["uid"]))
+
+
 def refusal(networks: list[str], keep: str) -> str:
     """What to tell a person who wants to uninstall in spite of these networks; `keep` takes the uninstall back.
 
@@ -46,6 +54,8 @@ async def main() -> int:
     namespaces = [n.strip() for n in os.environ.get("CCF_OPERATOR_WATCH_NAMESPACES", "").split(",") if n.strip()]
     async with await Gateway.connect() as gateway:
         networks = await remaining(gateway, namespaces)
+        if not networks:
+            await free_rights(gateway, os.environ.get("CCF_OPERATOR_ROLE_BINDING", ""), namespaces)
     if networks:
         print(refusal(networks, os.environ.get("CCF_OPERATOR_KEEP", "helm rollback")), file=sys.stderr)
         return 1

@@ -196,6 +196,8 @@ async def test_the_operators_rights_suffice_for_all_it_does(
         ("delete", "persistentvolumes"),
         ("create", "serviceaccounts --subresource=token"),
         ("create", "roles.rbac.authorization.k8s.io"),
+        ("patch", "rolebindings.rbac.authorization.k8s.io"),
+        ("delete", "namespaces"),
     ],
 )
 def test_the_operator_has_no_right_it_does_not_need(

@@ -49,6 +49,26 @@ async def test_claims_deleted_in_use_take_no_ledger_along_and_the_network_comes_
     assert await ledgers_are_there(world, volumes)
 
 
+async def test_a_namespace_goes_with_a_running_network_in_it_and_rights_in_it_alone(world: World) -> None:
+    """With it go the operator's rights in it; they stay as long as they are needed."""
+    await world.operator()
+    await world.open()
+
+    await world.api.ask("DELETE", f"/api/v1/namespaces/{world.namespace}")
+
+    await world.api.gone(f"/api/v1/namespaces/{world.namespace}", within=60)
+
+
+async def test_rights_that_are_taken_away_go_at_once(world: World) -> None:
+    await world.operator()
+    bindings = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}/rolebindings"
+    binding = f"{bindings}/ccf-operator-system-ccf-operator-networks"
+
+    await world.api.ask("DELETE", binding)
+
+    await world.api.gone(binding, within=30)
+
+
 def _goes_on(told: str, story: Story) -> bool:
     return bool(story.attempt) or story.status["nextStep"] != told
 

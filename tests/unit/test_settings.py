@@ -24,6 +24,7 @@ def test_everything_can_be_set() -> None:
         {
             **LEAST,
             "CCF_OPERATOR_WATCH_NAMESPACES": " money, ,bank,money",
+            "CCF_OPERATOR_ROLE_BINDING": "operator-networks",
             "CCF_OPERATOR_CLUSTER_DOMAIN": "cluster.example.",
             "CCF_OPERATOR_LOG_LEVEL": "DEBUG",
             "CCF_OPERATOR_LOG_FORMAT": "console",
@@ -35,6 +36,7 @@ def test_everything_can_be_set() -> None:
     )
 
     assert settings.namespaces == ("bank", "money")
+    assert settings.role_binding == "operator-networks"
     assert settings.cluster_domain == "cluster.example"
     assert (settings.log_level, settings.log_format) == ("debug", "console")
     assert settings.health_port == 9090

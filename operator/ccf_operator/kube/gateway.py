@@ -49,12 +49,14 @@ _PLURALS = {
     "Service": "services",
     "Node": "nodes",
     "Namespace": "namespaces",
+    "RoleBinding": "rolebindings",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Event": "events",
     labels.KIND: labels.PLURAL,
     labels.DECISION_KIND: labels.DECISION_PLURAL,
 }
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_RBAC = "rbac.authorization.k8s.io/v1"
 _ATTEMPTS = 5
 _PAGE = 500
 
@@ -280,6 +282,14 @@ class Gateway:
         found = await asyncio.gather(*(self._get("v1", "Node", None, name) for name in wanted))
         return {name: machine for name, machine in zip(wanted, found, strict=True) if machine is not None}
 
+    async def get_role_binding(self, namespace: str, name: str) -> Raw | None:
+        """The RoleBinding, or None. Raises Forbidden for any but the operator's own."""
+        return await self._get(_RBAC, "RoleBinding", namespace, name)
+
+    async def list_managed_pods(self, namespace: str) -> list[Raw]:
+        """All pods of a namespace that the operator has made, of whichever network."""
+        return await self._list("v1", "Pod", namespace, labels.to_selector({labels.MANAGED_BY: labels.FIELD_MANAGER}))
+
     # Writes
 
     async def create(self, manifest: Mapping[str, Any]) -> Literal["created", "exists"]:
@@ -393,6 +403,10 @@ class Gateway:
     ) -> Outcome:
         """Take a finalizer off the pod with this UID, leaving all others."""
         return await self._remove_finalizer("v1", "Pod", namespace, name, uid, finalizer)
+
+    async def remove_rights_finalizer(self, namespace: str, name: str, uid: str) -> Outcome:
+        """Take our finalizer off the RoleBinding with this UID."""
+        return await self._remove_finalizer(_RBAC, "RoleBinding", namespace, name, uid, labels.RIGHTS_FINALIZER)
 
     async def patch_labels(self, namespace: str, name: str, uid: str, changes: Mapping[str, str | None]) -> Outcome:
         """Set labels of the pod with this UID; None removes one."""

@@ -15,10 +15,11 @@ from typing import Any
 
 from ccf_operator import logs
 from ccf_operator.domain.deletion import may_go
+from ccf_operator.domain.releasing import outlives_its_claim
 from ccf_operator.kube.errors import Forbidden, KubeError, NotServed
 from ccf_operator.kube.gateway import Gateway, Raw
 from ccf_operator.kube.ownership import owner_uid
-from ccf_operator.kube.views import machine_view, pod_view
+from ccf_operator.kube.views import machine_view, persistent_volume_view, pod_view
 from ccf_operator.render import labels
 
 AGAIN_SECONDS = 2.0
@@ -104,11 +105,31 @@ class Orphans:
             machines = None
         else:
             machines = {machine: machine_view(raw) for machine, raw in found.items()}
-        if not may_go(pod, machines, datetime.now(UTC)):
+        if not may_go(pod, machines, datetime.now(UTC)) or await self._would_take_along(now, log):
             return False
         await self.gateway.remove_pod_finalizer(namespace, name, uid)
         log.info("let an orphaned pod go")
         return True
+
+    async def _would_take_along(self, raw: Raw, log: Any) -> bool:
+        """Whether a ledger would go with the pod: one whose claim is being deleted, in a namespace that stays."""
+        namespace = raw["metadata"]["namespace"]
+        for volume in (raw.get("spec") or {}).get("volumes") or []:
+            name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+            claim = await self.gateway.get_claim(namespace, name) if name else None
+            bound = ((claim or {}).get("spec") or {}).get("volumeName")
+            if claim is None or not claim["metadata"].get("deletionTimestamp") or not bound:
+                continue
+            found = await self.gateway.get_pv(bound)
+            if found is None or outlives_its_claim(persistent_volume_view(found)):
+                continue
+            if await self.gateway.is_namespace_terminating(namespace):
+                continue
+            log.warning(
+                "an orphaned pod is kept, for the ledger that it holds would go along", claim=name, volume=bound
+            )
+            return True
+        return False
 
     async def _owned(self, raw: Raw) -> bool:
         """Whether the pod's network object is there, whose loop sees to its pods."""

@@ -38,6 +38,7 @@ RECOVERY_FACTS = f"{GROUP}/recovery"
 
 POD_FINALIZER = f"{GROUP}/evidence"
 NETWORK_FINALIZER = f"{GROUP}/network"
+RIGHTS_FINALIZER = f"{GROUP}/rights"
 
 
 class Role(StrEnum):

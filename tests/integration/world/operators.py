@@ -69,6 +69,7 @@ class RunningOperator:
         settings = Settings(
             image="registry.example/ccf-operator:test",
             namespaces=(namespace,),
+            role_binding="ccf-operator-system-ccf-operator-networks",
             health_port=_free_port(),
             pod_name=name,
             cluster_domain=cluster_domain,

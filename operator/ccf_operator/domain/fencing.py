@@ -13,6 +13,7 @@ from ccf_operator.api.status import Attempt, Candidate, CandidateResult, Candida
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import DeletePod
 from ccf_operator.domain.ends import proof_of_end
+from ccf_operator.domain.exploration import explores
 from ccf_operator.domain.quorum import Loss
 from ccf_operator.domain.service import ServiceView
 from ccf_operator.domain.suspects import seen_of_pod
@@ -135,6 +136,7 @@ def _strangers(draft: Draft, volume: str) -> list[str]:
         pod.name
         for pod in draft.seen.pods.values()
         if pod.labels.get(VOLUME) == volume
+        and not explores(pod)
         and pod.name not in known
         and proof_of_end(None, pod, draft.seen.machines, draft.now) is None
     )

@@ -560,7 +560,10 @@ def _make_way(draft: Draft) -> str:
     """What frees claims whose volumes stay, where nodes that can never commit again still use them."""
     if pods := in_the_way(draft):
         return f"to have the claims made anew: kubectl -n {draft.seen.namespace} delete pod {' '.join(pods)}"
-    return "bring back the volumes: the operator looks again by itself"
+    return (
+        "wait: the operator makes claims anew and reads their volumes by itself; bring back what else is missing: "
+        f"kubectl -n {draft.seen.namespace} get pvc -l {labels.NETWORK}={draft.seen.name}"
+    )
 
 
 def _start(draft: Draft) -> str:

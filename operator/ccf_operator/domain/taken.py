@@ -15,6 +15,7 @@ from ccf_operator.api.status import CandidateResult, VolumeRecord
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.observation import ClaimView, PersistentVolumeView
 from ccf_operator.domain.releasing import RETAIN, hinders, outlives_its_claim
+from ccf_operator.render import names
 
 
 class Taking(StrEnum):
@@ -69,10 +70,25 @@ def must_be_kept_first(draft: Draft, volumes: Iterable[str]) -> Taken | None:
 
 
 def in_the_way(draft: Draft) -> list[str]:
-    """Names of the pods that run on claims which cannot be made anew before they have gone."""
+    """Names of the pods that run on claims which cannot be made anew before they have gone; none while others come."""
+    used = {record.volume for record in draft.alive()}
+    if any(_comes_again(draft, volume) for volume in draft.status.volumes if volume.name not in used):
+        return []
     return sorted(
         pod.name for record in draft.alive() if (pod := draft.pod(record)) is not None and hinders(draft.seen, pod)
     )
+
+
+def _comes_again(draft: Draft, volume: VolumeRecord) -> bool:
+    """Whether a ledger may soon be used again without anybody's end: its claim goes, or is made, bound or read."""
+    claim = draft.seen.claims.get(volume.name)
+    if not volume.lineage or volume_on_record(draft, volume) is None:
+        return False
+    if claim is None or claim.uid == volume.uid:
+        return True
+    reader = draft.seen.pods.get(names.explorer(draft.seen.name, claim.uid))
+    is_read = reader is not None and reader.explorer.terminated is not None
+    return claim.volume_name == volume.persistent_volume and not is_read
 
 
 def can_be_read(draft: Draft, volume: str) -> bool:

@@ -11,7 +11,16 @@ from ccf_operator.domain.effects import Report
 from ccf_operator.domain.observation import ClaimView, PersistentVolumeView
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.story import Story, beside
-from ccf_operator.domain.taken import Taken, Taking, can_be_read, must_be_kept_first, tell_of_taking, what_is_taken
+from ccf_operator.domain.taken import (
+    Taken,
+    Taking,
+    can_be_read,
+    in_the_way,
+    must_be_kept_first,
+    tell_of_taking,
+    what_is_taken,
+)
+from ccf_operator.render import labels
 from unit.domain.given import (
     START,
     attempt,
@@ -151,3 +160,30 @@ def test_members_stay_asked_and_what_helps_is_said_beside_it() -> None:
 def test_a_running_pod_is_no_obstacle_to_words() -> None:
     work = seen(GOING, DELETE, pods={"a": pod("a")})
     assert what_is_taken(work) is not None
+
+
+@pytest.mark.parametrize(
+    ("other", "pv", "in_way"),
+    [
+        pytest.param(claim("v-b", deleting=True), "pv-v-b", [], id="its claim goes, and is made anew"),
+        pytest.param(None, "pv-v-b", [], id="its claim is gone, and is made anew"),
+        pytest.param(claim("v-b", uid="new"), "pv-v-b", [], id="its new claim is being read"),
+        pytest.param(None, None, ["a"], id="it is gone for good"),
+        pytest.param(claim("v-b", uid="new", volume_name="pv-x"), "pv-v-b", ["a"], id="another volume bears its claim"),
+    ],
+)
+def test_nobody_is_to_make_way_while_other_ledgers_come_again(
+    other: ClaimView | None, pv: str | None, in_way: list[str]
+) -> None:
+    of = status(
+        record("a"),
+        record("b", ended=end()),
+        volumes=[
+            volume("v-a", persistent_volume="pv-v-a", retained_since=START),
+            volume("v-b", persistent_volume="pv-v-b", retained_since=START),
+        ],
+    )
+    claims = {"v-a": GOING, **({"v-b": other} if other is not None else {})}
+    volumes = {"pv-v-a": RETAIN, **({pv: replace(RETAIN, name=pv)} if pv is not None else {})}
+    pods = {"a": pod("a", labels={labels.VOLUME: "v-a"})}
+    assert in_the_way(draft(of, after=60, claims=claims, persistent_volumes=volumes, pods=pods)) == in_way

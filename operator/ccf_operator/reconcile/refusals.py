@@ -25,6 +25,7 @@ from ccf_operator.domain.effects import (
     ExploreVolume,
     LabelPod,
     Propose,
+    ReclaimVolume,
     ReleasePod,
     RemoveNodeRow,
     Report,
@@ -138,7 +139,12 @@ def _about(effect: Effect, seen: Observation) -> object:
     match effect:
         case CreateNode(node=pod) | DeletePod(pod=pod) | ReleasePod(pod=pod) | LabelPod(pod=pod):
             return seen.pods.get(pod)
-        case CreateVolume(volume=volume) | AnnotateVolume(volume=volume) | ExploreVolume(volume=volume):
+        case (
+            CreateVolume(volume=volume)
+            | ReclaimVolume(volume=volume)
+            | AnnotateVolume(volume=volume)
+            | ExploreVolume(volume=volume)
+        ):
             return seen.claims.get(volume)
     return None
 
@@ -161,7 +167,7 @@ def _whose(error: Exception) -> tuple[ObstacleSource, str]:
 def _object(effect: Effect, network: str) -> str:
     """What an effect is about, as `Kind name`."""
     match effect:
-        case CreateVolume(name) | AnnotateVolume(name) | ExploreVolume(name):
+        case CreateVolume(name) | ReclaimVolume(name) | AnnotateVolume(name) | ExploreVolume(name):
             return f"PersistentVolumeClaim {name}"
         case CreateNode(name) | DeletePod(name) | ReleasePod(name) | LabelPod(name) | RemoveNodeRow(name):
             return f"Pod {name}"

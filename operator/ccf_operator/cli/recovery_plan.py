@@ -41,6 +41,15 @@ def plan(network: Network, flags: Sequence[str] = ()) -> RecoveryPlan:
     def about(action: str, volume: str) -> str:
         return shlex.join(["kubectl", "ccf", "recovery", action, network.name, volume, *flags])
 
+    if status.outdated is not None:
+        found = status.found
+        return RecoveryPlan(
+            "Nothing: the status is older than what was found, and nothing is decided from it. "
+            f"{sentence(status.next_step)}.",
+            tuple(f"{one.where}: {one.what}" for one in status.outdated.evidence),
+            (),
+            _about_found(found, command) if found is not None and found.token is not None else (),
+        )
     if status.paused is not None:
         reason = f" ({status.paused.reason})" if status.paused.reason else ""
         return RecoveryPlan(

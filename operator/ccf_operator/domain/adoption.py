@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ccf_operator.api.status import Adopted, Configuration, Found, FoundVolume, HighWaterMark, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
+from ccf_operator.domain.afresh import start_afresh
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import ReleasePod
 from ccf_operator.domain.ends import proof_of_end
@@ -31,18 +32,30 @@ from ccf_operator.domain.reclaiming import readers
 from ccf_operator.domain.releasing import holds
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
-from ccf_operator.render.labels import POD_FINALIZER, RECOVERY_FACTS
+from ccf_operator.render.labels import NETWORK_UID, POD_FINALIZER, RECOVERY_FACTS
 from ccf_operator.wording import counted
 
 
 def found_claims(draft: Draft) -> list[ClaimView]:
-    """Claims that bear this network's name, that its status does not know and that nobody has disowned."""
+    """Claims that bear this network's name, that its status does not know and that nobody has disowned.
+
+    Where the status is out of date, all of this very network's, for what it knows of them may not be so.
+    """
     known = {volume.name for volume in draft.status.volumes}
+    outdated = draft.status.outdated is not None
     return [
         claim
         for name, claim in sorted(draft.seen.claims.items())
-        if name not in known and claim.uid not in draft.status.disowned
+        if claim.uid not in draft.status.disowned
+        and ((name in known or _is_ours(draft, claim)) if outdated else name not in known)
     ]
+
+
+def _is_ours(draft: Draft, claim: ClaimView) -> bool:
+    facts = facts_on(claim)
+    return claim.labels.get(NETWORK_UID) == draft.seen.uid or (
+        facts is not None and facts.network_uid == draft.seen.uid
+    )
 
 
 def has_begun(draft: Draft) -> bool:
@@ -61,15 +74,16 @@ def remnants(draft: Draft) -> list[str]:
 
 
 def keep_found(draft: Draft) -> None:
-    """Show what was found while the network has not begun; nothing once it has.
+    """Show what was found while the network has not begun, or its status is out of date; nothing once it goes on.
 
     The token is shown only once a decision can be made by it: each volume is read, or given up.
     """
     known = _readings(draft.status.found)
     draft.status.found = None
-    claims = found_claims(draft) if not has_begun(draft) else []
+    waiting = not has_begun(draft) or draft.status.outdated is not None
+    claims = found_claims(draft) if waiting else []
     want_exploration(draft, claims, readers(draft))
-    if claims or (not has_begun(draft) and remnants(draft)):
+    if claims or (waiting and remnants(draft)):
         volumes = [_describe(draft, claim, known.get(claim.uid)) for claim in claims]
         waits = may_still_run(draft) or any(volume.being_read for volume in volumes)
         in_question = _in_question(_facts_of(claims))
@@ -92,6 +106,10 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
     facts = _facts_of(found_claims(draft))
     key = _service_meant(facts, decision)
     of_service = {name: known for name, known in facts.items() if known.service_key == key}
+    claims, later = found_claims(draft), _later_than(draft, key, max(it.recovery_count for it in of_service.values()))
+    given = {volume.name: volume.next_generation for volume in draft.status.volumes}
+    if draft.status.outdated is not None:
+        start_afresh(draft, f"{decision.name} has what the volumes hold recovered, for the status was out of date")
     newest = max(of_service.values(), key=lambda known: known.configuration.seqno if known.configuration else -1)
     status, service = draft.status, draft.status.service
     service.public_key, service.certificate = key, newest.service_certificate
@@ -99,18 +117,19 @@ def adopt(draft: Draft, decision: DecisionView) -> str:
     status.recoveries = newest.recovery_count
     status.configuration = newest.configuration or Configuration(seqno=0, nodes=[], service=key, seen_at=draft.now)
     keep_known_mark(draft, key, of_service.values())
-    status.volumes += [_record(claim, facts.get(claim.name)) for claim in found_claims(draft)]
+    status.volumes += [_record(claim, facts.get(claim.name), given.get(claim.name, 0)) for claim in claims]
     members_of = _members_of(of_service)
     status.adopted = Adopted(
         decision=decision.name,
         at=draft.now,
         network_uids=sorted({known.network_uid for known in facts.values() if known.network_uid is not None}),
         members_of=members_of,
+        may_be_missing=later,
         disks_kept=sorted(node for node, name in members_of.items() if of_service[name].disk_kept),
     )
     resume_counters(draft)
     if draft.seen.uid in status.adopted.network_uids:  # only the status was lost: tokens of its attempts are about
-        status.counters.next_attempt = newest.recovery_count + GAP
+        status.counters.next_attempt = max(status.counters.next_attempt, newest.recovery_count + GAP)
     return f"the service with public key {key[:16]}… is recovered from {', '.join(sorted(of_service))}"
 
 
@@ -124,10 +143,12 @@ def keep_known_mark(draft: Draft, service: str, facts: Iterable[VolumeFacts]) ->
 def disown(draft: Draft, decision: DecisionView) -> str:
     """Leave the found volumes alone for ever: they are none of this network's, and a new service is started."""
     _check(draft, decision)
-    claims = found_claims(draft)
+    known = {volume.name for volume in draft.status.volumes}
+    claims = [claim for claim in found_claims(draft) if claim.name not in known]
     resume_counters(draft)
     draft.status.disowned += [claim.uid for claim in claims]
-    return f"{', '.join(claim.name for claim in claims) or 'no volumes'} are left alone; a new service is started"
+    left = f"{', '.join(claim.name for claim in claims) or 'no volumes'} are left alone"
+    return f"{left}; a new service is started" if draft.status.outdated is None else left
 
 
 def release_predecessors(draft: Draft) -> None:
@@ -138,6 +159,19 @@ def release_predecessors(draft: Draft) -> None:
         ended = proof_of_end(None, pod, draft.seen.machines, draft.now) is not None
         if theirs and ended and POD_FINALIZER in pod.finalizers and holds(draft.seen, pod) is None:
             draft.do(ReleasePod(pod=pod.name, uid=pod.uid))
+
+
+def _later_than(draft: Draft, key: str, recoveries: int) -> list[str]:
+    """Services that were open later than the one that is adopted, as far as something else than a volume tells of."""
+    seen = draft.seen.identity
+    if seen is None or draft.status.outdated is None or seen.fingerprint in (None, key):
+        return []
+    if seen.recovery_count < recoveries:
+        return []
+    return [
+        f"service {(seen.fingerprint or '')[:8]}, recovered {counted(seen.recovery_count, 'time')}, was open, as "
+        f"ConfigMap {names.identity_config_map(draft.seen.name)} says, and its ledger is on none of these volumes"
+    ]
 
 
 def _facts_of(claims: Iterable[ClaimView]) -> dict[str, VolumeFacts]:
@@ -249,11 +283,13 @@ def _in_words(facts: VolumeFacts) -> Iterator[str]:
         yield f"{facts.high_water_mark} was seen committed"
 
 
-def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
+def _record(claim: ClaimView, facts: VolumeFacts | None, given: int) -> VolumeRecord:
+    """The record of a volume that is adopted; `given`: below that its generations are known to have been given away."""
     if facts is None:
-        return VolumeRecord(name=claim.name, uid=claim.uid, set_aside="it is not known what it holds")
+        unknown = "it is not known what it holds"
+        return VolumeRecord(name=claim.name, uid=claim.uid, next_generation=given, set_aside=unknown)
     beyond = facts.lineage[-1] + 1
-    unused = max(beyond, facts.next_generation or beyond) + (0 if facts.final else GAP)
+    unused = max(beyond, given, (facts.next_generation or beyond) + (0 if facts.final else GAP))
     return VolumeRecord(
         name=claim.name,
         uid=claim.uid,
@@ -265,10 +301,15 @@ def _record(claim: ClaimView, facts: VolumeFacts | None) -> VolumeRecord:
 
 
 def resume_counters(draft: Draft) -> None:
-    """Go on above every number that a name on a claim, a pod or a configuration shows to have been given away."""
+    """Go on above every number that a name or a claim's annotation shows to have been given away; never below."""
     seen, counters = draft.seen, draft.status.counters
     volumes = [names.volume_counter(name, seen.name, seen.uid) for name in seen.claims]
     nodes = [names.node_counter(name, seen.name, seen.uid) for name in (*seen.pods, *seen.config_maps)]
-    used = [number for number in (*volumes, *nodes) if number is not None]
-    if used:
-        counters.next_volume = counters.next_node = max(used) + GAP
+    greatest = max((number for number in (*volumes, *nodes) if number is not None), default=-1)
+    if greatest >= min(counters.next_node, counters.next_volume):
+        counters.next_node = max(counters.next_node, greatest + GAP)
+        counters.next_volume = max(counters.next_volume, greatest + GAP)
+    for facts in _facts_of(seen.claims.values()).values():
+        if facts.network_uid == seen.uid:
+            counters.next_node = max(counters.next_node, facts.next_node or 0)
+            counters.next_volume = max(counters.next_volume, facts.next_volume or 0)

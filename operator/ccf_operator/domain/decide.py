@@ -10,6 +10,7 @@ from ccf_operator.domain.decisions import hear
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.disruption import want_budgets
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.edited import correct_configuration, correct_high_water_mark, take_back_ends, take_back_stops
 from ccf_operator.domain.effects import ApplyIdentity, ApplyServices
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.members import keep_governance
@@ -17,6 +18,7 @@ from ccf_operator.domain.nodes import forget_released, keep_records, serves, wan
 from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
+from ccf_operator.domain.outdated import keep_outdated
 from ccf_operator.domain.overlap import keep_overlap
 from ccf_operator.domain.ownership import want_owned
 from ccf_operator.domain.pace import BUSY, wake_after
@@ -33,7 +35,7 @@ from ccf_operator.domain.service import (
     keep_service,
     view_own_service,
 )
-from ccf_operator.domain.story import Story, beside, tell
+from ccf_operator.domain.story import Story, beside, tell, tell_outdated
 from ccf_operator.domain.stranded import keep_stranded
 from ccf_operator.domain.taken import tell_of_taking, what_is_taken
 from ccf_operator.domain.topology import (
@@ -57,7 +59,11 @@ def decide(seen: Observation) -> Plan:
     draft = Draft.of(seen)
     _keep_pending_events(draft)
     if not seen.deleting:
+        keep_outdated(draft)
         take_up(draft)
+        if draft.status.outdated is not None:
+            return _wait_for_the_newest(draft)
+    take_back_ends(draft)
     keep_records(draft)
     keep_claims(draft)
     tell_of_taking(draft, taken := what_is_taken(draft))
@@ -97,6 +103,18 @@ def decide(seen: Observation) -> Plan:
     return Plan(draft.status, tuple(draft.effects), wake_after(draft))
 
 
+def _wait_for_the_newest(draft: Draft) -> Plan:
+    """Nothing is done on the strength of a status that is out of date, but to find out what the volumes hold."""
+    collect(draft, PROVIDERS)
+    hear(draft)
+    keep_found(draft)
+    keep_obstacles(draft)
+    _write_story(draft, tell_outdated(draft))
+    keep_conditions(draft)
+    _summarise(draft)
+    return Plan(draft.status, tuple(draft.effects), wake_after(draft))
+
+
 def _keep_pending_events(draft: Draft) -> None:
     """Those of earlier looks; they come before those of this one."""
     draft.status.pending_events = still_pending(draft.status.pending_events, draft.seen.published, draft.now)
@@ -115,11 +133,14 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
     status = draft.status
     view = view_own_service(draft)
     keep_service(draft, view)
+    correct_configuration(draft, view)
     status.configuration = keep_configuration(status.configuration, draft, view)
     loss = judge_base_loss(draft, view)
     if status.service.public_key is not None and (status.attempt is None or status.attempt.winner is None):
         keep_verdict(draft, view, loss)
+    correct_high_water_mark(draft, view)
     keep_high_water_mark(draft, view)
+    take_back_stops(draft, view)
     keep_fitness(draft, view)
     keep_stranded(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
     keep_unregistered(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
@@ -141,7 +162,7 @@ def _want_objects(draft: Draft) -> None:
     draft.do(ApplyServices())
     want_budgets(draft)
     if draft.status.service.certificate is not None:
-        draft.do(ApplyIdentity())
+        draft.do(ApplyIdentity(instead_of=draft.seen.identity))
 
 
 def _write_story(draft: Draft, story: Story) -> None:

@@ -16,6 +16,7 @@ from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import AnswerDecision
 from ccf_operator.domain.interventions import Refused, abort, approve, exclude, pin, resume
 from ccf_operator.domain.observation import DecisionView
+from ccf_operator.domain.outdated import evidence_in_words
 from ccf_operator.domain.starting import start
 
 KEPT = 20
@@ -57,6 +58,7 @@ def _is_told(decision: DecisionView, record: DecisionRecord) -> bool:
 
 def _judge(draft: Draft, decision: DecisionView) -> DecisionRecord:
     try:
+        _refuse_what_is_decided_from_an_old_status(draft, decision)
         state, message = DecisionState.APPLIED, _JUDGES[decision.spec.action](draft, decision)
     except Refused as refused:
         state, message = DecisionState.REFUSED, str(refused)
@@ -73,6 +75,12 @@ def _judge(draft: Draft, decision: DecisionView) -> DecisionRecord:
         message=message,
         at=draft.now,
     )
+
+
+def _refuse_what_is_decided_from_an_old_status(draft: Draft, decision: DecisionView) -> None:
+    outdated = draft.status.outdated
+    if outdated is not None and decision.spec.action not in (Action.ADOPT, Action.DISOWN):
+        raise Refused(f"the status is out of date ({evidence_in_words(outdated.evidence)}); no node was touched")
 
 
 def _forget(draft: Draft) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ccf_operator.api.decision import DecisionState
 from ccf_operator.ccf.messages import Action
+from ccf_operator.domain.identity import IdentityView
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class RemoveRecoveryBudget:
 
 @dataclass(frozen=True)
 class ApplyIdentity:
-    """Apply the ConfigMap with the current and the previous service certificate."""
+    """Apply the ConfigMap with the current and the previous service certificate, where it still says `instead_of`."""
+
+    instead_of: IdentityView | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def want_last_facts(draft: Draft) -> None:
     """
     status = draft.status
     settled = status.attempt is None and status.unsettled is None and status.doubted is None
+    settled = settled and status.outdated is None
     for volume in draft.status.volumes:
         wanted, known = facts_of(draft, volume), _known(draft, volume)
         if wanted is None:
@@ -60,6 +61,8 @@ def facts_of(draft: Draft, volume: VolumeRecord) -> VolumeFacts | None:
         network_uid=draft.seen.uid,
         lineage=list(volume.lineage),
         next_generation=volume.next_generation,
+        next_node=status.counters.next_node,
+        next_volume=status.counters.next_volume,
         service_certificate=service.certificate,
         service_key=service.public_key,
         recovery_count=service.recovery_count,
@@ -89,6 +92,20 @@ def _without_mark(facts: VolumeFacts) -> str:
 
 
 def _write(draft: Draft, volume: VolumeRecord, facts: VolumeFacts) -> None:
-    claim = draft.claim(volume.name)
-    if claim is not None:
+    claim, known = draft.claim(volume.name), _known(draft, volume)
+    if claim is not None and not (known is not None and _is_older(draft, facts, known)):
         draft.do(AnnotateVolume(volume=volume.name, uid=claim.uid, facts=write_facts(facts)))
+
+
+def _is_older(draft: Draft, facts: VolumeFacts, known: VolumeFacts) -> bool:
+    """Whether the claim tells of something later: what is older never takes its place.
+
+    Unless a person has decided what it is to be, in the knowledge of it.
+    """
+    if draft.status.adopted is not None or known.network_uid != facts.network_uid:
+        return False
+    if known.recovery_count != facts.recovery_count:
+        return known.recovery_count > facts.recovery_count
+    if known.service_key != facts.service_key:
+        return False
+    return known.lineage[-1] > facts.lineage[-1] or (known.next_generation or 0) > (facts.next_generation or 0)

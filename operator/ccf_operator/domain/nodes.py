@@ -279,7 +279,7 @@ def forget_released(draft: Draft, view: ServiceView) -> None:
 
     `view` is of the service, or of the one that is being recovered once a winner is chosen.
     """
-    matters, needed = _ids_that_matter(draft), _names_needed(draft)
+    matters, needed = ids_that_matter(draft), _names_needed(draft)
     draft.status.nodes = [
         record
         for record in draft.status.nodes
@@ -291,7 +291,8 @@ def forget_released(draft: Draft, view: ServiceView) -> None:
     ]
 
 
-def _ids_that_matter(draft: Draft) -> set[str | None]:
+def ids_that_matter(draft: Draft) -> set[str | None]:
+    """Ids of the nodes of every configuration that a quorum may still be counted in."""
     status = draft.status
     attempt, unsettled = status.attempt, status.unsettled
     configurations = [

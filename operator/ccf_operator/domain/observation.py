@@ -13,6 +13,7 @@ from ccf_operator.api.status import NetworkStatus, ObstacleSource
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
 from ccf_operator.domain.effects import Effect, Report
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.reasons import MemberReason
 
 
@@ -282,6 +283,8 @@ class Observation:
     """Those of the claims, now or earlier, by name; None: it does not exist. One that is not here could not be read."""
     namespace_terminating: bool = False
     """The namespace is being deleted: nothing can be made in it any more, and all in it goes."""
+    identity: IdentityView | None = None
+    """What clients are told; None while they are told nothing."""
     cluster_domain: str = "cluster.local"
     stage_image: str = ""
     """The image of `stage` that new pods get; empty where it is not known."""

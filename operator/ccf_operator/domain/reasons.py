@@ -43,6 +43,7 @@ class Reason(StrEnum):
     DEAD_END_SUSPECTED = "DeadEndSuspected"
     NAME_TAKEN = "NameTaken"
     VOLUMES_FOUND = "VolumesFound"
+    STATUS_OUTDATED = "StatusOutdated"
     START_FAILED = "StartFailed"
     LOST_BEFORE_OPEN = "LostBeforeOpen"
     RECOVERY_DISABLED = "RecoveryDisabled"
@@ -302,6 +303,15 @@ MEANINGS: tuple[Meaning, ...] = (
         Health.PERSON,
         "Volumes of an earlier network of this name exist; none is started beside ledgers that may be needed.",
         "decide: adopt or disown them, by the command in `nextStep`",
+    ),
+    Meaning(
+        Reason.STATUS_OUTDATED,
+        (Phase.BLOCKED,),
+        Health.PERSON,
+        "Volumes, claims or running pods show that the status is not the newest there was: an older one was put back, "
+        "or it was edited. Nothing is decided from it; the message says what was found where.",
+        "put the newest status back that there is; nodes that serve are taken up by themselves; else decide: adopt "
+        "what the volumes hold, by the command in `nextStep`",
     ),
     Meaning(
         Reason.START_FAILED,

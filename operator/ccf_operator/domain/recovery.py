@@ -156,6 +156,8 @@ def _do_without_the_refused(draft: Draft, attempt: Attempt) -> None:
 
 def _judge_choice(draft: Draft, attempt: Attempt) -> Choice:
     choice = choose(attempt, attempt.members_of, lambda node: doubt_about_disk(draft, node))
+    if draft.status.adopted is not None:
+        choice = replace(choice, possible_loss=(*choice.possible_loss, *draft.status.adopted.may_be_missing))
     if attempt.unsettled is None:
         return choice
     beside = committed_beside(draft.status) if _has_opened(choice) else _openings_shown(attempt, choice)

@@ -1,4 +1,4 @@
-"""A network whose status is gone while its nodes run: taken up again from what they and their claims say.
+"""A network whose status is gone, or is older than what runs: taken up again from what its nodes and claims say.
 
 Only where nothing is in doubt: its own pods show one service, open on a quorum, and no claim or pod hints at a later
 one. Anything else is shown to a person, like the volumes of an earlier network (`domain.adoption`).
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ccf_operator.api.status import Command, NodeRecord, VolumeRecord
+from ccf_operator.api.status import Command, HighWaterMark, NodeRecord, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
 from ccf_operator.ccf.answers import NetworkAnswer
 from ccf_operator.domain.adoption import found_claims, has_begun, keep_known_mark, resume_counters
+from ccf_operator.domain.afresh import start_afresh
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.exploration import GAP, explores, facts_on
 from ccf_operator.domain.observation import ClaimView, PodView
+from ccf_operator.domain.outdated import evidence_in_words, is_newer_than, is_transaction_id, read_claims
 from ccf_operator.domain.service import ServiceView, view_service
+from ccf_operator.domain.txid import TxID
 from ccf_operator.render.labels import COMMAND, GENERATION, NETWORK_UID, ROLE, VOLUME, Role
 
 
@@ -43,21 +46,43 @@ def runs_without_status(draft: Draft) -> bool:
 
 
 def take_up(draft: Draft) -> None:
-    """Write down again what is known of a network that runs, if it shows that beyond doubt."""
-    if has_begun(draft) or draft.seen.name_taken or not found_claims(draft):
+    """Write down again what is known of a network that runs, if it shows that beyond doubt.
+
+    So it is where the status is gone, in whole or in part, and where it is older than what runs.
+    """
+    gone = not has_begun(draft)
+    if not (gone or draft.status.outdated is not None) or draft.seen.name_taken or not found_claims(draft):
         return
-    records = records_of(draft.seen.pods.values(), draft.seen.uid)
+    records = _records(draft)
     view = _open_service(draft, records)
     if view is None or view.leader is None or view.leader.network is None:
         return
     claims = _own_claims(draft, records)
     facts = {claim.name: known for claim in claims if (known := facts_on(claim)) is not None}
-    if not _fits(view, facts.values()):
+    if not _fits(view, facts.values()) or is_newer_than(draft, view.leader.network.recovery_count, view.key):
         return
-    volumes = [_volume(claim, facts.get(claim.name), records, view) for claim in claims]
+    volumes = [_volume(draft, claim, facts.get(claim.name), records, view) for claim in claims]
     if not _have_lineages(volumes, records, view):
         return
-    _write(draft, view, view.leader.network, volumes, records, facts)
+    _write(draft, view, view.leader.network, volumes, records, facts, gone=gone)
+
+
+def _records(draft: Draft) -> list[NodeRecord]:
+    """The nodes that pods tell of, with what the status knows of these very pods.
+
+    Those that `stage` has refused to start never were, and what they were told is out of date.
+    """
+    pods = [p for p in draft.seen.pods.values() if not read_claims(p.stage.terminated)]
+    return [_known(draft, record) for record in records_of(pods, draft.seen.uid)]
+
+
+def _known(draft: Draft, found: NodeRecord) -> NodeRecord:
+    known = draft.status.node(found.name)
+    if known is None or known.pod_uid != found.pod_uid:
+        return found
+    pod = draft.seen.pods[found.name]
+    stop = known.stop if pod.deleting else None
+    return known.model_copy(update={"attempt": None, "fit": False, "released": False, "note": None, "stop": stop})
 
 
 def _open_service(draft: Draft, records: list[NodeRecord]) -> ServiceView | None:
@@ -74,7 +99,7 @@ def _open_service(draft: Draft, records: list[NodeRecord]) -> ServiceView | None
 
 def _own_claims(draft: Draft, records: list[NodeRecord]) -> list[ClaimView]:
     """Claims made for this network, or used by its nodes; a network that runs has been told to leave others alone."""
-    used = {record.volume for record in records}
+    used = {record.volume for record in records} | {volume.name for volume in draft.status.volumes}
     return [
         claim
         for claim in found_claims(draft)
@@ -97,17 +122,25 @@ def _fits(view: ServiceView, facts: Iterable[VolumeFacts]) -> bool:
     )
 
 
-def _volume(claim: ClaimView, facts: VolumeFacts | None, records: list[NodeRecord], view: ServiceView) -> VolumeRecord:
+def _volume(
+    draft: Draft, claim: ClaimView, facts: VolumeFacts | None, records: list[NodeRecord], view: ServiceView
+) -> VolumeRecord:
     """What is known of a volume; a generation that may have been given away is never given again."""
     written = [record.generation for record in records if record.volume == claim.name]
+    known = draft.status.volume(claim.name)
     lineage = _lineage(claim, facts, records, view)
-    known = [facts.next_generation or 0] if facts is not None else []
+    if known is not None and known.service == view.key and known.lineage[-1:] > lineage[-1:]:
+        lineage = list(known.lineage)
+    beyond = [facts.next_generation or 0] if facts is not None else []
+    given = known.next_generation if known is not None else 0
     return VolumeRecord(
         name=claim.name,
         uid=claim.uid,
         lineage=lineage,
         service=view.key if lineage else None,
-        next_generation=max([*written, *lineage, *known], default=0) + GAP,
+        next_generation=max(given, max([*written, *lineage, *beyond], default=0) + GAP),
+        machine=known.machine if known is not None else None,
+        set_aside=known.set_aside if known is not None else None,
     )
 
 
@@ -143,25 +176,69 @@ def _write(
     volumes: list[VolumeRecord],
     records: list[NodeRecord],
     facts: dict[str, VolumeFacts],
+    *,
+    gone: bool,
 ) -> None:
-    status, service = draft.status, draft.status.service
-    status.disowned += [claim.uid for claim in found_claims(draft) if claim.name not in {v.name for v in volumes}]
+    status = draft.status
+    found = evidence_in_words(status.outdated.evidence) if status.outdated is not None else ""
+    left = [
+        record.model_copy(update={"attempt": None})
+        for record in status.nodes
+        if _still_matters(draft, record, records, facts, view)
+    ]
+    marks = [status.high_water_mark] if status.high_water_mark is not None else []
+    loss = status.service.approved_loss if status.service.public_key == view.key else None
+    if gone:
+        strangers = found_claims(draft)
+        status.disowned += [claim.uid for claim in strangers if claim.name not in {v.name for v in volumes}]
+    resume_counters(draft)
+    start_afresh(draft, "the status was out of date, and its nodes serve by themselves")
+    service = status.service
     service.public_key, service.certificate, service.opened_at = view.key, network.service_certificate, draft.now
     service.previous_certificate = view.leader.previous_identity if view.leader is not None else None
+    service.approved_loss = loss
     status.recoveries = network.recovery_count
-    status.volumes, status.nodes = volumes, records
+    status.volumes, status.nodes = volumes, [*records, *left]
     for record in records:
         known = facts.get(record.volume)
-        if known is not None and known.lineage[-1] == record.generation:
+        if record.node_id is None and known is not None and known.lineage[-1] == record.generation:
             record.node_id = known.node_id
         if record.command is Command.JOIN and record.name not in view.members:
             record.join_target = view.primary
     keep_known_mark(draft, view.key, facts.values())
-    resume_counters(draft)
-    status.counters.next_attempt = network.recovery_count + GAP
+    _keep_greatest(draft, view.key, marks)
+    status.counters.next_attempt = max(status.counters.next_attempt, network.recovery_count + GAP)
+    what = "the status was gone" if gone else f"the status was out of date ({found})"
     draft.report(
         "StatusResumed",
-        f"the status was gone; {view.primary} leads the open service, and the network is taken up again from what its "
+        f"{what}; {view.primary} leads the open service, and the network is taken up again from what its "
         "nodes and their claims say",
         warning=True,
     )
+
+
+def _still_matters(
+    draft: Draft, old: NodeRecord, records: list[NodeRecord], facts: dict[str, VolumeFacts], view: ServiceView
+) -> bool:
+    """Whether a node that has no pod stays on record: it is part of the service, or its end was never seen.
+
+    Where a later node was given its volume, its end had been proven by then.
+    """
+    if any(record.name == old.name for record in records) or old.pod_uid is None:
+        return False
+    if old.ended is not None:
+        return any(old.node_id in config.nodes for config in view.configs)
+    later = [record.generation for record in records if record.volume == old.volume]
+    known = facts.get(old.volume)
+    if known is not None and known.network_uid == draft.seen.uid:
+        later += [known.lineage[-1], (known.next_generation or 0) - 1]
+    return max(later, default=-1) <= old.generation
+
+
+def _keep_greatest(draft: Draft, key: str, marks: list[HighWaterMark]) -> None:
+    """Of what was seen committed of the service with this key, the greatest counts."""
+    current = draft.status.high_water_mark
+    known = [mark for mark in marks if mark.service == key and is_transaction_id(mark.tx_id)]
+    for mark in known:
+        if current is None or TxID.parse(mark.tx_id) > TxID.parse(current.tx_id):
+            draft.status.high_water_mark = current = mark

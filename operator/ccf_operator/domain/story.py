@@ -37,6 +37,7 @@ from ccf_operator.domain.network_advice import (
     lives,
     network_first,
 )
+from ccf_operator.domain.outdated import evidence_in_words
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.resumption import runs_without_status
 from ccf_operator.domain.service import ServiceView
@@ -83,6 +84,29 @@ def beside(story: Story, taken: Taken | None) -> Story:
     return replace(story, next_step=f"{story.next_step} . Also {taken.door}" if story.next_step else taken.door)
 
 
+def tell_outdated(draft: Draft) -> Story:
+    """The story of a status that is older than what was found."""
+    outdated, found = draft.status.outdated, draft.status.found
+    what = evidence_in_words(outdated.evidence) if outdated is not None else ""
+    shown = f". {_shown(found)}" if found is not None else ""
+    put_back = (
+        "if you have a newer copy of the status, put it back, and the network goes on from it: "
+        f"kubectl -n {draft.seen.namespace} replace --subresource=status -f FILE"
+    )
+    return Story(
+        Phase.BLOCKED,
+        Reason.STATUS_OUTDATED,
+        f"the status is older than what was found, so that nothing is decided from it: {what}{shown}",
+        f"{put_back} . {_about_found(draft, found) if found is not None else _about_running(draft)}",
+    )
+
+
+def _about_running(draft: Draft) -> str:
+    if running := may_still_run(draft):
+        return _end_what_runs(draft, running)
+    return "Else correct what was found, if it is wrong; the operator looks again by itself"
+
+
 def _obstacle(draft: Draft) -> Story | None:
     seen = draft.seen
     if seen.name_taken and draft.status.service.opened_at is None:
@@ -118,7 +142,7 @@ def _name_taken(draft: Draft) -> Story:
 
 
 def _volumes_found(draft: Draft, found: Found) -> Story:
-    shown = "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes) or "none of them is there any more"
+    shown = _shown(found)
     what = (
         "volumes of an earlier network of this name exist; no new service is started over ledgers that may hold "
         "committed transactions"
@@ -131,12 +155,25 @@ def _volumes_found(draft: Draft, found: Found) -> Story:
     return Story(Phase.BLOCKED, Reason.VOLUMES_FOUND, f"{what}. {shown}", _about_found(draft, found))
 
 
+def _shown(found: Found) -> str:
+    return "; ".join(f"{volume.name}: {volume.shows}" for volume in found.volumes) or "none of them is there any more"
+
+
+def _end_what_runs(draft: Draft, running: list[str]) -> str:
+    end = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}"
+    taken_up = runs_without_status(draft) or draft.status.outdated is not None
+    if not taken_up:
+        return f"{end} ; then the volumes are read"
+    return (
+        "wait, or have the members open the service if it is not: nodes that serve are taken up by themselves; else "
+        f"{end} ; then the volumes are read"
+    )
+
+
 def _about_found(draft: Draft, found: Found) -> str:
     """What to do about volumes that were found: a decision has to wait until they have been read."""
     if running := may_still_run(draft):
-        end = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}"
-        wait = "wait, or have the members open the service if it is not; else "
-        return f"{wait if runs_without_status(draft) else ''}{end} ; then the volumes are read"
+        return _end_what_runs(draft, running)
     if found.token is None:
         read = sum(not volume.being_read for volume in found.volumes)
         many = counted(len(found.volumes), "volume")
@@ -151,6 +188,8 @@ def _about_found(draft: Draft, found: Found) -> str:
     elif any(volume.service is not None for volume in found.volumes):
         adopt = f"To have that network recovered from them: {decide_by(draft.seen, Action.ADOPT, found.token)} . "
     disown = decide_by(draft.seen, Action.DISOWN, found.token)
+    if draft.status.outdated is not None:
+        return f"{adopt}To leave those alone for ever that are not on record: {disown}"
     return f"{adopt}To leave them alone for ever and start a new service: {disown}"
 
 

@@ -32,6 +32,10 @@ class Conflict(KubeError):
     """The object is not the one, or not at the version, that the request was made for."""
 
 
+class Newer(Conflict):
+    """What exists is newer than what was to take its place."""
+
+
 class AlreadyExists(KubeError):
     """An object of that name exists."""
 

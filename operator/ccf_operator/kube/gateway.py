@@ -325,20 +325,23 @@ class Gateway:
         owner: NetworkRef,
         confirm: Confirm | None = None,
         lives: frozenset[str] = frozenset(),
+        instead_of: Callable[[Raw | None], None] = lambda _existing: None,
     ) -> Raw:
         """Server-side apply as `ccf-operator`, taking over fields others set; the object as it is then.
 
         Applying the same again changes nothing, not even the resourceVersion. The object is written at the version
         that was read before `confirm` was called, which raises what it must if the manifest is not wanted any more:
-        so that no writer, however late, takes back what another has written since. One that was made for the network,
-        or for one of its earlier `lives` (UIDs), and has no living controller is taken over. Raises NameTaken if an
-        object of that name belongs to anybody else, Conflict if it has changed meanwhile.
+        so that no writer, however late, takes back what another has written since. `instead_of` is called with what
+        exists, if anything, and raises what it must if the manifest is not to take its place. One that was made for the
+        network, or for one of its earlier `lives` (UIDs), and has no living controller is taken over. Raises NameTaken
+        if an object of that name belongs to anybody else, Conflict if it has changed meanwhile.
         """
         api_version, kind, namespace, name = _identity(manifest)
         existing = await self._get(api_version, kind, namespace, name)
         owned = existing is None or _controller_uid(existing) == owner.uid
         if existing is not None and not owned and not may_be_taken_over(existing, owner, lives):
             raise NameTaken(kind, name)
+        instead_of(existing)
         if confirm is not None:
             await confirm()
         if existing is not None and not owned:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ccf_operator.api.decision import CCFRecoveryDecisionSpec
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.observation import (
     ClaimView,
     ContainerView,
@@ -118,6 +119,17 @@ def _others(status: Mapping[str, Any]) -> dict[str, ContainerView]:
     reported = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     names = {str(one.get("name")) for one in reported} - {STAGE, CCF, EXPLORER}
     return {name: container_view(reported, name) for name in sorted(names)}
+
+
+def identity_view(raw: Mapping[str, Any]) -> IdentityView:
+    """The ConfigMap that clients mount; what does not read in it counts as never written."""
+    data = raw.get("data") or {}
+    count = str(data.get("recovery_count") or "")
+    return IdentityView(
+        fingerprint=data.get("fingerprint") or None,
+        recovery_count=int(count) if count.isascii() and count.isdigit() else 0,
+        create_tx_id=data.get("create_txid") or None,
+    )
 
 
 def persistent_volume_view(raw: Mapping[str, Any]) -> PersistentVolumeView:

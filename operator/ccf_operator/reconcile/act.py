@@ -46,13 +46,14 @@ from ccf_operator.domain.effects import (
     TakeOver,
     Withdraw,
 )
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.observation import Observation, PodView, Refusal
 from ccf_operator.domain.ownership import lives
 from ccf_operator.domain.releasing import outlives_its_claim
-from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Unavailable
+from ccf_operator.kube.errors import Conflict, KubeError, NameTaken, Newer, Unavailable
 from ccf_operator.kube.gateway import Confirm, Gateway, Raw
 from ccf_operator.kube.ownership import may_be_taken_over, owner_uid
-from ccf_operator.kube.views import persistent_volume_view
+from ccf_operator.kube.views import identity_view, persistent_volume_view
 from ccf_operator.reconcile.parse import Unreadable, network_ref, status_of
 from ccf_operator.reconcile.refusals import Refusals, made_of, refusal
 from ccf_operator.reconcile.signing_member import NotSigned, Recipient, SigningMember
@@ -260,10 +261,11 @@ class Actor:
             case RemoveRecoveryBudget():
                 confirm = self._still(network, status, _in_recovery)
                 return await self._remove(recovery_budget(network), network, lives(observation, status), confirm)
-            case ApplyIdentity():
+            case ApplyIdentity(instead_of):
                 manifest = identity_config_map(network, status.service)
                 confirm = self._still(network, status, lambda now: identity_config_map(network, now.service))
-                return await self._apply(manifest, network, lives(observation, status), confirm)
+                check = _takes_the_place_of(instead_of, manifest)
+                return await self._apply(manifest, network, lives(observation, status), confirm, check)
             case RemoveNodeRow(through, node_id):
                 return await self._remove_row(observation, status, through, node_id)
             case AcknowledgeState() | Propose() | Withdraw():
@@ -359,6 +361,7 @@ class Actor:
         network: NetworkRef,
         known_lives: frozenset[str],
         confirm: Confirm | None = None,
+        instead_of: Callable[[Raw | None], None] = lambda _existing: None,
     ) -> str:
         key = (str(manifest["kind"]), str(manifest["metadata"]["name"]))
         known = self._applied.get(key)
@@ -366,7 +369,7 @@ class Actor:
         if known is not None and unchanged and time.monotonic() - known[0] < APPLY_AGAIN_SECONDS:
             return ""
         try:
-            await self.gateway.apply(manifest, network, confirm, known_lives)
+            await self.gateway.apply(manifest, network, confirm, known_lives, instead_of)
         except NameTaken as error:
             self._taken[error.kind, error.name] = manifest
             raise
@@ -445,6 +448,19 @@ def _in_turns(effects: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect], 
 def _identity(network: NetworkRef) -> dict[str, Any]:
     """The name of the identity ConfigMap, before there is anything to put into it."""
     return identity_config_map(network, ServiceStatus(certificate="-"))
+
+
+def _takes_the_place_of(seen: IdentityView | None, manifest: Mapping[str, Any]) -> Callable[[Raw | None], None]:
+    """A check that clients are still told what they were when this was decided, or that already, or something older."""
+    wanted = identity_view(manifest)
+
+    def check(existing: Raw | None) -> None:
+        found = identity_view(existing) if existing is not None else None
+        if found is None or found in (seen, wanted) or found.recovery_count < wanted.recovery_count:
+            return
+        raise Newer(f"clients are told of service {found.fingerprint}, recovered {found.recovery_count} times, by now")
+
+    return check
 
 
 def _last_signed(status: NetworkStatus) -> object:

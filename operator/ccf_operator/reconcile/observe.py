@@ -14,6 +14,7 @@ from ccf_operator.ccf import client, governance_reading
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.ccf.governance_answers import GovernanceAnswers
 from ccf_operator.domain.effects import Report
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.members import whom_to_ask
 from ccf_operator.domain.observation import (
     ClaimView,
@@ -38,6 +39,7 @@ from ccf_operator.kube.share_reports import share_report
 from ccf_operator.kube.views import (
     claim_view,
     decision_view,
+    identity_view,
     machine_view,
     persistent_volume_view,
     pod_view,
@@ -50,7 +52,7 @@ from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, stat
 from ccf_operator.reconcile.reachability import Reachability
 from ccf_operator.reconcile.resolving import Resolving
 from ccf_operator.reconcile.signing_member import SigningMember
-from ccf_operator.render import labels
+from ccf_operator.render import labels, names
 from ccf_operator.render.names import NetworkRef
 
 PERSISTENT_VOLUME_SECONDS = 60.0
@@ -113,7 +115,7 @@ class Observer:
         """
         network = network_ref(raw)
         spec, status = spec_of(raw), status_of(raw)
-        pods, raw_claims, config_maps, decisions, inputs, operator_member = await asyncio.gather(
+        pods, raw_claims, (config_maps, identity), decisions, inputs, operator_member = await asyncio.gather(
             self._pods(network),
             self._gateway.list_claims(network.namespace, network.name),
             self._config_maps(network),
@@ -142,6 +144,7 @@ class Observer:
             ownerless_config_maps={
                 raw["metadata"]["name"]: raw["metadata"]["uid"] for raw in config_maps if controller_of(raw) is None
             },
+            identity=identity,
             machines=None,
             answers=answers,
             read=self._asking_stages.said(_staging(network, pods)),
@@ -211,14 +214,13 @@ class Observer:
         views = [pod_view(raw) for raw in await self._gateway.list_pods(network.namespace, network.name)]
         return {view.name: view for view in views}
 
-    async def _config_maps(self, network: NetworkRef) -> list[Raw]:
-        """Those of the nodes."""
+    async def _config_maps(self, network: NetworkRef) -> tuple[list[Raw], IdentityView | None]:
+        """Those of the nodes, and what the one says that clients mount."""
         listed = await self._gateway.list_config_maps(network.namespace, network.name)
-        return [
-            raw
-            for raw in listed
-            if owner_uid(raw) == network.uid and labels.NODE in (raw["metadata"].get("labels") or {})
-        ]
+        own = [raw for raw in listed if owner_uid(raw) == network.uid]
+        told = (raw for raw in own if raw["metadata"]["name"] == names.identity_config_map(network.name))
+        identity = next((identity_view(raw) for raw in told), None)
+        return [raw for raw in own if labels.NODE in (raw["metadata"].get("labels") or {})], identity
 
     async def _decisions(self, network: NetworkRef) -> tuple[DecisionView, ...]:
         views = map(decision_view, await self._gateway.list_decisions(network.namespace))
@@ -301,7 +303,9 @@ class Observer:
         self, network: NetworkRef, pods: Mapping[str, PodView], status: NetworkStatus
     ) -> dict[str, NodeAnswers]:
         asked: dict[str, Addressee] = {}
-        for record in status.nodes or records_of(pods.values(), network.uid):
+        known = {record.name for record in status.nodes}
+        others = [record for record in records_of(pods.values(), network.uid) if record.name not in known]
+        for record in (*status.nodes, *others):
             pod = pods.get(record.name)
             if pod is None or pod.owner_uid != network.uid:
                 continue

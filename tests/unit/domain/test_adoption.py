@@ -394,3 +394,76 @@ def test_a_ledger_from_elsewhere_is_recovered_from_its_certificate_alone_and_alw
     attempt = world.attempt
     assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
     assert any("not known which nodes" in loss for loss in attempt.possible_loss)
+
+
+def outdated(world: World) -> World:
+    """Recovered once and written to; all have ended, and the status from before was put back."""
+    world.running()
+    before = world.status
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.settle()
+    world.write(5)
+    world.settle()
+    world.kill(*world.living())
+    world.history.put_back_this(before)
+    world.settle()
+    return world
+
+
+def test_where_the_status_is_older_the_newest_service_on_the_volumes_is_adopted() -> None:
+    world = outdated(World())
+    committed = world.services[-1].commit
+    assert world.status.reason == "StatusOutdated"
+    assert max(volume.recovery_count or 0 for volume in found(world).volumes) == 1
+    decision = world.decide(Action.ADOPT, token(world))
+    world.settle()
+    assert world.answer(decision) == "Applied"
+    attempt = world.attempt
+    assert attempt.base_recovery_count == 1
+    assert attempt.phase is AttemptPhase.AWAITING_APPROVAL, "nobody knows how those nodes ended"
+    world.decide(Action.APPROVE, attempt.token)
+    world.settle()
+    assert world.attempt.winner is not None
+    assert TxID.parse(world.attempt.winner.tx_id) >= committed
+    world.accept()
+    world.settle()
+    assert world.phase() is Phase.RUNNING
+    assert world.status.outdated is None
+
+
+def test_a_later_service_that_no_volume_shows_is_told_of_before_an_older_one_is_recovered() -> None:
+    world = outdated(World())
+    newest = world.services[-1].key
+    for name, claim in list(world.claims.items()):
+        shows = any(entry.service == newest for gen in claim.generations.values() for entry in gen.entries)
+        if shows and len(world.claims) > 1:
+            del world.claims[name]
+    world.forget_annotations()
+    for claim in world.claims.values():
+        for number in [n for n in claim.generations if n > 0]:
+            del claim.generations[number]
+    world.settle()
+    assert world.status.reason == "StatusOutdated"
+    assert any("clients were told" in one.what for one in (world.status.outdated or pytest.fail("no")).evidence)
+    world.decide(Action.ADOPT, token(world))
+    world.settle()
+    attempt = world.attempt
+    assert attempt.phase is AttemptPhase.AWAITING_APPROVAL
+    assert any("its ledger is on none of these volumes" in one for one in attempt.possible_loss)
+    assert world.status.outdated is None
+
+
+def test_a_claim_that_is_none_of_this_networks_is_disowned() -> None:
+    """Somebody has made one with our labels; once nothing runs a person may say that it is none of ours."""
+    world = World().running()
+    world.kill(*world.living())
+    world.claims["copy"] = Claim("uid-copy", UID, machine="m0")
+    world.settle()
+    assert world.status.reason == "StatusOutdated"
+    world.decide(Action.DISOWN, token(world))
+    world.settle()
+    assert world.status.outdated is None
+    assert world.status.attempt is not None
+    assert "copy" in world.claims

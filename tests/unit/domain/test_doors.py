@@ -74,6 +74,19 @@ def volumes_found() -> Observation:
     return world.observe()
 
 
+def status_outdated() -> Observation:
+    world = World().running()
+    before = world.status
+    world.kill(*world.living())
+    world.settle()
+    world.accept()
+    world.settle()
+    world.kill(*world.living())
+    world.history.put_back_this(before)
+    world.settle()
+    return world.observe()
+
+
 def start_failed() -> Observation:
     failed = record("a", command=Command.START, ended=end())
     unborn = status(failed, service=service(opened_at=None, public_key=None))
@@ -144,6 +157,7 @@ PLACES: dict[Callable[[], Observation], tuple[Reason, set[Action]]] = {
     no_primary: (Reason.NO_PRIMARY, set()),
     names_taken: (Reason.NAME_TAKEN, set()),
     volumes_found: (Reason.VOLUMES_FOUND, {Action.ADOPT, Action.DISOWN}),
+    status_outdated: (Reason.STATUS_OUTDATED, {Action.ADOPT, Action.DISOWN}),
     start_failed: (Reason.START_FAILED, set()),
     lost_before_it_was_open: (Reason.LOST_BEFORE_OPEN, set()),
     disabled: (Reason.RECOVERY_DISABLED, {Action.START}),

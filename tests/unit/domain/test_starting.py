@@ -239,7 +239,7 @@ def test_a_start_that_comes_to_nothing_leaves_a_pause_as_it_was(ends: str) -> No
     [
         (whole(), recovery_token(UID, 2, OLD), TOKEN),
         (whole(), recovery_token("another", 1, OLD), TOKEN),
-        (whole(attempt=attempt(candidate("a"))), TOKEN, "in progress"),
+        (whole(attempt=attempt(candidate("a", node=None, generation=None), phase="Fencing")), TOKEN, "in progress"),
         (whole(start=begun()), TOKEN, "already"),
         (whole(service=service(opened_at=None)), TOKEN, "never been open"),
         (whole(configuration=None), TOKEN, "configuration"),

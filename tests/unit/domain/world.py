@@ -274,6 +274,7 @@ class World:
         """Apply the same manifest once more: another object, of which nothing is known."""
         self.history.cluster.network_uid = "f" + self.history.cluster.network_uid[1:]
         self.history.deleting = self.history.gone = False
+        self.history.cluster.identity = None
         self.history.lose_status()
 
     def lose_status(self) -> None:

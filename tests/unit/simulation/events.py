@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from ccf_operator.api.decision import Action
-from ccf_operator.api.status import PodState
+from ccf_operator.api.status import Counters, PodState, ServiceStatus
 from ccf_operator.domain import effects as fx
 from unit.simulation.history import History
 from unit.simulation.kubernetes_model import Machine, Pod
@@ -214,6 +214,26 @@ def _lose_status(history: History, pick: int, how: int) -> None:
         history.lose_status()
 
 
+def _old_status(history: History, pick: int, how: int) -> None:
+    history.put_back((1, 3, 8, 20, 60, 10**6)[pick % 6])
+
+
+def _edited_status(history: History, pick: int, how: int) -> None:
+    """Somebody edits the status: parts of it are gone, or say what is not so."""
+    status = history.status
+    edits: tuple[dict[str, object], ...] = (
+        {"nodes": []},
+        {"volumes": []},
+        {"service": ServiceStatus()},
+        {"nodes": [], "volumes": []},
+        {"nodes": status.nodes[1:]},
+        {"volumes": status.volumes[:-1]},
+        {"counters": Counters()},
+        {"configuration": None, "high_water_mark": None},
+    )
+    history.edit_status(**edits[how % len(edits)])
+
+
 def _nodes(history: History, pick: int, how: int) -> None:
     history.spec = history.spec.model_copy(update={"nodes": 1 + how % 4})
     history.generation += 1
@@ -271,6 +291,8 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "nodes": _nodes,
     "lose status": _lose_status,
     "refuse": _refuse,
+    "old status": _old_status,
+    "edited status": _edited_status,
     "lose claim": _lose_claim,
     "delete claim": _delete_claim,
     "damage": _damage,
@@ -280,7 +302,9 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
 }
 
 PEOPLE = frozenset({"decide", "decide late", "start"})
-LOSSY = frozenset({"power cut", "lose claim", "delete claim", "damage", "lie", "lose status"})
+MISLED = frozenset({"lose status", "old status", "edited status"})
+"""After these what is known of ends may be gone, and a person may have to start a recovery."""
+LOSSY = frozenset({"power cut", "lose claim", "delete claim", "damage", "lie"}) | MISLED
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)

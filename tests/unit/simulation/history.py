@@ -14,6 +14,7 @@ from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase, PodState
 from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation, OperatorView
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.reasons import Reason
@@ -89,6 +90,8 @@ class History:
         self.refused: frozenset[type[fx.Effect]] = frozenset()
         """Kinds of effects that the API server refuses."""
         self.refusals = Refusals(self._seconds)
+        self.statuses: list[NetworkStatus] = []
+        """All that were written, the newest last, since the status was last lost."""
         self.must = Invariants()
 
     # The operator
@@ -114,6 +117,7 @@ class History:
             pods=pods,
             claims=claims,
             config_maps=frozenset(self.cluster.config_maps),
+            identity=self.cluster.identity,
             machines=machines,
             persistent_volumes=self.cluster.volume_views(),
             namespace_terminating=self.cluster.namespace_terminating,
@@ -169,6 +173,8 @@ class History:
         assert_refusals_are_told(seen, plan.status)
         self.asked += 1
         if not lost_update:
+            if plan.status != self.status:
+                self.statuses.append(plan.status)
             self.status = _as_persisted(plan.status) if self.asked % 8 == 0 else plan.status
             self.must.check_written(self)
             self.decided |= {effect for effect in plan.effects if isinstance(effect, fx.Report)}
@@ -221,7 +227,10 @@ class History:
                 self.cluster.create_claim(volume)
             case fx.ReclaimVolume(volume, persistent_volume):
                 self.cluster.reclaim(volume, persistent_volume)
+            case fx.ApplyIdentity(instead_of):
+                self._tell_clients(instead_of, status)
             case fx.AnnotateVolume(volume, uid, facts):
+                self.must.nothing_older_is_written(self, volume, facts, status)
                 self.cluster.annotate_claim(volume, uid, facts)
             case fx.ExploreVolume(volume, claim_uid):
                 self.cluster.explore(volume, claim_uid, self.now)
@@ -250,6 +259,14 @@ class History:
                 self.gone = True
             case _:
                 pass
+
+    def _tell_clients(self, instead_of: IdentityView | None, status: NetworkStatus) -> None:
+        service, told = status.service, self.cluster.identity
+        wanted = IdentityView(service.public_key, service.recovery_count, service.create_tx_id)
+        # Server-side apply is at a version, and the status is looked at once more: what is late comes to nothing.
+        if status.service == self.status.service and (told in (None, instead_of, wanted) or status is self.status):
+            self.must.clients_are_told_nothing_older(told, wanted, status)
+            self.cluster.identity = wanted
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -402,7 +419,7 @@ class History:
             self.decide(
                 Action.ADOPT, token=found.token, volume=max(found.to_choose_from, key=counts.__getitem__, default=None)
             )
-        elif found is not None and found.token is not None:
+        elif found is not None and found.token is not None and self.status.outdated is None:
             self._give_up_all()
             self.decide(Action.DISOWN, token=found.token)
         elif self.status.recovery_token is not None and self.status.recovery_token in self.status.next_step:
@@ -433,8 +450,27 @@ class History:
         """Somebody wipes the status; where no volume and no node is left either, nothing tells of a past."""
         if not (self.cluster.claims or self.cluster.pods or self.cluster.config_maps):
             self._give_up_all()
-        self.status = NetworkStatus()
-        self.must.forget_status()
+        self.statuses.clear()
+        self._replace_status(NetworkStatus())
+
+    def put_back(self, age: int) -> None:
+        """Somebody puts an older status back: that of so many writes before."""
+        if self.statuses and not self.deleting:
+            self.put_back_this(self.statuses[max(0, len(self.statuses) - 1 - age)])
+
+    def put_back_this(self, status: NetworkStatus) -> None:
+        """Somebody puts this status back."""
+        self.cluster.forgetful = True
+        self._replace_status(status)
+
+    def edit_status(self, **fields: object) -> None:
+        """Somebody edits the status."""
+        self.cluster.forgetful = True
+        self._replace_status(self.status.model_copy(update=fields, deep=True))
+
+    def _replace_status(self, status: NetworkStatus) -> None:
+        self.status = _as_persisted(status)
+        self.must.forget_status(self.status)
         self.decided.clear()
 
     def kill(self, name: str) -> None:

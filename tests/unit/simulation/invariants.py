@@ -21,10 +21,13 @@ from ccf_operator.api.status import (
     NodeRecord,
     Winner,
 )
+from ccf_operator.api.volume_facts import read_facts
 from ccf_operator.domain.ends import BY_WORD
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.starting import STARTED
 from ccf_operator.domain.txid import TxID
+from ccf_operator.render.labels import RECOVERY_FACTS
 from unit.simulation.ccf_model import (
     OPEN,
     WAITING,
@@ -72,10 +75,10 @@ class Invariants:
         self._forgone: set[str] = set()
         """Keys of services that a person has had recovered although something might be missing then."""
 
-    def forget_status(self) -> None:
-        """The status is gone, with the attempt that was in it."""
+    def forget_status(self, instead: NetworkStatus | None = None) -> None:
+        """The status is gone, with the attempt that was in it; `instead`: another takes its place."""
         self._winners.clear()
-        self._nodes.clear()
+        self._nodes = {record.name: record for record in instead.nodes} if instead is not None else {}
         self._attempt = None
 
     def start_over(self) -> None:
@@ -98,6 +101,7 @@ class Invariants:
 
     def check_written(self, history: History) -> None:
         """Whenever the operator has written the status, before it does anything."""
+        self.blocked_names_its_cause_and_its_door(history)
         self._note_what_was_said(history)
         self._note_what_was_opened(history)
         self._note_what_was_committed(history)
@@ -223,6 +227,29 @@ class Invariants:
                     raise Violation(f"{entry.what} at {seqno} is given up, and nobody was told")
                 del history.committed[seqno]
 
+    def blocked_names_its_cause_and_its_door(self, history: History) -> None:
+        outdated = history.status.outdated
+        if outdated is not None and not (outdated.evidence and history.status.next_step):
+            raise Violation("the status is out of date, and it is not said why, or what to do")
+
+    # What is written besides the status
+
+    def nothing_older_is_written(self, history: History, volume: str, facts: str, status: NetworkStatus) -> None:
+        """No older fact takes the place of a newer one, but by a person's decision."""
+        claim = history.cluster.claims.get(volume)
+        before = read_facts(claim.annotations.get(RECOVERY_FACTS)) if claim is not None else None
+        after = read_facts(facts)
+        if before is None or after is None or status.adopted is not None or before.network_uid != after.network_uid:
+            return
+        if after.recovery_count < before.recovery_count:
+            raise Violation(f"what is said of {volume} is older than what was said of it")
+
+    def clients_are_told_nothing_older(
+        self, before: IdentityView | None, after: IdentityView, status: NetworkStatus
+    ) -> None:
+        if before is not None and after.recovery_count < before.recovery_count and status.adopted is None:
+            raise Violation("clients are told of an older service")
+
     # Candidates
 
     def rule_4_ancestors_stay_as_they_are(self, history: History) -> None:
@@ -240,7 +267,7 @@ class Invariants:
     def rule_5_all_candidates_start_at_once(self, history: History) -> None:
         """Only a volume that is not fenced yet is waited for."""
         status, attempt = history.status, history.status.attempt
-        if attempt is None or attempt.winner is not None:
+        if attempt is None or attempt.winner is not None or status.outdated is not None:
             return
         known = {record.name for record in status.nodes}
         for candidate in attempt.candidates:
@@ -334,7 +361,7 @@ class Invariants:
             return
         if all(_serves(history, key) for key in (attempt.base_service, attempt.winner.public_key)):
             told = attempt.reason == Reason.TWO_SERVICES and attempt.token in history.status.next_step
-            if not told:
+            if not told and history.status.outdated is None:
                 raise Violation(f"two services are open, and the status says {history.status.reason}")
 
     def _note_what_was_opened(self, history: History) -> None:
@@ -383,6 +410,8 @@ class Invariants:
         if ended is None or ended.result is not AttemptResult.SUPERSEDED:
             return
         key = before.winner.public_key
+        if history.status.service.public_key == key:
+            return  # the status was out of date: it is open by now, and taken up as it is
         mine = _fellows(history, key, self._said_gone)
         dead_end = any(p.decrypted for p in mine) and any(status_of(p.log) == WAITING for p in mine)
         if mine and _could_go_on(history, key, self._said_gone) and not dead_end:

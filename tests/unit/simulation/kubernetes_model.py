@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccf_operator.api.status import Command, NetworkStatus, NodeRecord, PodState
+from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.observation import (
     ClaimView,
     ContainerView,
@@ -124,6 +125,8 @@ class Claim:
     """Which node has claimed which generation."""
     lineages: dict[int, list[int]] = field(default_factory=dict)
     """Of which ancestors a generation is the rest."""
+    recoveries: dict[int, int] = field(default_factory=dict)
+    """How many recoveries the service had come through that its node was made for."""
     annotations: dict[str, str] = field(default_factory=dict)
     damage: int | None = None
     """A survey finds that only so many entries are whole."""
@@ -168,6 +171,10 @@ class Kubernetes:
         """Where the next pods get stuck, one each."""
         self.uids = 0
         self.network_uid = FIRST_UID
+        self.identity: IdentityView | None = None
+        """What clients are told."""
+        self.forgetful = False
+        """An old status was put back, or one was edited: plans may be older than the volumes."""
 
     # What the operator does
 
@@ -195,7 +202,7 @@ class Kubernetes:
         record = status.node(name)
         assert record is not None, "a node is created only when it is on record"
         self.config_maps.add(name)
-        lineage, doubtful, recoveries = list[int](), list[int](), 0
+        lineage, doubtful, recoveries = list[int](), list[int](), status.service.recovery_count
         if record.command is Command.RECOVER:
             assert status.attempt is not None
             candidate = next(c for c in status.attempt.candidates if c.node == name)
@@ -366,8 +373,15 @@ class Kubernetes:
             pod.stage_code = 3  # `stage` refuses a generation that has its manifest
             return
         if generation in claim.claimed:
+            if self.forgetful:
+                self._refuse(pod, claim, generation)
+                return
             raise Violation(f"{pod.name} is to write generation {generation} of {pod.volume}, which is taken")
+        if self.forgetful and max(claim.claimed, default=-1) > generation:
+            self._refuse(pod, claim, generation)
+            return
         claim.claimed[generation], claim.lineages[generation] = pod.name, pod.lineage
+        claim.recoveries[generation] = pod.recoveries
         running = [p for p in self._writers(pod.volume) if not _is_late(pod, p)]
         disk = claim.generations.setdefault(generation, Generation(0))
         if pod.record.command is Command.RECOVER:
@@ -381,6 +395,20 @@ class Kubernetes:
                 if pod.record.command is Command.START
                 else self.ccf.join(pod.name, pod.record.join_target or "", pod.record.service_certificate, disk)
             )
+
+    def _refuse(self, pod: Pod, claim: Claim, generation: int) -> None:
+        """`stage` has a plan that is older than the volume."""
+        later = [number for number in sorted(claim.claimed, reverse=True) if number >= generation]
+        found = [
+            {
+                "generation": number,
+                "node": claim.claimed[number],
+                "command": "Recover" if claim.lineages.get(number) else "Join",
+                "recoveryCount": claim.recoveries.get(number, 0),
+            }
+            for number in later
+        ]
+        pod.stage_code, pod.stage_message = 6, json.dumps({"version": 1, "outcome": "Outdated", "claims": found})
 
     def pods_and_orphans(self) -> tuple[Pod, ...]:
         """Whatever may have a process: pods, and those that were removed while theirs ran."""
@@ -416,6 +444,7 @@ class Kubernetes:
     def collect(self, owner_uid: str) -> None:
         """What belonged to a network that is gone goes, as far as no finalizer holds it."""
         self.config_maps.clear()
+        self.identity = None
         for pod in list(self.pods.values()):
             if pod.owner_uid == owner_uid:
                 self.delete_pod(pod.name, pod.uid)

@@ -6,15 +6,17 @@ import copy
 from collections.abc import Callable
 from functools import cache
 
-from ccf_operator.api.decision import Action
+from ccf_operator.api.decision import Action, DecisionState
 from ccf_operator.api.status import (
     AttemptPhase,
     AttemptResult,
     Candidate,
     CandidateResult,
     CandidateStage,
+    NetworkStatus,
     Phase,
     PodState,
+    ServiceStatus,
     Verdict,
 )
 from ccf_operator.domain.reasons import Reason
@@ -960,12 +962,89 @@ def a_claim_of_the_name_with_nothing_of_ours_is_put_in_place() -> None:
     assert history.cluster.claims[name].claimed == {}
 
 
+def recovered_once() -> tuple[History, NetworkStatus]:
+    """A network that has come through a recovery and was written to since, and its status from before."""
+    history = opened()
+    history.settle()
+    before = history.status
+    kill(history, *names(history)[:2])
+    history.see_to_the_end()
+    assert history.is_whole(), (history.status.phase, history.status.message)
+    commits(history, 5)
+    history.settle()
+    return history, before
+
+
+def an_old_status_is_put_back_and_a_recovery_started() -> None:
+    """The nodes serve: they are taken up as they are, and the word that was given for the old status is not good."""
+    history, before = recovered_once()
+    running = set(names(history))
+    history.put_back_this(before)
+    history.start_recovery()
+    history.look()
+    assert history.status.decisions[0].state is DecisionState.REFUSED, history.status.decisions[0].message
+    assert history.status.service.recovery_count == 1
+    ends_whole(history)
+    assert set(names(history)) == running
+    assert history.status.counters.next_attempt > 2
+
+
+def an_old_status_is_put_back_when_all_have_ended() -> None:
+    """The newest service that the volumes show is recovered, once a person says so."""
+    history, before = recovered_once()
+    kill(history)
+    history.pass_time(5)
+    history.put_back_this(before)
+    history.start_recovery()
+    history.look()
+    assert history.status.decisions[0].state is DecisionState.REFUSED
+    history.settle()
+    assert (history.status.reason, history.status.attempt) == ("StatusOutdated", None)
+    history.see_to_the_end(decides=True)
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    assert history.status.service.recovery_count == 2
+    history.check_nothing_is_lost()
+    history.check_is_settled()
+
+
+def nodes_are_edited_out_of_the_status() -> None:
+    history = opened()
+    history.settle()
+    running = set(names(history))
+    edits: tuple[dict[str, object], ...] = (
+        {"nodes": []},
+        {"volumes": []},
+        {"nodes": history.status.nodes[1:]},
+        {"service": ServiceStatus()},
+    )
+    for fields in edits:
+        history.edit_status(**fields)
+        ends_whole(history)
+        assert set(names(history)) == running, fields
+        commits(history)
+
+
+def a_late_pod_is_no_sign_of_an_old_status() -> None:
+    """An operator that was held up creates a node that is forgotten: it says itself that it is outside."""
+    history = opened()
+    kill(history, *names(history)[:2])
+    history.look(stop_after=0)
+    history.see_to_the_end()
+    history.do_late()
+    history.pass_time(5)
+    ends_whole(history)
+
+
 ALL: tuple[Story, ...] = (
     every_claim_is_deleted_in_use_and_two_nodes_die,
     pods_are_deleted_that_hold_ledgers,
     claims_are_deleted_whose_volumes_stay,
     a_claim_is_deleted_in_the_middle_of_a_recovery,
     a_claim_of_the_name_with_nothing_of_ours_is_put_in_place,
+    an_old_status_is_put_back_and_a_recovery_started,
+    an_old_status_is_put_back_when_all_have_ended,
+    nodes_are_edited_out_of_the_status,
+    a_late_pod_is_no_sign_of_an_old_status,
     a_service_comes_back_before_anything_was_fenced,
     a_node_comes_back_before_its_volumes_candidate_was_made,
     there_are_two_services,

@@ -96,7 +96,8 @@ def test_word_that_is_given_anew_counts_and_so_does_a_report() -> None:
 
 
 def test_where_the_end_was_reported_it_stands_and_the_volume_is_tried_again() -> None:
-    plan = look(network(EndEvidence.CONTAINER_TERMINATED))
+    pods = {"a": pod("a", machine="m1", ccf=ended_container()), "c": pod("c", machine="m2")}
+    plan = look(network(EndEvidence.CONTAINER_TERMINATED), pods=pods)
     assert node(plan, "a").ended is not None
     assert plan.status.attempt is not None
     [left] = plan.status.attempt.candidates

@@ -66,4 +66,13 @@ def test_many_claims_fit_whoever_made_them() -> None:
 
 def test_each_outcome_has_its_exit_code() -> None:
     codes = {outcome.value: int(Report(outcome).exit_code) for outcome in Outcome}
-    assert codes == {"Staged": 0, "Failed": 1, "BadPlan": 2, "Claimed": 3, "Missing": 4, "Empty": 5, "Outdated": 6}
+    assert codes == {
+        "Staged": 0,
+        "Failed": 1,
+        "BadPlan": 2,
+        "Claimed": 3,
+        "Missing": 4,
+        "Empty": 5,
+        "Outdated": 6,
+        "Written": 7,
+    }

@@ -156,8 +156,8 @@ async def test_the_operators_rights_suffice_for_all_it_does(
         manifest("policy/v1", "PodDisruptionBudget", "bank-trusted", {"spec": {"minAvailable": 2}}),
     )
     for wanted in applied:
-        await gateway.apply(wanted, uid)
-        await gateway.apply(wanted, uid)
+        await gateway.apply(wanted, ref)
+        await gateway.apply(wanted, ref)
 
     (listed,) = await gateway.list_pods(namespace, "bank")
     pod_uid = listed["metadata"]["uid"]

@@ -25,15 +25,6 @@ async def test_a_deleted_claim_stays_as_long_as_a_pod_names_it(world: World) -> 
     await world.api.gone(claim)
 
 
-async def test_a_deleted_namespace_goes_with_all_that_is_in_it(world: World) -> None:
-    namespace = f"/api/v1/namespaces/{world.namespace}"
-    await world.api.ask("POST", f"{namespace}/persistentvolumeclaims", _CLAIM)
-
-    await world.api.ask("DELETE", namespace)
-
-    await world.api.gone(namespace)
-
-
 def _machine(world: World) -> str:
     return world.kubelet.machines[0]
 

@@ -57,6 +57,7 @@ async def test_a_namespace_goes_with_a_running_network_in_it_and_rights_in_it_al
     await world.api.ask("DELETE", f"/api/v1/namespaces/{world.namespace}")
 
     await world.api.gone(f"/api/v1/namespaces/{world.namespace}", within=60)
+    assert not [one for one in world.story.statuses() if one.get("attempt")], "nothing can be made there any more"
 
 
 async def test_rights_that_are_taken_away_go_at_once(world: World) -> None:

@@ -16,6 +16,7 @@ from ccf_operator.ccf.governance_answers import GovernanceAnswers
 from ccf_operator.domain.effects import Report
 from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.members import whom_to_ask
+from ccf_operator.domain.namespace_end import may_be_going
 from ccf_operator.domain.observation import (
     ClaimView,
     DecisionView,
@@ -123,10 +124,9 @@ class Observer:
             self._inputs(network, spec, status, deleting=is_deleting(raw)),
             self._operator_member(network, spec, deleting=is_deleting(raw)),
         )
-        volumes, answers, namespace_terminating = await asyncio.gather(
+        volumes, answers = await asyncio.gather(
             self._persistent_volumes(raw_claims, status),
             self._answers(network, pods, NetworkStatus() if is_deleting(raw) else status),
-            self._is_namespace_terminating(network, raw, pods, raw_claims),
         )
         seen = Observation(
             now=self._clock(),
@@ -149,7 +149,6 @@ class Observer:
             answers=answers,
             read=self._asking_stages.said(_staging(network, pods)),
             persistent_volumes=volumes,
-            namespace_terminating=namespace_terminating,
             cluster_domain=self._cluster_domain,
             stage_image=self._stage_image,
             name_taken=name_taken,
@@ -160,8 +159,8 @@ class Observer:
             operator=self._how_far_it_reaches(network, pods, answers),
             names=self._resolving.what_is_known(names_to_resolve(status.nodes)),
         )
-        (pods, machines), governance, share_reports = await asyncio.gather(
-            self._pods_and_machines(network, status), self._governance(seen), self._share_reports(seen)
+        (pods, machines, namespace_terminating), governance, share_reports = await asyncio.gather(
+            self._pods_and_around_them(network, seen), self._governance(seen), self._share_reports(seen)
         )
         now = self._clock()
         if now - self._last_look > LONGEST_GAP:
@@ -173,6 +172,7 @@ class Observer:
             watched_since=self._watched_since,
             pods=pods,
             machines=machines,
+            namespace_terminating=namespace_terminating,
             governance=governance,
             share_reports=share_reports,
         )
@@ -184,11 +184,15 @@ class Observer:
         reached = sum(one.reached or one.impostor for one in answers.values())
         return self._reachability.note(network.uid, pods=sum(pods[name].ready for name in answers), reached=reached)
 
-    async def _pods_and_machines(
-        self, network: NetworkRef, status: NetworkStatus
-    ) -> tuple[dict[str, PodView], dict[str, MachineView] | None]:
+    async def _pods_and_around_them(
+        self, network: NetworkRef, seen: Observation
+    ) -> tuple[dict[str, PodView], dict[str, MachineView] | None, bool]:
+        """The pods, their machines, and whether their namespace is being deleted."""
         pods = await self._pods(network)
-        return pods, await self._machines(pods, status)
+        machines, going = await asyncio.gather(
+            self._machines(pods, seen.status), self._is_namespace_terminating(seen, pods)
+        )
+        return pods, machines, going
 
     async def _governance(self, seen: Observation) -> GovernanceAnswers | None:
         node = whom_to_ask(seen)
@@ -277,15 +281,12 @@ class Observer:
             return
         self._volumes[name] = (time.monotonic(), persistent_volume_view(raw) if raw is not None else None)
 
-    async def _is_namespace_terminating(
-        self, network: NetworkRef, raw: Raw, pods: Mapping[str, PodView], claims: list[Raw]
-    ) -> bool:
-        """Asked only where something is being deleted: on a healthy network it costs nothing."""
-        going = any(claim["metadata"].get("deletionTimestamp") for claim in claims)
-        if not (is_deleting(raw) or going or any(pod.deleting for pod in pods.values())):
+    async def _is_namespace_terminating(self, seen: Observation, pods: Mapping[str, PodView]) -> bool:
+        """Asked only where something goes or is gone: on a healthy network it costs nothing."""
+        if not may_be_going(seen, pods):
             return False
         try:
-            return await self._gateway.is_namespace_terminating(network.namespace)
+            return await self._gateway.is_namespace_terminating(seen.namespace)
         except Forbidden:
             return False
 

@@ -123,7 +123,7 @@ def _no_record(_self: Draft, _volume: str) -> Iterator[Any]:
 
 def _same_generation(self: Draft, volume: Any, *args: Any, **kwargs: Any) -> Any:
     record = _plan_node(self, volume, *args, **kwargs)
-    volume.next_generation = 1
+    record.generation = min(record.generation, 1)  # a lowered counter alone is raised again
     return record
 
 

@@ -357,6 +357,8 @@ class Kubernetes:
             if pod.deleting:
                 pod.stage_code = 137
                 return
+            if pod.volume not in self.claims:
+                return  # its kubelet waits for what it is to mount
             self._start(pod)
         if pod.process is not None and pod.process.alive and pod.deleting:
             self._end(pod.process)

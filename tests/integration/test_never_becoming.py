@@ -71,10 +71,10 @@ async def test_a_first_node_of_a_mistyped_image_is_replaced_once_that_is_correct
 async def test_stage_that_reads_beyond_every_deadline_is_waited_for_as_long_as_it_comes_further(world: World) -> None:
     await world.operator()
     await world.open(recovery={"quorumLossWindow": "1s", "startDeadline": "1s", "candidateDeadline": "2s"})
-    for _ in range(40):
+    for _ in range(10):
         await world.write()
     await world.at_rest()
-    world.kubelet.trouble.cpu = 0.0005
+    world.kubelet.trouble.cpu = 0.001
 
     world.kubelet.kill(*[one["name"] for one in world.story.nodes(fit=True)])
     await world.story.until(

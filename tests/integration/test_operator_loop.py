@@ -229,24 +229,26 @@ async def test_another_object_of_the_same_name_is_not_ours(
     assert await claims(gateway, namespace) == []
 
 
-async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
+async def test_nodes_that_run_or_may_run_on_are_asked_and_as_whom_they_are_known(
     gateway: Gateway, namespace: str, create_network: Create, control_plane: ControlPlane
 ) -> None:
     network = await adopted(gateway, create_network(minimal()))
     uid = network["metadata"]["uid"]
-    running, starting, foreign = "bank-x-0", "bank-x-1", "bank-x-2"
-    for name, owner in ((running, uid), (starting, uid), (foreign, "someone-else")):
+    running, starting, foreign, silent = "bank-x-0", "bank-x-1", "bank-x-2", "bank-x-3"
+    for name, owner in ((running, uid), (starting, uid), (foreign, "someone-else"), (silent, uid)):
         await gateway.create(bare_pod(namespace, name, owner))
     for name in (running, foreign):
         report(control_plane, namespace, name, ip="192.0.2.7", state={"running": {"startedAt": "2026-01-01T00:00:00Z"}})
-    report(control_plane, namespace, starting, ip="192.0.2.8", state={"waiting": {"reason": "PodInitializing"}})
+    for name, ip in ((starting, "192.0.2.8"), (silent, "192.0.2.9")):
+        report(control_plane, namespace, name, ip=ip, state={"waiting": {"reason": "PodInitializing"}})
+    ids: dict[str, str | None] = {running: "a" * 64, starting: None, foreign: "c" * 64, silent: "d" * 64}
     status = NetworkStatus(
         nodes=[
-            NodeRecord(name=name, volume=VOLUME, generation=0, command=Command.JOIN, planned_at=NOW, node_id=name * 2)
-            for name in (running, starting, foreign)
+            NodeRecord(name=name, volume=VOLUME, generation=0, command=Command.JOIN, planned_at=NOW, node_id=node_id)
+            for name, node_id in ids.items()
         ]
     )
-    asked: list[tuple[str, int, str | None]] = []
+    asked: list[tuple[str, int, str]] = []
 
     async def ask(
         host: str,
@@ -256,7 +258,7 @@ async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
         timeout: float = 2.0,  # noqa: ASYNC109
         so_far: Callable[[NodeAnswers], None],
     ) -> NodeAnswers:
-        asked.append((host, port, expected_node_id))
+        asked.append((host, port, expected_node_id or "anyone"))
         return NodeAnswers(reached=True)
 
     written = await gateway.replace_status(
@@ -264,9 +266,12 @@ async def test_only_running_nodes_are_asked_and_as_whom_they_are_known(
     )
     observation = await Observer(gateway, member=SigningMember(gateway.get_secret), ask=ask).look(written)
 
-    assert asked == [("192.0.2.7", names.OPERATOR_PORT, running * 2)]
-    assert set(observation.answers) == {running}
-    assert set(observation.pods) == {running, starting, foreign}
+    assert sorted(asked) == [
+        ("192.0.2.7", names.OPERATOR_PORT, ids[running]),
+        ("192.0.2.9", names.OPERATOR_PORT, ids[silent]),
+    ]
+    assert set(observation.answers) == {running, silent}
+    assert set(observation.pods) == set(ids)
 
 
 async def test_what_may_not_be_read_is_unknown_not_absent(

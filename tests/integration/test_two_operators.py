@@ -10,6 +10,7 @@ import pytest
 
 from ccf_operator.kube.gateway import Gateway
 from ccf_operator.render import labels
+from ccf_operator.stage.report import ExitCode
 from integration.world.api import Raw
 from integration.world.audit import pods_made_twice
 from integration.world.operators import RunningOperator
@@ -69,7 +70,7 @@ async def test_a_request_that_arrives_a_recovery_late_makes_no_second_node(world
     await world.operator(before=keep_its_configuration)
     if configured:
         refused = "a second of its name that stage refuses"
-        await world.story.until(refused, lambda s: len(s.pod_uids.get(name, ())) == 2 and _stage_exit(s, name) == 3)
+        await world.story.until(refused, lambda s: len(s.pod_uids.get(name, ())) == 2 and _stage_exit(s, name) == ExitCode.OUTDATED)
         gone.set()
     await world.recovered()
     await world.story.until("that the first is forgotten", lambda s: not s.nodes(name=name))

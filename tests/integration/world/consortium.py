@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,10 @@ from simulator.node import SimulatedNode
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/ccf"
 FILES = ("validate.js", "apply.js", "resolve.js", "actions.js")
+
+
+ELECTION_SECONDS = 30.0
+"""Time within which there is a primary again, on a machine on which much else runs."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,24 @@ class Consortium:
                     return
 
     async def write(self, node: SimulatedNode, certificate: str) -> Written:
-        """Write an entry of the journal and wait until it is committed."""
+        """Write an entry of the journal and wait until it is committed.
+
+        While the nodes elect a primary, as they may at any time on a machine that is busy, a write is refused and
+        nothing of it is done: then it is sent again, as clients of CCF do.
+        """
         key = f"entry-{len(self.committed)}"
-        answer = await self._ask(node, certificate, "POST", "/app/journal", {"key": key, "value": f"of {key}"})
+        async with asyncio.timeout(ELECTION_SECONDS):
+            while _has_no_primary(answer := await self._post(node, certificate, key)):
+                await asyncio.sleep(0.05)
         assert answer.status_code == 200, answer.text
         written = Written(key, f"of {key}", answer.headers["x-ms-ccf-transaction-id"])
         async with self.client(node, certificate) as client:
             await client.wait_for_commit(written.tx_id)
         self.committed.append(written)
         return written
+
+    async def _post(self, node: SimulatedNode, certificate: str, key: str) -> httpx.Response:
+        return await self._ask(node, certificate, "POST", "/app/journal", {"key": key, "value": f"of {key}"})
 
     async def missing(self, node: SimulatedNode, certificate: str) -> list[Written]:
         """Entries that were committed and are not any more, or do not read back."""
@@ -112,3 +126,7 @@ def _constitution() -> dict[str, str]:
 def _name(node: SimulatedNode) -> str:
     """The name that a node is published under, which its certificate bears."""
     return node.config.interfaces["client"].published.rpartition(":")[0]
+
+
+def _has_no_primary(answer: httpx.Response) -> bool:
+    return answer.status_code == 503 and "unknown primary" in answer.json()["error"]["message"]

@@ -96,7 +96,7 @@ class PodRun:
 
     async def _run_containers(self) -> None:
         if not await self._configured():
-            self._say("Failed", stage=_WAITING, ccf=_WAITING)
+            self._say("Failed", stage={"terminated": _not_located()}, ccf=_WAITING)
             return
         code, message = await self._stage()
         staged = {"terminated": _ended(code, message)}
@@ -280,6 +280,12 @@ _WAITING = {"waiting": {"reason": "PodInitializing"}}
 
 def _container_status(name: str, state: Raw, *, ready: bool) -> Raw:
     return {"name": name, "image": "app", "imageID": "", "ready": ready, "restartCount": 0, "state": state}
+
+
+def _not_located() -> Raw:
+    """What a kubelet reports at the end of a pod of the first init container, where nothing of it ever started."""
+    message = "The container could not be located when the pod was terminated"
+    return {"exitCode": KILLED, "reason": "ContainerStatusUnknown", "message": message}
 
 
 def _ended(code: int, message: str) -> Raw:

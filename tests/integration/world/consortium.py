@@ -85,8 +85,8 @@ class Consortium:
         """
         key = f"entry-{len(self.committed)}"
         async with asyncio.timeout(ELECTION_SECONDS):
-            while _has_no_primary(answer := await self._post(node, certificate, key)):
-                await asyncio.sleep(0.05)
+            while _has_no_primary(answer := await self._post(node, certificate, key)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # the election itself is under way in the nodes
         assert answer.status_code == 200, answer.text
         written = Written(key, f"of {key}", answer.headers["x-ms-ccf-transaction-id"])
         async with self.client(node, certificate) as client:

@@ -16,7 +16,7 @@ def start_afresh(draft: Draft, why: str) -> None:
     """Forget nodes, volumes, the service and all that is under way; `why` is told of what ends by it."""
     status = draft.status
     if status.attempt is not None:
-        attempts.supersede(draft, status.attempt, why)
+        attempts.abandon(draft, status.attempt, why)
     if status.start is not None:
         forget_start(draft, status.start, DecisionState.REFUSED, f"not done: {why}")
     status.nodes, status.volumes = [], []

@@ -81,6 +81,8 @@ class PodView:
     """Image of each container, init containers too, by the containers' names."""
     made_of: str | None = None
     """Digest of what it is made of, as it was noted when it was created (`domain.made_of`)."""
+    join_target: str | None = None
+    """Of a joiner: the node it joins through, as it was noted when it was created."""
     others: Mapping[str, ContainerView] = field(default_factory=dict)
     """Containers that others have put into the pod."""
     has_controller: bool = True

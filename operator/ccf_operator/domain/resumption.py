@@ -204,7 +204,7 @@ def _write(
         if record.node_id is None and known is not None and known.lineage[-1] == record.generation:
             record.node_id = known.node_id
         if record.command is Command.JOIN and record.name not in view.members:
-            record.join_target = view.primary
+            record.join_target = draft.seen.pods[record.name].join_target or view.primary
     keep_known_mark(draft, view.key, facts.values())
     _keep_greatest(draft, view.key, marks)
     status.counters.next_attempt = max(status.counters.next_attempt, network.recovery_count + GAP)

@@ -28,10 +28,12 @@ _FENCING, _RECOVERING = AttemptPhase.FENCING, AttemptPhase.RECOVERING
 _APPROVAL, _JOINING, _MEMBERS = AttemptPhase.AWAITING_APPROVAL, AttemptPhase.JOINING, AttemptPhase.AWAITING_MEMBERS
 _SUCCEEDED, _ABANDONED, _SUPERSEDED = AttemptResult.SUCCEEDED, AttemptResult.ABANDONED, AttemptResult.SUPERSEDED
 
-_QUORUM_BACK = "the old service has a quorum again, recovery is disabled, or a person aborts"
+_QUORUM_BACK = (
+    "the old service has a quorum again, recovery is disabled, a person aborts, or its status proves out of date"
+)
 _NOT_VOTED = (
     "the members have not voted, and the old service has a quorum again or a person aborts, or they have, and a person "
-    "chooses the old service"
+    "chooses the old service; or the status it is in proves out of date"
 )
 _NEVER_OPENED = (
     "the recovered network that was lost before was never opened, so the last open service counts again, or it was "

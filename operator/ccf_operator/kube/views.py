@@ -107,6 +107,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         message=status.get("message") or "",
         others=_others(status),
         made_of=(metadata.get("annotations") or {}).get(labels.MADE_OF),
+        join_target=(metadata.get("annotations") or {}).get(labels.JOIN_TARGET),
         images={
             str(one.get("name")): str(one.get("image") or "")
             for one in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))

@@ -27,6 +27,9 @@ ROLE = f"{GROUP}/role"
 GENERATION = f"{GROUP}/generation"
 COMMAND = f"{GROUP}/command"
 
+JOIN_TARGET = f"{GROUP}/join-target"
+"""Annotation of a joiner's pod: the node it joins through, which it asks for as long as it runs."""
+
 MADE_OF = f"{GROUP}/made-of"
 """Annotation of a pod: digest of all of the spec that it is made of (`domain.made_of`)."""
 

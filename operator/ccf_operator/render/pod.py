@@ -51,6 +51,7 @@ def pod(order: NodeOrder) -> dict[str, Any]:
             "annotations": {
                 **labels.network_annotations(network),
                 **({labels.MADE_OF: record.made_of} if record.made_of is not None else {}),
+                **({labels.JOIN_TARGET: record.join_target} if record.join_target is not None else {}),
             },
             "finalizers": [labels.POD_FINALIZER],
             "ownerReferences": [labels.owner_reference(network)],

@@ -291,8 +291,6 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "nodes": _nodes,
     "lose status": _lose_status,
     "refuse": _refuse,
-    "old status": _old_status,
-    "edited status": _edited_status,
     "lose claim": _lose_claim,
     "delete claim": _delete_claim,
     "damage": _damage,
@@ -301,8 +299,14 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "decide late": _decide_late,
 }
 
+PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
+    "old status": _old_status,
+    "edited status": _edited_status,
+}
+"""A status of before is put back, or somebody edits it."""
+
 PEOPLE = frozenset({"decide", "decide late", "start"})
-MISLED = frozenset({"lose status", "old status", "edited status"})
+MISLED = frozenset({"lose status", *PUT_BACK})
 """After these what is known of ends may be gone, and a person may have to start a recovery."""
 LOSSY = frozenset({"power cut", "lose claim", "delete claim", "damage", "lie"}) | MISLED
 """After these something may really be missing, and a person may have to be asked."""
@@ -321,5 +325,5 @@ def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[li
 def happen(history: History, sequence: list[Event]) -> None:
     """Apply the events one after the other; what must hold is checked after each."""
     for event in sequence:
-        HAPPENS[event.kind](history, event.pick, event.how)
+        (HAPPENS | PUT_BACK)[event.kind](history, event.pick, event.how)
         history.check()

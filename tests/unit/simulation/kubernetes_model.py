@@ -547,6 +547,7 @@ class Kubernetes:
             else _stuck_stage(pod),
             ccf=pod.seen,
             unschedulable=None if pod.machine else "no machine",
+            join_target=pod.record.join_target,
         )
 
     def claim_views(self) -> dict[str, ClaimView]:

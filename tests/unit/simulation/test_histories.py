@@ -14,7 +14,7 @@ from hypothesis import Phase as Step
 from hypothesis import strategies as st
 
 from ccf_operator.api.status import Phase
-from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, MISLED, UNDECIDED, Event, events, happen
+from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, MISLED, PUT_BACK, UNDECIDED, Event, events, happen
 from unit.simulation.history import History
 from unit.simulation.stories import opened
 
@@ -71,6 +71,18 @@ def test_what_a_person_decides_is_done_once_and_no_more_is_lost_than_was_told(
         assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
         history.check_nothing_is_lost()
     history.check_is_settled()
+
+
+@SEARCH
+@given(sequence=events(*PUT_BACK, "look", "looks", "write", "kill", "accept", "shares", "time"))
+def test_an_old_or_edited_status_loses_nothing_and_its_door_is_told(sequence: list[Event]) -> None:
+    history = opened(3)
+    happen(history, sequence)
+    history.see_to_the_end(decides=True)
+    if history.status.phase is Phase.RUNNING:
+        history.check_nothing_is_lost()
+    else:
+        assert history.status.next_step, (history.status.phase, history.status.reason, history.status.message)
 
 
 def _forgot_ends(history: History, sequence: list[Event]) -> bool:

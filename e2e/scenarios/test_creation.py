@@ -90,6 +90,7 @@ def test_a_wrong_manifest_is_refused_with_what_to_write_instead(network: NewNetw
     with pytest.raises(KubectlFailed, match="nodes"):
         bank.kubectl.apply(bank.manifest(nodes=0))
     bank.kubectl.apply(*bank.consortium.config_maps(bank.name), bank.manifest())
+    bank.wait_for("there is a service", lambda s: "publicKey" in s.get("service", {}))
     with pytest.raises(KubectlFailed, match="governance proposal"):
         bank.kubectl.apply(bank.manifest(recoveryThreshold=1))
 

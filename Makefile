@@ -28,9 +28,9 @@ types: $(STAMP) ## Types, strictly
 
 SEARCHES := tests/unit/simulation/test_histories.py tests/unit/simulation/test_crashes.py
 
-unit: $(STAMP) ## The fast loop: pure functions, the parts of the simulator, and two thousand histories beside it; HISTORIES=n of each kind
+unit: $(STAMP) ## The fast loop: pure functions, the parts of the simulator, and some seven hundred histories beside it; HISTORIES=n of each kind
 	@mkdir -p $(RESULTS)
-	@CCF_HISTORIES=$(or $(HISTORIES),650) $(BIN)/pytest --junitxml=$(RESULTS)/unit.histories.xml $(SEARCHES) \
+	@CCF_HISTORIES=$(or $(HISTORIES),150) $(BIN)/pytest --junitxml=$(RESULTS)/unit.histories.xml $(SEARCHES) \
 	  > $(RESULTS)/unit.histories.log 2>&1 & searches=$$!; \
 	$(PYTEST) tests/unit $(SEARCHES:%=--ignore=%); rest=$$?; \
 	wait $$searches; found=$$?; cat $(RESULTS)/unit.histories.log; exit $$((rest | found))

@@ -292,7 +292,6 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "lose status": _lose_status,
     "refuse": _refuse,
     "lose claim": _lose_claim,
-    "delete claim": _delete_claim,
     "damage": _damage,
     "start": lambda history, pick, how: history.start_recovery(),
     "decide": _decide,
@@ -305,10 +304,13 @@ PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
 }
 """A status of before is put back, or somebody edits it."""
 
+TAKEN_AWAY: dict[str, Callable[[History, int, int], None]] = {"delete claim": _delete_claim}
+"""What is in use is deleted."""
+
 PEOPLE = frozenset({"decide", "decide late", "start"})
 MISLED = frozenset({"lose status", *PUT_BACK})
 """After these what is known of ends may be gone, and a person may have to start a recovery."""
-LOSSY = frozenset({"power cut", "lose claim", "delete claim", "damage", "lie"}) | MISLED
+LOSSY = frozenset({"power cut", "lose claim", "damage", "lie"}) | MISLED
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)
@@ -325,5 +327,5 @@ def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[li
 def happen(history: History, sequence: list[Event]) -> None:
     """Apply the events one after the other; what must hold is checked after each."""
     for event in sequence:
-        (HAPPENS | PUT_BACK)[event.kind](history, event.pick, event.how)
+        (HAPPENS | PUT_BACK | TAKEN_AWAY)[event.kind](history, event.pick, event.how)
         history.check()

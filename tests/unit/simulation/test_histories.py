@@ -14,7 +14,18 @@ from hypothesis import Phase as Step
 from hypothesis import strategies as st
 
 from ccf_operator.api.status import Phase
-from unit.simulation.events import HAPPENS, HARMLESS, LOSSY, MISLED, PUT_BACK, UNDECIDED, Event, events, happen
+from unit.simulation.events import (
+    HAPPENS,
+    HARMLESS,
+    LOSSY,
+    MISLED,
+    PUT_BACK,
+    TAKEN_AWAY,
+    UNDECIDED,
+    Event,
+    events,
+    happen,
+)
 from unit.simulation.history import History
 from unit.simulation.stories import opened
 
@@ -79,6 +90,19 @@ def test_an_old_or_edited_status_loses_nothing_and_its_door_is_told(sequence: li
     history = opened(3)
     happen(history, sequence)
     history.see_to_the_end(decides=True)
+    if history.status.phase is Phase.RUNNING:
+        history.check_nothing_is_lost()
+    else:
+        assert history.status.next_step, (history.status.phase, history.status.reason, history.status.message)
+
+
+@SEARCH
+@given(sequence=events(*TAKEN_AWAY, "look", "looks", "write", "kill", "accept", "shares", "time", "decide"))
+def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequence: list[Event]) -> None:
+    history = opened(3)
+    happen(history, sequence)
+    history.see_to_the_end(decides=True)
+    assert history.cluster.destroyed == []
     if history.status.phase is Phase.RUNNING:
         history.check_nothing_is_lost()
     else:

@@ -33,7 +33,7 @@ _QUORUM_BACK = (
 )
 _NOT_VOTED = (
     "the members have not voted, and the old service has a quorum again or a person aborts, or they have, and a person "
-    "chooses the old service; or the status it is in proves out of date"
+    "chooses the old service, or its status proves out of date"
 )
 _NEVER_OPENED = (
     "the recovered network that was lost before was never opened, so the last open service counts again, or it was "

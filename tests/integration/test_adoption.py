@@ -25,7 +25,7 @@ async def test_a_network_deleted_and_created_again_is_recovered_from_its_volumes
     found = await world.story.until("it can be decided", _decidable)
     assert len(found["volumes"]) == 3
     assert world.story.pods == {}
-    await _decide(world, "Adopt", found["token"])
+    await world.decide("Adopt", found["token"])
     await world.recovered()
 
     await world.nothing_is_missing()
@@ -69,17 +69,17 @@ async def test_a_network_that_lost_its_status_is_recovered_once_its_nodes_have_e
     await world.operator()
     found = await world.story.until("volumes are found", lambda s: s.status.get("found"))
     assert "token" not in found
-    refused = await _decide(world, "Adopt", "found-early")
+    refused = await world.decide("Adopt", "found-early")
     assert refused["state"] == "Refused"
     assert left in refused["message"]
     assert set(running) <= set(world.story.pods)
 
     world.kubelet.kill(left)
     read = await world.story.until("all has been read", _decidable)
-    assert (await _decide(world, "Adopt", read["token"]))["state"] == "Applied"
+    assert (await world.decide("Adopt", read["token"]))["state"] == "Applied"
     asked = await world.story.until("a person is asked", lambda s: s.status.get("reason") == "ApprovalRequired")
     assert asked
-    assert (await _decide(world, "Approve", world.story.attempt["token"]))["state"] == "Applied"
+    assert (await world.decide("Approve", world.story.attempt["token"]))["state"] == "Applied"
     await world.recovered()
     await world.nothing_is_missing()
     await world.story.until("what has ended is let go", lambda s: not set(running) & set(s.pods))
@@ -111,27 +111,6 @@ async def _create_again(world: World) -> None:
     }
     world.story.versions.clear()  # it is another object
     await world.api.ask("POST", world.path.rpartition("/")[0], manifest)
-
-
-async def _decide(world: World, action: str, token: str) -> Raw:
-    """Make a decision; its status once it is answered."""
-    path = f"/apis/{labels.API_VERSION}/namespaces/{world.namespace}/{labels.DECISION_PLURAL}"
-    made = await world.api.ask(
-        "POST",
-        path,
-        {
-            "apiVersion": labels.API_VERSION,
-            "kind": labels.DECISION_KIND,
-            "metadata": {"generateName": f"{action.lower()}-"},
-            "spec": {"network": NETWORK, "token": token, "action": action},
-        },
-    )
-    name = made["metadata"]["name"]
-    await world.story.until(
-        f"{name} is on record", lambda s: name in [one["name"] for one in s.status.get("decisions") or []]
-    )
-    (record,) = (one for one in world.story.status["decisions"] if one["name"] == name)
-    return Raw(record)
 
 
 async def _collect_garbage(world: World) -> None:

@@ -12,7 +12,7 @@ from integration.world.world import NETWORK, World
 
 
 async def test_an_old_status_put_back_after_a_recovery_loses_nothing(world: World) -> None:
-    """The issue's sequence: open, kill two, recover, write, put the status from before back, start a recovery."""
+    """Open, kill two, recover, write, put the status from before back, start a recovery."""
     await world.operator()
     await world.open()
     await world.write()
@@ -26,7 +26,7 @@ async def test_an_old_status_put_back_after_a_recovery_loses_nothing(world: Worl
     facts, identity = await _facts(world), await _identity(world)
 
     await _put_back(world, before)
-    answer = await _decide(world, "Start", before["recoveryToken"])
+    answer = await world.decide("Start", before["recoveryToken"])
 
     await world.running()
     assert answer["state"] == "Refused"
@@ -62,12 +62,12 @@ async def test_an_old_status_put_back_when_nothing_runs_leads_to_the_newest_serv
     assert world.story.status["reason"] == "StatusOutdated"
     assert "attempt" not in world.story.status
     assert max(volume.get("recoveryCount", 0) for volume in found["volumes"]) == 1
-    refused = await _decide(world, "Start", before["recoveryToken"])
+    refused = await world.decide("Start", before["recoveryToken"])
     assert refused["state"] == "Refused"
     assert "out of date" in refused["message"]
-    assert (await _decide(world, "Adopt", found["token"]))["state"] == "Applied"
+    assert (await world.decide("Adopt", found["token"]))["state"] == "Applied"
     await world.story.until("a person is asked", lambda s: s.status.get("reason") == "ApprovalRequired")
-    assert (await _decide(world, "Approve", world.story.attempt["token"]))["state"] == "Applied"
+    assert (await world.decide("Approve", world.story.attempt["token"]))["state"] == "Applied"
     await world.recovered()
     assert world.story.status["service"]["recoveryCount"] == 2
     await world.nothing_is_missing()
@@ -132,24 +132,3 @@ async def _facts(world: World) -> dict[str, str]:
 async def _identity(world: World) -> dict[str, str]:
     found = await world.api.get(f"/api/v1/namespaces/{world.namespace}/configmaps/{NETWORK}-service-identity")
     return dict(found["data"])
-
-
-async def _decide(world: World, action: str, token: str) -> Raw:
-    """Make a decision; its status once it is answered."""
-    path = f"/apis/{labels.API_VERSION}/namespaces/{world.namespace}/{labels.DECISION_PLURAL}"
-    made = await world.api.ask(
-        "POST",
-        path,
-        {
-            "apiVersion": labels.API_VERSION,
-            "kind": labels.DECISION_KIND,
-            "metadata": {"generateName": f"{action.lower()}-"},
-            "spec": {"network": NETWORK, "token": token, "action": action},
-        },
-    )
-    name = made["metadata"]["name"]
-    await world.story.until(
-        f"{name} is on record", lambda s: name in [one["name"] for one in s.status.get("decisions") or []]
-    )
-    (record,) = (one for one in world.story.status["decisions"] if one["name"] == name)
-    return Raw(record)

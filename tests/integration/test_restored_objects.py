@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ccf_operator.render import labels
-from integration.test_adoption import _create_again, _decidable, _decide
+from integration.test_adoption import _create_again, _decidable
 from integration.test_operator import until
 from integration.world.api import Raw
 from integration.world.story import Story
@@ -77,7 +77,7 @@ async def test_what_an_earlier_network_has_left_is_taken_over_all_at_once(world:
 
     await _create_again(world)
     found = await world.story.until("it can be decided", _decidable)
-    await _decide(world, "Adopt", found["token"])
+    await world.decide("Adopt", found["token"])
     await world.recovered()
 
     uid = (await world.api.get(world.path))["metadata"]["uid"]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ccf_operator.render import labels
 from integration.control_plane import ControlPlane
 from integration.manifests import member, minimal, without_share
-from integration.world.api import Api
+from integration.world.api import Api, Raw
 from integration.world.audit import audit, unlicensed
 from integration.world.cluster_dns import ClusterDns
 from integration.world.consortium import Consortium, Written
@@ -57,6 +58,26 @@ class World:
     @property
     def path(self) -> str:
         return f"/apis/ccf.dev/v1alpha1/namespaces/{self.namespace}/ccfnetworks/{NETWORK}"
+
+    async def decide(self, action: str, token: str) -> Raw:
+        """Make a decision; its status once it is answered."""
+        path = f"/apis/{labels.API_VERSION}/namespaces/{self.namespace}/{labels.DECISION_PLURAL}"
+        made = await self.api.ask(
+            "POST",
+            path,
+            {
+                "apiVersion": labels.API_VERSION,
+                "kind": labels.DECISION_KIND,
+                "metadata": {"generateName": f"{action.lower()}-"},
+                "spec": {"network": NETWORK, "token": token, "action": action},
+            },
+        )
+        name = made["metadata"]["name"]
+        await self.story.until(
+            f"{name} is on record", lambda s: name in [one["name"] for one in s.status.get("decisions") or []]
+        )
+        (record,) = (one for one in self.story.status["decisions"] if one["name"] == name)
+        return Raw(record)
 
     async def operator(
         self, *, before: Hook = nothing, after: Hook = nothing, cluster_domain: str = "cluster.local"

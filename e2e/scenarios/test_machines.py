@@ -62,7 +62,12 @@ def test_two_machines_lost_are_suspected_until_somebody_says_so(network: NewNetw
     for machine in machines:
         bank.setting.faults.power_off(machine)
     suspected = bank.wait_for("the loss is suspected", lambda s: s["quorum"]["verdict"] == "Suspected")
-    assert "out-of-service" in suspected["nextStep"]
+    assert "out-of-service" in suspected["nextStep"] or "Nothing is to be tainted or deleted" in suspected["nextStep"]
+    bank.wait_for(
+        "what to do about machines is told once Kubernetes has not heard of them either",
+        lambda s: "out-of-service" in s["nextStep"],
+        within=90,
+    )
     throughout("silence proves nothing", lambda: not bank.status().get("attempt"), during=10)
     assert before <= bank.uids()
     bank.setting.faults.put_out_of_service(bank.kubectl, machines[0])

@@ -22,7 +22,10 @@ ABORTED = "Aborted"
 
 
 PASSES = timedelta(seconds=10)
-"""How long a refusal that may pass is nobody's business but the operator's."""
+"""How long a refusal that may pass, or a new pod without a machine, is nobody's business but the operator's.
+
+A scheduler that has not heard yet of the end of a pod finds no room for the next, and looks again within seconds.
+"""
 
 
 def refusals(draft: Draft) -> None:
@@ -39,7 +42,7 @@ def refusals(draft: Draft) -> None:
 def scheduling(draft: Draft) -> None:
     """What the scheduler says of pods that it cannot place."""
     for pod in _wanted_pods(draft):
-        if pod.unschedulable is not None:
+        if pod.unschedulable is not None and draft.now - pod.created_at >= PASSES:
             draft.obstruct(ObstacleSource.SCHEDULER, f"Pod {pod.name}", "Unschedulable", pod.unschedulable)
 
 

@@ -39,7 +39,6 @@ def test_where_all_is_well_nobody_says_anything() -> None:
 @pytest.mark.parametrize(
     ("pod", "expected"),
     [
-        ({"unschedulable": "0/3 nodes"}, ["Scheduler/Pod a/Unschedulable: 0/3 nodes"]),
         ({"ccf": WAITS}, ['Kubelet/Pod a/ImagePullBackOff: container ccf: Back-off pulling image "x"']),
         (
             {"stage": ContainerView(waiting_reason="CreateContainerConfigError", waiting_message="no secret")},
@@ -61,6 +60,14 @@ def test_where_all_is_well_nobody_says_anything() -> None:
 )
 def test_the_scheduler_and_kubelets_are_heard(pod: dict[str, Any], expected: list[str]) -> None:
     assert said(given.status(given.record("a")), pods=pods(**pod)) == expected
+
+
+def test_a_pod_without_a_machine_is_in_the_way_after_ten_seconds() -> None:
+    unplaced = pods(unschedulable="0/3 nodes", created_at=given.at(0))
+    assert said(given.status(given.record("a")), pods=unplaced, after=9) == []
+    assert said(given.status(given.record("a")), pods=unplaced, after=10) == [
+        "Scheduler/Pod a/Unschedulable: 0/3 nodes"
+    ]
 
 
 def silent(**fields: Any) -> NetworkStatus:

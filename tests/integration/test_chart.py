@@ -171,6 +171,7 @@ async def test_the_operators_rights_suffice_for_all_it_does(
     assert await gateway.get_pv("none") is None
     assert await gateway.get_machines(["none"]) == {}
     assert await gateway.list_decisions(namespace) == []
+    assert await gateway.list_events_about(namespace, pod_uid) == []
     assert await gateway.answer_decision(namespace, "none", "none", {"state": "Refused"}) is Outcome.GONE
     assert await gateway.publish_event(network, reason="Created", note="Seen.") == "created"
     await gateway.remove_network_finalizer(namespace, "bank", uid)

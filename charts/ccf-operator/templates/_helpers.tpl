@@ -95,7 +95,8 @@ capabilities:
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, create, patch, delete]
-# Listed for what members' plugins report of recovery shares: CCF tells it to nobody else.
+# Listed for what members' plugins report of recovery shares, which CCF tells to nobody else, and for what keeps a pod
+# or a claim that does not come further.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [list, create]

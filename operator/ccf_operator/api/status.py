@@ -139,6 +139,7 @@ class ObstacleSource(StrEnum):
     """Who says that something cannot be done."""
 
     API_SERVER = "APIServer"
+    STORAGE = "Storage"
     SCHEDULER = "Scheduler"
     KUBELET = "Kubelet"
     CCF = "CCF"

@@ -96,6 +96,16 @@ class PodView:
 
 
 @dataclass(frozen=True)
+class EventView:
+    """A Kubernetes Event about one object: who writes it repeats it, so that it has a first and a last time."""
+
+    reason: str
+    message: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
 class ClaimView:
     """One PersistentVolumeClaim of the network."""
 
@@ -302,6 +312,8 @@ class Observation:
     """Events that this operator knows to have been published, or refused for good."""
     refusals: tuple[Refusal, ...] = ()
     """Effects that this operator was refused when it last tried them, as far as they were still asked for."""
+    events: Mapping[str, tuple[EventView, ...]] = field(default_factory=dict)
+    """What Events say of pods and claims that have not come further for a while, by the UIDs of these."""
     governance: GovernanceAnswers | None = None
     """What the primary that its nodes agree on said of the members and their proposals: of the open service, of one not
     yet open, or of the recovering network of an attempt. None where it was not asked: no primary is known, or nothing

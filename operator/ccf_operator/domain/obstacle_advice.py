@@ -30,8 +30,9 @@ class Advice:
     do: str
 
 
-_API, _SCHEDULER, _KUBELET, _CCF, _NETWORK = (
+_API, _STORAGE, _SCHEDULER, _KUBELET, _CCF, _NETWORK = (
     ObstacleSource.API_SERVER,
+    ObstacleSource.STORAGE,
     ObstacleSource.SCHEDULER,
     ObstacleSource.KUBELET,
     ObstacleSource.CCF,
@@ -190,7 +191,7 @@ ADVICE: tuple[Advice, ...] = (
         f"see which volume, and why: {_DESCRIBE}",
     ),
     Advice(
-        _KUBELET,
+        _STORAGE,
         "FailedAttachVolume",
         "The volume cannot be attached to the machine.",
         "find out where it is attached: kubectl get volumeattachments; a machine that is down for good keeps its "
@@ -204,18 +205,24 @@ ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         _KUBELET,
+        "NetworkNotReady",
+        "The machine's pod network is not ready.",
+        "see the machine's network plugin, and: kubectl describe node",
+    ),
+    Advice(
+        _STORAGE,
         "ProvisioningFailed",
         "The volume cannot be provisioned.",
         "correct the storage class or its provisioner: kubectl describe storageclass {storageclass}",
     ),
     Advice(
-        _KUBELET,
+        _STORAGE,
         "FailedBinding",
         "No volume is there for the claim, and no storage class makes one.",
         "make a volume for it, or name a storage class: kubectl get storageclasses,persistentvolumes",
     ),
     Advice(
-        _KUBELET,
+        _STORAGE,
         "ExternalProvisioning",
         "The storage class's provisioner has not made the volume yet.",
         "see that the provisioner runs, which the message names",
@@ -290,6 +297,7 @@ _BY_KIND = {(one.source, one.reason): one for one in ADVICE}
 
 _OTHERWISE = {
     _API: "the API server refuses it: correct what its words name",
+    _STORAGE: f"see the events: {_DESCRIBE}",
     _SCHEDULER: "make room for {name}, as the scheduler's words say",
     _KUBELET: f"see the kubelet's words: {_DESCRIBE}",
     _CCF: "see what the node says: kubectl -n {namespace} logs {name} --all-containers",

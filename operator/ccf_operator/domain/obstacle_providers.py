@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from ccf_operator.api.status import CandidateResult, ObstacleSource
-from ccf_operator.domain import silence, unregistered
+from ccf_operator.domain import silence, told_by_events, unregistered
 from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.observation import PodView
@@ -59,6 +59,19 @@ def waiting_containers(draft: Draft) -> None:
             )
 
 
+def events(draft: Draft) -> None:
+    """What is told by Events alone: of volumes that do not come, of sandboxes, of claims that stay without a volume."""
+    for pod in _wanted_pods(draft):
+        for told in told_by_events.about_pod(pod, draft.seen.events.get(pod.uid, ()), draft.now):
+            draft.obstruct(told.source, f"Pod {pod.name}", told.reason, told.message)
+    for volume in draft.status.volumes:
+        claim = draft.claim(volume.name)
+        if claim is None:
+            continue
+        for told in told_by_events.about_claim(claim, draft.seen.events.get(claim.uid, ()), draft.now):
+            draft.obstruct(told.source, f"PersistentVolumeClaim {claim.name}", told.reason, told.message)
+
+
 def given_up_nodes(draft: Draft) -> None:
     """Last words of CCF nodes that gave up by themselves, until a later one has done what they were to do."""
     status, attempt = draft.status, draft.status.attempt
@@ -93,5 +106,12 @@ def _wanted_pods(draft: Draft) -> Iterator[PodView]:
             yield pod
 
 
-PROVIDERS: tuple[Provider, ...] = (refusals, scheduling, waiting_containers, given_up_nodes, unanswering_nodes)
+PROVIDERS: tuple[Provider, ...] = (
+    refusals,
+    scheduling,
+    waiting_containers,
+    events,
+    given_up_nodes,
+    unanswering_nodes,
+)
 """All of them."""

@@ -204,6 +204,10 @@ class Gateway:
         """The events (`events.k8s.io/v1`) that bear the label of a network: none of the operator's own."""
         return await self._list("events.k8s.io/v1", "Event", namespace, labels.to_selector({labels.NETWORK: network}))
 
+    async def list_events_about(self, namespace: str, uid: str) -> list[Raw]:
+        """The events (`events.k8s.io/v1`) about the object with this UID, whoever has written them."""
+        return await self._list("events.k8s.io/v1", "Event", namespace, fields=f"regarding.uid={uid}")
+
     async def answer_decision(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> Outcome:
         """Write the status of the CCFRecoveryDecision with this UID."""
         patch: list[Raw] = [
@@ -480,10 +484,14 @@ class Gateway:
         except NotFound:
             return None
 
-    async def _list(self, api_version: str, kind: str, namespace: str | None, selector: str = "") -> list[Raw]:
+    async def _list(
+        self, api_version: str, kind: str, namespace: str | None, selector: str = "", *, fields: str = ""
+    ) -> list[Raw]:
         query = {"limit": str(_PAGE)}
         if selector:
             query["labelSelector"] = selector
+        if fields:
+            query["fieldSelector"] = fields
         items: list[Raw] = []
         while True:
             page = await self._request("GET", _path(api_version, kind, namespace), query=query)

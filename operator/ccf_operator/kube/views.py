@@ -17,6 +17,7 @@ from ccf_operator.domain.observation import (
     ClaimView,
     ContainerView,
     DecisionView,
+    EventView,
     MachineView,
     PersistentVolumeView,
     PodView,
@@ -183,6 +184,24 @@ def decision_view(raw: Mapping[str, Any]) -> DecisionView | None:
         manager=next((field.get("manager") for field in fields if not field.get("subresource")), None),
         state=status.get("state") or None,
         message=str(status.get("message") or ""),
+    )
+
+
+def event_view(raw: Mapping[str, Any]) -> EventView | None:
+    """An Event (`events.k8s.io/v1`); None for one that bears no time.
+
+    Kubelets and controllers write the older form, whose times are deprecated fields here; the scheduler writes series.
+    """
+    created = moment((raw.get("metadata") or {}).get("creationTimestamp"))
+    first = moment(raw.get("deprecatedFirstTimestamp")) or moment(raw.get("eventTime")) or created
+    last = moment((raw.get("series") or {}).get("lastObservedTime")) or moment(raw.get("deprecatedLastTimestamp"))
+    if first is None:
+        return None
+    return EventView(
+        reason=str(raw.get("reason") or ""),
+        message=str(raw.get("note") or "").removeprefix("(combined from similar events): "),
+        first_at=first,
+        last_at=max(first, last or first),
     )
 
 

@@ -51,6 +51,7 @@ from ccf_operator.reconcile.asking_stages import AskingStages
 from ccf_operator.reconcile.inputs import needed_config_maps, resolve
 from ccf_operator.reconcile.parse import is_deleting, network_ref, spec_of, status_of
 from ccf_operator.reconcile.reachability import Reachability
+from ccf_operator.reconcile.reading_events import ReadingEvents, stuck
 from ccf_operator.reconcile.resolving import Resolving
 from ccf_operator.reconcile.signing_member import SigningMember
 from ccf_operator.render import labels, names
@@ -96,6 +97,7 @@ class Observer:
         self._asking_stages = AskingStages()
         self._asking_members = AskingMembers(ask_governance, heard)
         self._resolving = Resolving(heard)
+        self._reading_events = ReadingEvents(gateway.list_events_about, heard)
         self._reachability = reachability or Reachability()
         self._clock = clock
         self._volumes: dict[str, tuple[float, PersistentVolumeView | None]] = {}
@@ -173,6 +175,7 @@ class Observer:
             pods=pods,
             machines=machines,
             namespace_terminating=namespace_terminating,
+            events=self._reading_events.said(network.namespace, _stuck(seen, pods)),
             governance=governance,
             share_reports=share_reports,
         )
@@ -316,6 +319,13 @@ class Observer:
             if host is not None:
                 asked[record.name] = Addressee(host, record.node_id, pod.deleting)
         return await self._asking.answers(asked)
+
+
+def _stuck(seen: Observation, pods: Mapping[str, PodView]) -> frozenset[str]:
+    """Nothing where the network is being deleted, for then nothing is awaited of what it lacks."""
+    if seen.deleting:
+        return frozenset()
+    return stuck(pods.values(), seen.claims.values(), seen.uid, {volume.name for volume in seen.status.volumes})
 
 
 def _staging(network: NetworkRef, pods: Mapping[str, PodView]) -> dict[str, str]:

@@ -164,10 +164,13 @@ class Kubelet:
                 await asyncio.sleep(0.05)
             elif found["status"].get("phase") == "Bound":
                 return await self._root_of(found["spec"]["volumeName"])
-            elif found["spec"].get("volumeName"):
+            elif found["spec"].get("volumeName") or self._is_unprovisioned(found):
                 await asyncio.sleep(0.05)
             else:
                 await self._provision(path, found)
+
+    def _is_unprovisioned(self, claim: Raw) -> bool:
+        return claim["spec"].get("storageClassName") in self.trouble.unprovisioned
 
     async def _found(self, path: str) -> Raw | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from ccf_operator.render import names
 from ccf_operator.stage.__main__ import main as stage_main
 from integration.world.api import Api, ApiError, Raw
 from integration.world.cluster_dns import DOMAIN, ClusterDns
+from integration.world.kubelet_events import KubeletEvents
 from integration.world.trouble import Trouble, throttled
 from simulator.config import ConfigError, parse
 from simulator.exits import NodeExit, abort
@@ -85,6 +87,7 @@ class PodRun:
             if any(one["name"] == EXPLORER for one in self.raw["spec"]["containers"]):
                 await self._explore()
             else:
+                await self._mount()
                 self._say("Pending", stage={"running": {"startedAt": _now()}}, ccf=_WAITING)
                 await self._run_containers()
             await self._deleted.wait()
@@ -93,6 +96,16 @@ class PodRun:
             reporting.cancel()
             if self.node is not None:
                 self.node.kill()
+
+    async def _mount(self) -> None:
+        """Try until it works, or the pod is being deleted; tell of each failure."""
+        events = KubeletEvents(self.api, self.raw)
+        while (why := self.trouble.unmountable) is not None and not self._deleted.is_set():
+            self._status = {"phase": "Pending", "hostIP": "192.0.2.1"}
+            self._told.set()
+            await events.tell("FailedMount", f'MountVolume.SetUp failed for volume "ledger" : {why}')
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._deleted.wait(), 0.5)  # so often it is tried
 
     async def _run_containers(self) -> None:
         if not await self._configured():

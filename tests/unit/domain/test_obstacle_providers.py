@@ -14,7 +14,7 @@ from ccf_operator.api.status import (
     Silence,
     SilenceCause,
 )
-from ccf_operator.domain.observation import ContainerView, NamesView, PodView, Resolution
+from ccf_operator.domain.observation import ContainerView, EventView, NamesView, PodView, Resolution
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect
 from unit.domain import given
@@ -68,6 +68,27 @@ def test_a_pod_without_a_machine_is_in_the_way_after_ten_seconds() -> None:
     assert said(given.status(given.record("a")), pods=unplaced, after=10) == [
         "Scheduler/Pod a/Unschedulable: 0/3 nodes"
     ]
+
+
+def words(reason: str) -> tuple[EventView, ...]:
+    return (EventView(reason, f"words of {reason}", given.START, given.START),)
+
+
+def test_what_events_alone_tell_is_in_the_way_of_pods_and_claims_that_are_wanted() -> None:
+    attaching = pods(stage=ContainerView(), ccf=ContainerView(), ip=None, phase="Pending")
+    claims = {"v-a": given.claim("v-a", phase="Pending", volume_name=None)}
+    events = {"uid-a": words("FailedMount"), "uid-v-a": words("ProvisioningFailed"), "uid-b": words("FailedMount")}
+    of = given.status(given.record("a"), volumes=[given.volume("v-a")])
+    expected = [
+        "Kubelet/Pod a/FailedMount: words of FailedMount",
+        "Storage/PersistentVolumeClaim v-a/ProvisioningFailed: words of ProvisioningFailed",
+    ]
+    assert said(of, pods=attaching, claims=claims, events=events) == expected
+    assert said(of, pods=pods(), claims={"v-a": given.claim("v-a")}, events=events) == []
+    another = {"v-a": given.claim("v-a", phase="Pending", volume_name=None, uid="another")}
+    events["another"] = words("ProvisioningFailed")
+    recorded = given.status(given.record("a"), volumes=[given.volume("v-a", uid="uid-v-a")])
+    assert said(recorded, pods=pods(), claims=another, events=events) == []
 
 
 def silent(**fields: Any) -> NetworkStatus:

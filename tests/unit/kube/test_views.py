@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccf_operator.domain.observation import ContainerView
-from ccf_operator.kube.views import pod_view
+import pytest
+
+from ccf_operator.domain.observation import ContainerView, EventView
+from ccf_operator.kube.views import event_view, moment, pod_view
 
 
 def raw(**status: Any) -> dict[str, Any]:
@@ -19,3 +21,35 @@ def test_a_pod_that_its_kubelet_has_rejected_says_why_and_has_no_containers() ->
 def test_a_pod_that_nobody_has_spoken_of_has_no_reason() -> None:
     seen = pod_view(raw())
     assert (seen.phase, seen.reason, seen.message) == ("Pending", "", "")
+
+
+def clock(minute: int) -> str:
+    return f"2026-01-01T10:{minute:02}:00Z"
+
+
+KUBELET = {"deprecatedFirstTimestamp": clock(1), "deprecatedLastTimestamp": clock(9), "deprecatedCount": 7}
+SCHEDULER = {"eventTime": clock(1), "series": {"count": 7, "lastObservedTime": clock(9)}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "first", "last"),
+    [
+        (KUBELET, 1, 9),
+        (SCHEDULER, 1, 9),
+        ({"eventTime": clock(3), "series": None, "deprecatedLastTimestamp": None}, 3, 3),
+        ({}, 5, 5),
+    ],
+)
+def test_an_event_has_the_times_of_whoever_wrote_it(fields: dict[str, Any], first: int, last: int) -> None:
+    written = {"metadata": {"creationTimestamp": clock(5)}, "reason": "FailedMount", "note": "no disk", **fields}
+    begun, ended = moment(clock(first)), moment(clock(last))
+    assert begun is not None
+    assert ended is not None
+    assert event_view(written) == EventView("FailedMount", "no disk", begun, ended)
+
+
+def test_an_event_without_any_time_says_nothing_and_the_words_are_told_without_what_was_put_before() -> None:
+    assert event_view({"metadata": {}, "reason": "FailedMount"}) is None
+    seen = event_view({"metadata": {}, **KUBELET, "note": "(combined from similar events): no disk"})
+    assert seen is not None
+    assert seen.message == "no disk"

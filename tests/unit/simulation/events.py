@@ -262,6 +262,9 @@ def _stuck(history: History, pick: int, how: int) -> None:
         history.free_stuck()
 
 
+TAKEN_AWAY: dict[str, Callable[[History, int, int], None]] = {"delete claim": _delete_claim}
+"""What is in use is deleted."""
+
 HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "look": _look,
     "torn look": _torn_look,
@@ -296,6 +299,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "start": lambda history, pick, how: history.start_recovery(),
     "decide": _decide,
     "decide late": _decide_late,
+    **TAKEN_AWAY,
 }
 
 PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
@@ -304,13 +308,10 @@ PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
 }
 """A status of before is put back, or somebody edits it."""
 
-TAKEN_AWAY: dict[str, Callable[[History, int, int], None]] = {"delete claim": _delete_claim}
-"""What is in use is deleted."""
-
 PEOPLE = frozenset({"decide", "decide late", "start"})
 MISLED = frozenset({"lose status", *PUT_BACK})
 """After these what is known of ends may be gone, and a person may have to start a recovery."""
-LOSSY = frozenset({"power cut", "lose claim", "damage", "lie"}) | MISLED
+LOSSY = frozenset({"power cut", "lose claim", "damage", "lie", *TAKEN_AWAY}) | MISLED
 """After these something may really be missing, and a person may have to be asked."""
 
 UNDECIDED = tuple(kind for kind in HAPPENS if kind not in PEOPLE)
@@ -327,5 +328,5 @@ def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[li
 def happen(history: History, sequence: list[Event]) -> None:
     """Apply the events one after the other; what must hold is checked after each."""
     for event in sequence:
-        (HAPPENS | PUT_BACK | TAKEN_AWAY)[event.kind](history, event.pick, event.how)
+        (HAPPENS | PUT_BACK)[event.kind](history, event.pick, event.how)
         history.check()

@@ -1,7 +1,7 @@
 """What is being taken away underneath a network: its claims, their volumes, its namespace; and what stops it.
 
 Only what a recovery would need counts: the volumes of the committed configuration, of nodes that live, and of the
-candidates of an attempt. Kubernetes takes back no deletion that was asked for: a claim that is being deleted goes with
+candidates of an attempt; and what keeps a pod from being let go, whatever it holds. Kubernetes takes back no deletion that was asked for: a claim that is being deleted goes with
 the last pod that uses it, and only the reclaim policy of its volume decides whether its ledger goes along.
 """
 
@@ -14,7 +14,7 @@ from enum import StrEnum
 from ccf_operator.api.status import CandidateResult, VolumeRecord
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.observation import ClaimView, PersistentVolumeView
-from ccf_operator.domain.releasing import RETAIN, hinders, outlives_its_claim
+from ccf_operator.domain.releasing import RETAIN, held_back, hinders, outlives_its_claim
 from ccf_operator.render import names
 
 
@@ -121,7 +121,9 @@ def _namespace(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
 
 
 def _claims_terminating(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
-    claims = [claim for v in volumes if (claim := draft.claim(v.name)) is not None and claim.deleting]
+    going = {v.name: claim for v in volumes if (claim := draft.claim(v.name)) is not None and claim.deleting}
+    going |= {claim.name: claim for claim in held_back(draft.seen).values()}
+    claims = [going[name] for name in sorted(going)]
     if not claims:
         return None
     dying = _dying(draft, claims)

@@ -187,3 +187,14 @@ def test_nobody_is_to_make_way_while_other_ledgers_come_again(
     volumes = {"pv-v-a": RETAIN, **({pv: replace(RETAIN, name=pv)} if pv is not None else {})}
     pods = {"a": pod("a", labels={labels.VOLUME: "v-a"})}
     assert in_the_way(draft(of, after=60, claims=claims, persistent_volumes=volumes, pods=pods)) == in_way
+
+
+def test_what_keeps_a_pod_from_being_let_go_is_told_whatever_it_holds() -> None:
+    of = status(record("a", ended=end()), volumes=[volume("v-a")])
+    held = {"a": pod("a", labels={labels.VOLUME: "v-a"})}
+    taken = what_is_taken(seen(GOING, DELETE, of, pods=held))
+    assert taken is not None
+    assert taken.reason is Taking.CLAIMS_TERMINATING
+    assert KEEP in taken.door
+    assert what_is_taken(seen(GOING, DELETE, of)) is None
+    assert what_is_taken(seen(GOING, RETAIN, of, pods=held)) is not None, "it is kept for some seconds more"

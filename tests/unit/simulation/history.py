@@ -270,7 +270,9 @@ class History:
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        had_claims = bool(self.cluster.claims)
         self.cluster.tick(self.now)
+        self._note_last_claim(had_claims)
         self.ccf.tick()
         self.check()
 
@@ -483,8 +485,12 @@ class History:
         """A person deletes a claim that no running pod uses; after the last one only the status tells of a past."""
         if not any(p.volume == name and p.process and p.process.alive for p in self.cluster.pods.values()):
             self.lost_claims.add((name, self.cluster.claims.pop(name).uid))
-            if not self.cluster.claims and self.status.service.public_key is None:
-                self._give_up_all()
+            self._note_last_claim(True)
+
+    def _note_last_claim(self, had_claims: bool) -> None:
+        """With the last claim goes what tells of a past, where the status is gone too."""
+        if had_claims and not self.cluster.claims and self.status.service.public_key is None:
+            self._give_up_all()
 
     def delete_claims(self, *names: str, retained: bool) -> None:
         """A person deletes claims, in use or not."""

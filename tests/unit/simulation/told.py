@@ -37,8 +37,9 @@ def assert_refusals_are_told(seen: Observation, status: NetworkStatus) -> None:
     if attempt is None or before is None or attempt.number != before.number:
         return
     for candidate in attempt.candidates:
-        if candidate.volume not in waiting or candidate.volume not in seen.claims:
-            continue
+        claim = seen.claims.get(candidate.volume)
+        if candidate.volume not in waiting or claim is None or claim.deleting:
+            continue  # no pod is ever placed on a claim that goes, refused or not
         given_up = candidate.result is CandidateResult.UNREACHABLE and attempt.possible_loss
         if given_up or attempt.reason == Reason.NOTHING_RECOVERED:
             raise Violation(f"{candidate.volume} is given up while its pod is refused")

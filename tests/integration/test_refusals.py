@@ -1,14 +1,20 @@
-"""An API server that refuses what the operator asks for: a policy, a webhook that is down, a quota."""
+"""An API server that refuses what the operator asks for: a policy, a webhook that is down, a quota, too much to do."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
+import pytest
+
 from ccf_operator.render import labels
-from integration.world.api import ApiError
-from integration.world.world import World
+from integration.world.api import Api, ApiError
+from integration.world.story import Story
+from integration.world.world import World, joined
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 WEBHOOK = "check.corp.example"
 PATIENCE = 30.0
+_POD = {"metadata": {"name": "try"}, "spec": {"containers": [{"name": "try", "image": "try"}]}}
 
 
 @asynccontextmanager
@@ -43,8 +50,7 @@ async def webhook_down(world: World) -> AsyncIterator[None]:
             ],
         },
     )
-    pod = {"metadata": {"name": "try"}, "spec": {"containers": [{"name": "try", "image": "try"}]}}
-    await _refuses(world, "POST", f"/api/v1/namespaces/{world.namespace}/pods", pod)
+    await _refuses(world.api, "POST", f"/api/v1/namespaces/{world.namespace}/pods", _POD)
     try:
         yield
     finally:
@@ -80,7 +86,7 @@ async def traffic_frozen(world: World) -> AsyncIterator[None]:
     )
     [pod, *_] = world.story.pods
     change = {"metadata": {"labels": {labels.TRAFFIC: "maybe"}}}
-    await _refuses(world, "PATCH", f"/api/v1/namespaces/{world.namespace}/pods/{pod}", change)
+    await _refuses(world.api, "PATCH", f"/api/v1/namespaces/{world.namespace}/pods/{pod}", change)
     try:
         yield
     finally:
@@ -88,21 +94,87 @@ async def traffic_frozen(world: World) -> AsyncIterator[None]:
             await world.api.ask("DELETE", f"{ADMISSION}/{kind}/{name}")
 
 
-async def _refuses(world: World, method: str, path: str, body: dict[str, Any]) -> None:
+async def _refuses(api: Api, method: str, path: str, body: dict[str, Any], *, status: int | None = None) -> None:
     """Until the API server has taken notice: it refuses what is only tried."""
     content = "application/merge-patch+json" if method == "PATCH" else "application/json"
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
-                await world.api.ask(method, path, body, query={"dryRun": "All"}, content_type=content)
+                await api.ask(method, path, body, query={"dryRun": "All"}, content_type=content)
             except ApiError as error:
-                if error.status != 404:
+                if error.status != 404 and status in (None, error.status):
                     return
             await asyncio.sleep(0.1)  # it says nothing when it has
 
 
-def _reasons(world: World) -> set[str]:
-    return {one["reason"] for one in world.story.status.get("obstacles") or []}
+def _kinds(story: Story) -> set[str]:
+    return {one["object"].partition(" ")[0] for one in story.status.get("obstacles") or []}
+
+
+def _reasons(story: Story) -> set[str]:
+    return {one["reason"] for one in story.status.get("obstacles") or []}
+
+
+@asynccontextmanager
+async def throttled(world: World) -> AsyncIterator[None]:
+    """The API server has room for one pod at a time that the operator creates, and that one takes for ever."""
+    flow = "/apis/flowcontrol.apiserver.k8s.io/v1"
+    name = f"{world.namespace}-none"
+    limited = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0}
+    level = {"type": "Limited", "limited": {**limited, "limitResponse": {"type": "Reject"}}}
+    await world.api.ask("POST", f"{flow}/prioritylevelconfigurations", {"metadata": {"name": name}, "spec": level})
+    user = world.control_plane.operator_user
+    rules = {
+        "subjects": [{"kind": "User", "user": {"name": user}}],
+        "resourceRules": [
+            {"verbs": ["create"], "apiGroups": [""], "resources": ["pods"], "namespaces": [world.namespace]}
+        ],
+    }
+    schema = {"priorityLevelConfiguration": {"name": name}, "matchingPrecedence": 2, "rules": [rules]}
+    await world.api.ask("POST", f"{flow}/flowschemas", {"metadata": {"name": name}, "spec": schema})
+    pods = f"/api/v1/namespaces/{world.namespace}/pods"
+    async with Api(replace(world.control_plane, token=world.control_plane.operator_token)) as operators:
+        endless = asyncio.create_task(_post_for_ever(world, pods))
+        await _refuses(operators, "POST", pods, _POD, status=429)
+    try:
+        yield
+    finally:
+        endless.cancel()
+        for kind in ("flowschemas", "prioritylevelconfigurations"):
+            await world.api.ask("DELETE", f"{flow}/{kind}/{name}")
+
+
+async def _post_for_ever(world: World, path: str) -> None:
+    """Say that a body comes, and never send it: from then on the API server is busy with it."""
+    url = httpx.URL(world.control_plane.url)
+    tls = ssl.create_default_context(cafile=str(world.control_plane.certificate))
+    head = (
+        f"POST {path}?dryRun=All HTTP/1.1",
+        f"Host: {url.host}",
+        f"Authorization: Bearer {world.control_plane.operator_token}",
+        "Content-Type: application/json",
+        "Content-Length: 1000",
+    )
+    while True:
+        reader, writer = await asyncio.open_connection(url.host, url.port, ssl=tls)
+        try:
+            writer.write("\r\n".join((*head, "", "")).encode())
+            await reader.read()  # until the API server gives up, or the flow is not limited yet
+        finally:
+            writer.close()
+
+
+async def limit(world: World, **most: int) -> None:
+    """Give the namespace a quota, or another one; done when the API server goes by it."""
+    path = f"/api/v1/namespaces/{world.namespace}/resourcequotas"
+    hard = {kind: str(number) for kind, number in most.items()}
+    try:
+        await world.api.patch(f"{path}/team", {"spec": {"hard": hard}})
+    except ApiError:
+        await world.api.ask("POST", path, {"metadata": {"name": "team"}, "spec": {"hard": hard}})
+    async with asyncio.timeout(PATIENCE):
+        while (await world.api.get(f"{path}/team")).get("status", {}).get("hard") != hard:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # the controller says no more
 
 
 async def test_a_webhook_that_is_down_is_named_and_nothing_is_called_lost_for_it(world: World) -> None:
@@ -121,7 +193,7 @@ async def test_a_webhook_that_is_down_is_named_and_nothing_is_called_lost_for_it
             ),
         )
         status = world.story.status
-        assert _reasons(world) == {"WebhookFailed"}
+        assert _reasons(world.story) == {"WebhookFailed"}
         assert WEBHOOK in status["message"]
         assert WEBHOOK in status["nextStep"]
         assert WEBHOOK in status["attempt"]["message"]
@@ -146,7 +218,7 @@ async def test_ready_counts_nodes_that_get_traffic_not_those_that_were_to_get_it
         await world.consortium.accept_recovery(world.node(winner["node"]), winner["serviceCertificate"])
         await world.story.until(
             "the policy's words",
-            lambda s: s.status.get("phase") == "Running" and "PolicyDenied" in _reasons(world),
+            lambda s: s.status.get("phase") == "Running" and "PolicyDenied" in _reasons(s),
         )
         status = world.story.status
         ready = next(one for one in status["conditions"] if one["type"] == "Ready")
@@ -159,3 +231,55 @@ async def test_ready_counts_nodes_that_get_traffic_not_those_that_were_to_get_it
     await world.running()
     await world.story.until("that nothing is in the way", lambda s: not s.status.get("obstacles"))
     await world.nothing_is_missing()
+
+
+@pytest.mark.usefixtures("controllers")
+async def test_a_quota_is_named_and_what_it_keeps_away_is_called_neither_gone_nor_lost(world: World) -> None:
+    await limit(world, persistentvolumeclaims=1, pods=1)
+    await world.operator()
+    await world.create()
+    await world.story.until("the quota's words about both", lambda s: _kinds(s) == {"PersistentVolumeClaim", "Pod"})
+    status = world.story.status
+    assert _reasons(world.story) == {"QuotaExceeded"}
+    assert "exceeded quota: team" in status["message"]
+    assert status["nextStep"].endswith(f"kubectl -n {world.namespace} describe resourcequota team")
+
+    await limit(world, persistentvolumeclaims=3, pods=1)
+    await world.story.until("the quota's words about pods", lambda s: _kinds(s) == {"Pod"})
+    assert _reasons(world.story) == {"QuotaExceeded"}
+
+    await limit(world, persistentvolumeclaims=3, pods=20)
+    await world.story.until("the joiners have joined", lambda s: len(joined(s)) == 3)
+    await world.story.until("that nothing is in the way", lambda s: not s.status.get("obstacles"))
+    told = [str(status) for status in world.story.statuses()]
+    assert not [one for one in told if "VolumeGone" in one or "claim is gone" in one]
+
+
+async def test_an_api_server_that_has_too_much_to_do_is_told_when_it_lasts(world: World) -> None:
+    await world.operator()
+    await world.open()
+    await world.write()
+
+    async with throttled(world):
+        world.kubelet.kill(*world.majority())
+        await world.story.until("that it lasts", lambda s: _reasons(s) == {"Throttled"})
+        status = world.story.status
+        assert {one["stage"] for one in status["attempt"]["candidates"]} == {"Refused"}
+        assert "too many requests" in status["message"].lower()
+        assert "it is tried again" in status["nextStep"]
+
+    await world.recovered()
+    await world.nothing_is_missing()
+    await world.story.until("that nothing is in the way", lambda s: not s.status.get("obstacles"))
+
+
+async def test_what_a_service_is_made_of_may_be_too_large_and_then_be_corrected(world: World) -> None:
+    await world.operator()
+    [named] = world.members()
+    await world.create(members=[{**named, "data": {"text": '"' * 500_000}}])
+    await world.story.until("that it is too large", lambda s: "fit into the first node" in s.status.get("message", ""))
+    assert f"the data of member {named['name']}" in world.story.status["message"]
+    assert not world.story.status.get("nodes")
+
+    await world.api.patch(world.path, {"spec": {"members": [{**named, "data": {"text": "less"}}]}})
+    await world.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")

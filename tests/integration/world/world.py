@@ -135,18 +135,18 @@ class World:
         manifest = minimal(
             NETWORK,
             nodes=nodes,
-            members=self._members(),
             constitution={
                 "configMapRef": {"name": f"{NETWORK}-constitution"},
                 "files": ["validate.js", "apply.js", "resolve.js", "actions.js"],
             },
             consensus={"messageTimeout": "100ms", "electionTimeout": "2000ms"},
             ledgerSignatures={"delay": "100ms"},
-            **{"recovery": {"quorumLossWindow": "1s"}, **spec},
+            **{"members": self.members(), "recovery": {"quorumLossWindow": "1s"}, **spec},
         )
         await self.api.ask("POST", self.path.rpartition("/")[0], manifest)
 
-    def _members(self) -> list[dict[str, Any]]:
+    def members(self) -> list[dict[str, Any]]:
+        """The members as its manifest names them."""
         operator = self.consortium.operator
         data = {"is_operator": True}
         listed = [member(one.name) for one in self.consortium.members]

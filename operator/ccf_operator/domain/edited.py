@@ -53,23 +53,34 @@ def _reports_from_the_same_boot(draft: Draft, record: NodeRecord, pod: PodView) 
 
 
 def take_back_stops(draft: Draft, view: ServiceView) -> None:
-    """No node of a service that has its quorum is ended before the members have removed it, or a person wants it.
+    """No node of a service is ended before the members have removed it, or a person wants it, or its loss is proven.
 
-    `view` is of the open service. What Kubernetes has been asked for cannot be taken back.
+    `view` is of the open service. Where nobody is seen to lead it, its last known configuration counts: what may be
+    right then is decided once more when a primary tells of it, or an attempt begins. Of a service that is being
+    recovered no node is ended that is part of it. What Kubernetes has been asked for cannot be taken back.
     """
-    status, leader = draft.status, view.leader
-    known = status.configuration
-    if leader is None or known is None or known.service != view.key or status.attempt or status.start:
-        return
-    needed = set(known.nodes).union(*known.pending) - leader.removable
+    needed, attempt = _needed(draft, view), draft.status.attempt
     for record in draft.alive():
         pod = draft.pod(record)
-        if record.stop is None or record.attempt is not None or record.node_id not in needed:
+        mine = record.attempt == (attempt.number if attempt is not None else None)
+        if record.stop is None or not mine or record.node_id is None or record.node_id not in needed:
             continue
         if pod is not None and not pod.deleting:
             why = f"{record.name} was to end ({record.stop[:40]}), and is part of the service: it is left alone"
             draft.report("StopTakenBack", why, warning=True)
             record.stop = None
+
+
+def _needed(draft: Draft, view: ServiceView) -> set[str]:
+    """CCF node ids of those that are part of the service, or of the one that is being recovered."""
+    status, known = draft.status, draft.status.configuration
+    if status.attempt is not None:
+        network = status.attempt.network
+        return set(network.nodes).union(*network.pending) if network is not None else set()
+    if status.start is not None or known is None or known.service != view.key:
+        return set()
+    removable = view.leader.removable if view.leader is not None else frozenset()
+    return set(known.nodes).union(*known.pending) - removable
 
 
 def correct_high_water_mark(draft: Draft, view: ServiceView) -> None:

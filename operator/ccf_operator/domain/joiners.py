@@ -36,6 +36,10 @@ PLACELESS = timedelta(seconds=30)
 """How long the scheduler may find no machine for one on a used volume, where there is another place for it."""
 
 
+POD_GONE = "PodGone"
+"""Why a joiner is not waited for whose pod went before its end was seen. It stays on record, for it may run."""
+
+
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
     """Volumes a joiner can write on, without those that are set aside."""
     return (volume for volume in _unused(draft) if volume.set_aside is None)
@@ -189,6 +193,8 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             _let_go(draft, record, "Stranded", "what made it a part of the service was rolled back")
         elif (why := _volume_is_gone(draft, record)) is not None:
             _let_go(draft, record, "VolumeGone", why)
+        elif record.pod_uid is not None and draft.pod(record) is None:
+            _let_go(draft, record, POD_GONE, "its pod is gone, and its end was not seen")
         elif is_outdated(draft, record):
             record.stop = REPLACED
             draft.report("NodeReplaced", f"{record.name} had not started and the spec was corrected: it is made anew")

@@ -30,7 +30,7 @@ from ccf_operator.domain.observation import PodView, Terminated
 from ccf_operator.domain.service import ServiceView, view_own_service, view_service
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
-from ccf_operator.render.labels import NETWORK_UID, ROLE, Role
+from ccf_operator.render.labels import GENERATION, NETWORK_UID, ROLE, VOLUME, Role
 from ccf_operator.wording import counted
 
 STAGE_OUTDATED = 6
@@ -97,7 +97,7 @@ def evidence(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
     if draft.status.adopted is None:  # else a person has decided about just these
         yield from _of_claims(draft, view)
         yield from _of_the_identity(draft, view)
-        yield from _of_missing_records(draft)
+        yield from _of_missing_records(draft, view)
 
 
 # Pods and what belongs to them
@@ -116,6 +116,8 @@ def _of_pods(draft: Draft) -> Iterator[Evidence]:
             yield Evidence(f"Pod {name}", f"a node of that number was never planned: the next is {next_node}")
         elif _runs(draft, pod) and not _is_of_no_account(draft, pod):
             yield Evidence(f"Pod {name}", "it runs, and no node of this pod is on record")
+        elif (wrote := _wrote_of_the_ledger(draft, pod)) is not None:
+            yield Evidence(f"Pod {name}", f"it wrote {wrote}, which is on record, and no node of this pod is")
 
 
 def is_on_record(draft: Draft, pod: PodView) -> bool:
@@ -127,6 +129,22 @@ def is_on_record(draft: Draft, pod: PodView) -> bool:
 def _runs(draft: Draft, pod: PodView) -> bool:
     started = pod.ccf.running or pod.ccf.started_at is not None
     return started and proof_of_end(None, pod, draft.seen.machines, draft.now) is None
+
+
+def _wrote_of_the_ledger(draft: Draft, pod: PodView) -> str | None:
+    """What a pod has written of the ledger of the service on record: its node is on record for as long as it is there.
+
+    However it ended: that is proof of a node's end only where a record keeps it. Where a person has adopted the volumes
+    of a network whose status was gone, nodes of before are on no record.
+    """
+    volume = draft.status.volume(pod.labels.get(VOLUME, ""))
+    ran = pod.ccf.running or pod.ccf.started_at is not None or pod.ccf.terminated is not None
+    if draft.status.adopted is not None or volume is None or not ran:
+        return None
+    generation = pod.labels.get(GENERATION, "")
+    if volume.service != draft.status.service.public_key or generation not in {str(one) for one in volume.lineage}:
+        return None
+    return f"gen-{generation} of {volume.name}"
 
 
 def _is_of_no_account(draft: Draft, pod: PodView) -> bool:
@@ -241,14 +259,19 @@ def _of_the_identity(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
 # The status against itself, and against what nodes say
 
 
-def _of_missing_records(draft: Draft) -> Iterator[Evidence]:
-    """A network that was open has nodes and volumes on record for as long as it lives."""
+def _of_missing_records(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
+    """A network that was open has nodes, volumes and a configuration on record for as long as it lives.
+
+    The configuration is written anew from what a primary says, where there is one.
+    """
     status = draft.status
-    if status.service.opened_at is None or status.attempt is not None:
+    if status.service.opened_at is None:
         return
-    if not status.nodes:
+    if status.configuration is None and view.primary is None:
+        yield Evidence("status.configuration", "the service was open, and no configuration of it is on record")
+    if not status.nodes and status.attempt is None:
         yield Evidence("status.nodes", "the service was open, and no node of it is on record")
-    if not status.volumes:
+    if not status.volumes and status.attempt is None:
         yield Evidence("status.volumes", "the service was open, and no volume of it is on record")
 
 
@@ -260,6 +283,9 @@ def _of_an_attempt(draft: Draft) -> Iterator[Evidence]:
     nodes = {candidate.node for candidate in attempt.candidates} | {attempt.winner.node if attempt.winner else None}
     for node in sorted(name for name in nodes if name is not None and draft.status.node(name) is None):
         yield Evidence("status.nodes", f"{node} is of attempt {attempt.number}, and not on record")
+    if draft.status.adopted is None and attempt.unsettled is None:  # else their nodes need not be on record
+        for node in sorted(node for node in attempt.members_of if draft.by_node_id(node) is None):
+            yield Evidence("status.nodes", f"node {node[:8]} is of attempt {attempt.number}, and not on record")
     for volume in sorted(c.volume for c in attempt.candidates if draft.status.volume(c.volume) is None):
         yield Evidence("status.volumes", f"{volume} is of attempt {attempt.number}, and not on record")
 

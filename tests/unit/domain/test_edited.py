@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import EndEvidence, HighWaterMark, NodeRecord
+from ccf_operator.api.status import EndEvidence, HighWaterMark, NodeRecord, Start
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.edited import (
@@ -19,6 +19,7 @@ from ccf_operator.domain.edited import (
 from ccf_operator.domain.effects import DeletePod, ReleasePod
 from ccf_operator.domain.observation import ContainerView
 from unit.domain.given import (
+    NEW,
     OLD,
     START,
     answers,
@@ -27,6 +28,7 @@ from unit.domain.given import (
     candidate,
     config,
     configuration,
+    crowned,
     end,
     ended_container,
     machine,
@@ -46,7 +48,7 @@ KNOWN = ("a", "b", "c")
 def network(first: NodeRecord, after: float = 0, heard: bool = True, **fields: Any) -> Draft:
     """A network that serves, the first of whose nodes has this record."""
     seen = {"pods": {name: pod(name) for name in KNOWN}, "answers": quorum(*KNOWN, commit="2.20") if heard else {}}
-    known = {key: fields.pop(key) for key in ("high_water_mark", "configuration", "attempt") if key in fields}
+    known = {key: fields.pop(key) for key in ("high_water_mark", "configuration", "attempt", "start") if key in fields}
     of = status(first, record("b"), record("c"), **{"configuration": configuration(*KNOWN), **known})
     return Draft.of(observation(of, after=after, **{**seen, **fields}))
 
@@ -102,11 +104,22 @@ def test_an_end_that_nothing_speaks_against_stays(ended: Any) -> None:
     assert work.status.nodes[0].ended is not None
 
 
-def test_no_node_of_a_service_is_ended_because_its_record_says_so() -> None:
-    plan = decide(network(record("a", stop="because")).seen)
+@pytest.mark.parametrize("heard", [True, False])
+def test_no_node_of_a_service_is_ended_because_its_record_says_so(heard: bool) -> None:
+    plan = decide(network(record("a", stop="because"), heard=heard).seen)
     assert not [effect for effect in plan.effects if isinstance(effect, DeletePod)]
     assert plan.status.nodes[0].stop is None
     assert "StopTakenBack" in {event.reason for event in plan.status.pending_events}
+
+
+IN_RECOVERY = configuration("b", "c").model_copy(update={"service": NEW})
+
+
+def test_nor_is_one_of_the_service_that_is_being_recovered() -> None:
+    part = attempt(candidate("b"), winner=crowned("r-b"), network=configuration("a", "b"), phase="AwaitingMembers")
+    work = network(record("a", stop="because", attempt=1), heard=False, attempt=part)
+    take_back_stops(work, view(work))
+    assert work.status.nodes[0].stop is None
 
 
 STAYS: dict[str, Draft] = {
@@ -116,8 +129,15 @@ STAYS: dict[str, Draft] = {
         answers=quorum("b", "c", members=("b", "c"), removable=("a",)),
     ),
     "it is no part of the service": network(record("a", stop="x"), configuration=configuration("b", "c")),
-    "no quorum is seen": network(record("a", stop="Fenced"), heard=False),
     "an attempt has to do with it": network(record("a", stop="Fenced"), attempt=attempt(candidate("a"))),
+    "a person has it ended": network(
+        record("a", stop="Started"),
+        heard=False,
+        start=Start(token="start-1", attempt=1, decision="word", at=START),
+    ),
+    "its attempt has not chosen it": network(
+        record("a", stop="Loser", attempt=1), attempt=attempt(candidate("b"), winner=crowned("b"), network=IN_RECOVERY)
+    ),
 }
 
 

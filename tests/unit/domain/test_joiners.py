@@ -195,6 +195,14 @@ def test_one_whose_claim_is_gone_can_never_start() -> None:
     assert stopped(joiner(), claims={"v-a": claim("v-a")}).status.nodes[1].stop == "VolumeGone"
 
 
+@pytest.mark.parametrize("there", [{}, {"j": pod("j", uid="another")}], ids=["gone", "another has its name"])
+def test_one_whose_pod_went_before_its_end_was_seen_is_not_waited_for(there: dict[str, PodView]) -> None:
+    pods = {"a": pod("a"), **there}
+    assert stopped(joiner(), pods=pods).status.nodes[1].stop == "PodGone"
+    assert stopped(joiner(), pods=pods, trusted="j").status.nodes[1].stop is None
+    assert stopped(joiner(pod_uid=None), pods=pods).status.nodes[1].stop is None, "it is being made"
+
+
 UNSCHEDULED = pod("j", machine=None, ccf=ContainerView(), stage=ContainerView())
 UNBOUND = {"v-a": claim("v-a"), "v-j": claim("v-j", phase="Pending", volume_name=None)}
 

@@ -37,6 +37,9 @@ from unit.domain.given import (
     configuration,
     crowned,
     end,
+    ended_container,
+    machine,
+    node_id,
     observation,
     pending,
     pod,
@@ -120,6 +123,13 @@ def in_an_attempt(*candidates: str, **fields: Any) -> NetworkStatus:
     return status(*(record(name, ended=end()) for name in KNOWN), *nodes, attempt=made)
 
 
+def without_a_record(**fields: Any) -> Observation:
+    """Somebody has taken the record of node `a` out of the status; its pod is there, which wrote on `v-a`."""
+    of = running().status.model_copy(update={"nodes": [record("b"), record("c")]}, deep=True)
+    wrote = {labels.VOLUME: "v-a", labels.GENERATION: "0"}
+    return with_pod(observation(of), "a", **{"labels": wrote, **fields})
+
+
 NEWER: dict[str, Observation] = {
     "a pod of a number never planned, though it has ended": with_pod(
         silent(), BEYOND, ccf=ContainerView(started_at=START, terminated=Terminated(0))
@@ -154,8 +164,16 @@ NEWER: dict[str, Observation] = {
     ),
     "no node on record": observation(status(volumes=silent().status.volumes)),
     "no volume on record": observation(status(*map(record, KNOWN), volumes=[])),
+    "no configuration on record": observation(status(*map(record, KNOWN)), answers={}),
     "an attempt whose node is not on record": observation(
         in_an_attempt("a").model_copy(update={"nodes": [record("a", ended=end())]})
+    ),
+    "a pod that has ended and wrote the ledger on record": without_a_record(ccf=ended_container(), phase="Failed"),
+    "one whose machine is said to be gone": replace(
+        without_a_record(), machines={"m1": machine(out_of_service=True)}, answers={}
+    ),
+    "an attempt that knows of a node which is not on record": observation(
+        in_an_attempt("a", members_of={node_id("a"): "v-a", node_id("x"): "v-x"})
     ),
     "an attempt whose volume is not on record": observation(in_an_attempt("a").model_copy(update={"volumes": []})),
     "a candidate that was chosen": with_pod(
@@ -197,6 +215,9 @@ def test_it_goes_on_once_nothing_is_newer_any_more(what: str) -> None:
 
 AS_IT_SHOULD_BE: dict[str, Observation] = {
     "all is as it should be": running(),
+    "no configuration on record, and a primary tells of it": observation(
+        status(*map(record, KNOWN)), answers=quorum(*KNOWN)
+    ),
     "claims say what is on record": told(running(), next_node=100, next_volume=100, high_water_mark="2.10"),
     "a claim says what was before the last recovery": told(
         silent(service=service(public_key=NEW, recovery_count=1)), recovery_count=0
@@ -208,6 +229,18 @@ AS_IT_SHOULD_BE: dict[str, Observation] = {
     "a late pod that never started": with_pod(running(), LATE, ccf=ContainerView(), stage=ContainerView(running=True)),
     "a late pod that has ended": with_pod(
         running(), LATE, ccf=ContainerView(started_at=START, terminated=Terminated(0))
+    ),
+    "one without a record that never started": without_a_record(
+        ccf=ContainerView(), stage=ended_container(3), phase="Failed"
+    ),
+    "a person has adopted the volume on which it wrote": replace(
+        without_a_record(ccf=ended_container()),
+        status=without_a_record().status.model_copy(update={"adopted": Adopted(decision="d", at=START)}),
+    ),
+    "an attempt goes on from what a person has adopted": observation(
+        in_an_attempt("a", members_of={node_id("x"): "v-x"}).model_copy(
+            update={"adopted": Adopted(decision="d", at=START)}
+        )
     ),
     "a late joiner that is outside": replace(
         with_pod(running(), LATE), answers={**quorum(*KNOWN), LATE: pending(LATE)}
@@ -228,7 +261,14 @@ AS_IT_SHOULD_BE: dict[str, Observation] = {
         identity=IdentityView(NEW, 1),
     ),
     "a node on record is refused for what another on record has claimed": staged(
-        observation(status(record("a"), record("b", volume="v-a", generation=1, ended=end()), record("c"))),
+        observation(
+            status(
+                record("a"),
+                record("b", volume="v-a", generation=1, ended=end()),
+                record("c"),
+                configuration=configuration(*KNOWN),
+            )
+        ),
         refused({"generation": 1, "node": "b"}),
     ),
     "`stage` says nothing that reads": staged(silent(), ContainerView(terminated=Terminated(6, message="?"))),

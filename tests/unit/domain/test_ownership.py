@@ -9,7 +9,7 @@ from ccf_operator.domain.decide import decide
 from ccf_operator.domain.effects import CreateNode, DeletePod, Effect, TakeOver
 from ccf_operator.domain.ownership import lives, want_owned
 from ccf_operator.render import labels
-from unit.domain.given import START, UID, claim, draft, observation, pod, record, status
+from unit.domain.given import START, UID, claim, configuration, draft, observation, pod, record, status
 
 OWNED = pod("a")
 OWNERLESS = pod("b", has_controller=False)
@@ -32,7 +32,7 @@ def test_all_that_has_lost_its_owner_is_taken_over_at_once() -> None:
 
 
 def test_a_node_whose_pod_has_lost_its_owner_is_still_that_node() -> None:
-    of = status(record("a"))
+    of = status(record("a"), configuration=configuration("a"))
     plan = decide(observation(of, pods={"a": pod("a", has_controller=False)}))
     assert not [effect for effect in plan.effects if isinstance(effect, CreateNode | DeletePod)]
     assert TakeOver("Pod", "a", "uid-a") in plan.effects

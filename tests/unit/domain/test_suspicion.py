@@ -39,6 +39,7 @@ from unit.domain.given import (
     configuration,
     crowned,
     draft,
+    end,
     ended_container,
     machine,
     observation,
@@ -312,7 +313,8 @@ def test_where_to_look_has_whole_commands() -> None:
 def test_a_candidate_that_was_never_heard_has_its_result_with_the_cause() -> None:
     node = record("r-a", volume="v-a", command=Command.RECOVER, attempt=1, silence=silence(), node_id=None)
     waits = candidate("a", started_at=at(0), progress_at=at(0))
-    of = status(node, attempt=attempt(waits, phase=AttemptPhase.RECOVERING), configuration=configuration(*NAMES))
+    dead = [record(name, ended=end()) for name in NAMES]
+    of = status(*dead, node, attempt=attempt(waits, phase=AttemptPhase.RECOVERING), configuration=configuration(*NAMES))
     seen = observation(of, after=4000, pods={"r-a": pod("r-a")}, answers={"r-a": TIMED_OUT})
     found = decide(seen).status.attempt
     assert found is not None

@@ -346,6 +346,16 @@ MUTATIONS = (
     ),
     Mutation(
         1,
+        "a node whose record was taken out is let go",
+        "domain.outdated._wrote_of_the_ledger",
+        lambda _draft, _pod: None,
+        partial(
+            test_outdated.test_nothing_is_decided_from_a_status_that_is_older,
+            what="a pod that has ended and wrote the ledger on record",
+        ),
+    ),
+    Mutation(
+        1,
         "an old status is decided from",
         "domain.decisions._refuse_what_is_decided_from_an_old_status",
         lambda _draft, _decision: None,
@@ -374,7 +384,7 @@ MUTATIONS = (
         "a record that says so ends a node",
         "domain.decide.take_back_stops",
         lambda _draft, _view: None,
-        test_edited.test_no_node_of_a_service_is_ended_because_its_record_says_so,
+        partial(test_edited.test_no_node_of_a_service_is_ended_because_its_record_says_so, heard=False),
     ),
     Mutation(
         2,

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 
 from ccf_operator.api.status import SilenceCause
 from ccf_operator.ccf.answers import (
@@ -40,6 +41,8 @@ class Entry:
     service: str | None = None
     status: str | None = None
     nodes: frozenset[str] | None = None
+    elected: bool = False
+    """Whether it is the first of a primary that has just been elected."""
 
 
 Log = list[Entry]
@@ -253,7 +256,7 @@ class Ccf:
                 other.leads = False
             process.view = max(p.view for p in group) + 1
             process.leads, process.primary = True, process.node_id
-            process.append(Entry(process.view, self._new("election")))
+            process.append(Entry(process.view, self._new("election"), elected=True))
 
     def spread(self, leader: Process, to: Iterable[Process] | None = None) -> None:
         """Replicate to those that are not slow, and commit."""
@@ -344,24 +347,26 @@ class Ccf:
         where = "ReadingPrivateLedger" if process.reading else "PartOfPublicNetwork" if public else "PartOfNetwork"
         committed = log[: process.commit]
         previous = previous_service(log)
+        removed = process.node_id not in process.nodes()
+        primary = None if removed and not process.leads else process.primary
         told = NodeAnswers(
             reached=True,
             node_id=process.node_id,
             state=StateAnswer(process.node_id, where, len(log), 0, False),
-            network=NetworkAnswer(status, f"PEM {key}", key, process.view, process.primary, recoveries_in(log), made),
+            network=NetworkAnswer(status, f"PEM {key}", key, process.view, primary, recoveries_in(log), made),
             nodes=tuple(self._rows(process)),
             consensus=ConsensusAnswer(
                 configs=tuple(ConsensusConfig(n, n, nodes) for n, nodes in process.active()),
                 acks={p.node_id: Ack(len(p.log), 10) for p in self.group(process) if p is not process},
-                membership="Active",
+                membership="Retired" if removed else "Active",
                 leadership="Leader" if process.leads else "Follower",
-                primary_id=process.primary,
+                primary_id=primary,
                 view=process.view,
             ),
             commit=end_of(committed) if committed else None,
             ready_app=service_of(committed) == key and status_of(committed) == OPEN,
             ready_gov=True,
-            removable=self._retired(committed),
+            removable=self._removable(process),
             previous_identity=f"PEM {previous}" if previous else None,
             previous_identity_key=previous,
         )
@@ -369,19 +374,34 @@ class Ccf:
 
     def _rows(self, process: Process) -> Iterator[NodeRow]:
         trusted = process.nodes()
+        ever = frozenset[str]().union(*(nodes for _, nodes in configurations(process.log)))
         for other in self.processes.values():
             where = {"client": f"{other.pod}.bank-nodes:8080"}
             if other.node_id in trusted:
                 yield NodeRow(other.node_id, "Trusted", other.node_id == process.primary, where)
+            elif other.node_id in ever - self._rows_gone(process):
+                yield NodeRow(other.node_id, "Retired", False, where)
             elif other.registered and not other.log and other.alive:
                 yield NodeRow(other.node_id, "Pending", False, where)
 
-    def _retired(self, committed: Log) -> frozenset[str]:
-        made = created_at(committed)
-        if made is None:
-            return frozenset()
-        found = [nodes for seqno, nodes in configurations(committed) if seqno >= made.seqno]
-        return frozenset[str]().union(*found) - found[-1] - self.rows_gone
+    def _removable(self, process: Process) -> frozenset[str]:
+        """Nodes whose rows may go: their retirement is committed, and marked so.
+
+        A primary marks those whom a proposal removes at once. Those who went with a service that was lost are marked by
+        the next reconfiguration or election (CCF facts §7.2).
+        """
+        committed = process.log[: process.commit]
+        found = configurations(committed)
+        marked = frozenset[str]()
+        for (_, before), (seqno, nodes) in pairwise(found):
+            later = any(e.nodes is not None or e.elected for e in committed[seqno:])
+            if committed[seqno - 1].service is None or later:
+                marked |= before - nodes
+        return marked - (found[-1][1] if found else frozenset()) - self._rows_gone(process)
+
+    def _rows_gone(self, process: Process) -> frozenset[str]:
+        """As far as a node has heard: one that was removed hears nothing more."""
+        return frozenset(self.rows_gone) if process.node_id in process.nodes() else frozenset()
 
 
 def _lying(told: NodeAnswers, how: int) -> NodeAnswers:

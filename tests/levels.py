@@ -8,11 +8,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 RESULTS = Path("build/results")
+SLOWEST = 10
+"""Tests of each level that are named with their times."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Level:
     skipped: int = 0
     broken: bool = False
     seconds: float = 0.0
+    slowest: tuple[tuple[str, float], ...] = ()
+    """Names of those that took longest, and their seconds, fixtures included."""
 
     def __str__(self) -> str:
         counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -54,12 +59,22 @@ def read(name: str, reports: list[Path], returncode: int, seconds: float) -> Lev
     failed = count["failures"] + count["errors"]
     passed = count["tests"] - failed - count["skipped"]
     broken = (returncode != 0) != (failed > 0) or passed <= 0
-    return Level(name, passed, failed, count["skipped"], broken, seconds)
+    return Level(name, passed, failed, count["skipped"], broken, seconds, slowest(suites))
+
+
+def slowest(suites: Iterable[ElementTree.Element]) -> tuple[tuple[str, float], ...]:
+    """The slowest tests of JUnit reports, the slowest first."""
+    times = [(str(case.get("name")), float(case.get("time", 0))) for suite in suites for case in suite.iter("testcase")]
+    return tuple(sorted(times, key=lambda one: one[1], reverse=True)[:SLOWEST])
 
 
 def main(names: list[str]) -> int:
     """Run the named levels; 0 if all passed."""
     levels = [run(name) for name in names]
+    for level in levels:
+        print(f"\nslowest of {level.name}:")
+        for test, seconds in level.slowest:
+            print(f"{seconds:7.1f} s  {test}")
     print()
     for level in levels:
         print(level)

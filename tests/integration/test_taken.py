@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ccf_operator.reconcile import observe
 from integration.world.story import Story
 from integration.world.world import World
 
@@ -110,3 +111,57 @@ async def ledgers_are_there(world: World, volumes: dict[str, str]) -> bool:
     for name in volumes.values():
         await world.api.get(f"/api/v1/persistentvolumes/{name}")
     return all(json.loads(path.read_bytes())["volume"] for path in held)
+
+
+async def test_a_volume_that_is_deleted_under_its_claim_is_told_while_it_goes_and_when_it_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "PERSISTENT_VOLUME_SECONDS", 0.5)
+    await world.operator()
+    await world.open(recovery={"quorumLossWindow": "1s", "startDeadline": "5s"})
+    await world.write()
+    [claim, *_] = sorted(volumes := await bound(world))
+    path = f"/api/v1/persistentvolumes/{volumes[claim]}"
+
+    await world.api.ask("DELETE", path)
+    await world.story.until("that it goes", lambda s: recoverable(s) == ("False", "VolumesTerminating"))
+    assert volumes[claim] in condition(world.story, "Recoverable")["message"]
+    assert "keep the claims" in world.story.status["nextStep"]
+
+    await world.api.patch(path, {"metadata": {"finalizers": None}})
+    await world.story.until("that it is gone", lambda s: recoverable(s) == ("False", "VolumesMissing"))
+    assert f"the volumes of {claim} are gone" in condition(world.story, "Recoverable")["message"]
+    assert world.story.status["phase"] == "Running"
+
+    world.kubelet.kill(*world.majority())
+    await world.recovered()
+    await world.nothing_is_missing()
+
+
+async def test_claims_put_back_on_volumes_that_were_emptied_are_not_used_and_it_is_said_why(world: World) -> None:
+    await world.operator()
+    await world.open()
+    await world.write()
+    await world.at_rest()
+    [kept, *emptied] = sorted(await bound(world))
+
+    delete_claims(world)
+    await world.story.until("that it is said", lambda s: recoverable(s) == ("False", "ClaimsTerminating"))
+    for claim in emptied:
+        for generation in world.kubelet.volume(claim).iterdir():
+            generation.rename(world.directory / f"{claim}-{generation.name}")
+    world.kubelet.kill(*[one["name"] for one in world.story.nodes()])
+
+    await world.story.until("claims anew", lambda s: s.status["nextStep"].count("claimRef") == 3)
+    follow(world, world.story.status["nextStep"])
+    words = "shows nothing of this network: it is not used"
+    await world.story.until(
+        "that they are read and not taken",
+        lambda s: sum(words in (one.get("note") or "") for one in s.status["volumes"]) == len(emptied),
+    )
+    assert [one["name"] for one in world.story.status["volumes"] if not one.get("note")] == [kept]
+    assert words in condition(world.story, "Recoverable")["message"]
+    await world.story.until(
+        "that it is left to people", lambda s: s.status.get("reason") in ("ApprovalRequired", "VolumesTaken")
+    )
+    assert world.story.attempt.get("winner") is None

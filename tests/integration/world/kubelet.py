@@ -92,6 +92,11 @@ class Kubelet:
         self.runs[pod].reports = False
         self.kill(pod)
 
+    def reject(self, *pods: str) -> None:
+        """Let machines have been relabelled and their kubelets started anew: they reject pods whose processes run."""
+        for pod in pods:
+            self.runs[pod].reject()
+
     def volume(self, claim: str) -> Path:
         """Root of the volume that a claim is bound to."""
         return self.root / "volumes" / claim

@@ -80,6 +80,13 @@ class PodRun:
         """The pod's object is being deleted."""
         self._deleted.set()
 
+    def reject(self) -> None:
+        """Report what a kubelet does that does not take the pod it finds any more; its processes run on."""
+        message = "Pod was rejected: Predicate NodeAffinity failed"
+        none = {"initContainerStatuses": None, "containerStatuses": None, "conditions": None}
+        self._status = {"phase": "Failed", "reason": "NodeAffinity", "message": message, **none}
+        self._told.set()
+
     async def run(self) -> None:
         """To the end of its containers, and if it is being deleted to that of its object."""
         reporting = asyncio.create_task(self._report())

@@ -1,8 +1,9 @@
 """What is being taken away underneath a network: its claims, their volumes, its namespace; and what stops it.
 
 Only what a recovery would need counts: the volumes of the committed configuration, of nodes that live, and of the
-candidates of an attempt; and what keeps a pod from being let go, whatever it holds. Kubernetes takes back no deletion that was asked for: a claim that is being deleted goes with
-the last pod that uses it, and only the reclaim policy of its volume decides whether its ledger goes along.
+candidates of an attempt; and what keeps a pod from being let go, whatever it holds. Kubernetes takes back no deletion
+that was asked for: a claim that is being deleted goes with the last pod that uses it, and only the reclaim policy of
+its volume decides whether its ledger goes along.
 """
 
 from __future__ import annotations

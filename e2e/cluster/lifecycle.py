@@ -252,7 +252,22 @@ def _remove() -> None:
     _unmount_below(state_directory())
     machine.remove_private_directories()
     if state_directory().exists():
-        shutil.rmtree(state_directory())
+        remove_directory(state_directory(), last=_MARKER)
+
+
+def remove_directory(directory: Path, last: str) -> None:
+    """Remove a directory, and the file that says whose it is last: what stops in between can be begun again.
+
+    Raises OSError.
+    """
+    for one in sorted(directory.iterdir()):
+        if one.name == last:
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink()
+    shutil.rmtree(directory)
 
 
 def _claim_state_directory() -> None:

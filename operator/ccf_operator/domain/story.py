@@ -14,6 +14,7 @@ from ccf_operator.api.status import (
     Command,
     Found,
     NodeRecord,
+    Obstacle,
     Phase,
     Start,
     Verdict,
@@ -37,6 +38,7 @@ from ccf_operator.domain.network_advice import (
     lives,
     network_first,
 )
+from ccf_operator.domain.obstacles import about
 from ccf_operator.domain.outdated import evidence_in_words
 from ccf_operator.domain.reasons import Reason, known
 from ccf_operator.domain.resumption import runs_without_status
@@ -170,11 +172,20 @@ def _end_what_runs(draft: Draft, running: list[str]) -> str:
     )
 
 
+def _keeps_from_reading(draft: Draft, found: Found) -> list[Obstacle]:
+    """What is in the way of the pods that read these volumes."""
+    unread = [volume for volume in found.volumes if volume.being_read]
+    readers = {names.explorer(draft.seen.name, volume.uid) for volume in unread}
+    return about(draft.obstacles, readers | {volume.name for volume in unread})
+
+
 def _about_found(draft: Draft, found: Found) -> str:
     """What to do about volumes that were found: a decision has to wait until they have been read."""
     if running := may_still_run(draft):
         return _end_what_runs(draft, running)
     if found.token is None:
+        if _keeps_from_reading(draft, found):
+            return ""  # the advice about that is the next step
         read = sum(not volume.being_read for volume in found.volumes)
         many = counted(len(found.volumes), "volume")
         return f"wait until all is read ({read} of {many} so far); the commands to decide by are told here then"

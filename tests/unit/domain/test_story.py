@@ -16,6 +16,7 @@ from ccf_operator.api.status import (
     FoundVolume,
     JoinFailures,
     NetworkStatus,
+    ObstacleSource,
     Phase,
     QuorumStatus,
     ServiceStatus,
@@ -104,6 +105,15 @@ def test_while_volumes_are_read_it_says_how_many_and_no_decision() -> None:
     assert story.next_step.startswith("wait")
     assert "2 of 3 volumes" in story.next_step
     assert "CCFRecoveryDecision" not in story.next_step
+
+
+def test_while_a_volume_cannot_be_read_what_keeps_it_from_that_is_the_next_step() -> None:
+    volumes = [FoundVolume(name=f"v-{n}", uid=f"u{n}", service=OLD, being_read=n == 2) for n in range(3)]
+    seen = draft(NetworkStatus(found=Found(volumes=volumes)))
+    seen.obstruct(ObstacleSource.API_SERVER, "PersistentVolumeClaim v-1", "QuotaExceeded", "of one that is read")
+    assert tell(seen, view(seen), None, Governance()).next_step.startswith("wait")
+    seen.obstruct(ObstacleSource.API_SERVER, "PersistentVolumeClaim v-2", "QuotaExceeded", "no room")
+    assert tell(seen, view(seen), None, Governance()).next_step == ""
 
 
 @pytest.mark.parametrize(

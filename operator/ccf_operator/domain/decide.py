@@ -105,11 +105,12 @@ def decide(seen: Observation) -> Plan:
 
 def _wait_for_the_newest(draft: Draft) -> Plan:
     """Nothing is done on the strength of a status that is out of date, but to find out what the volumes hold."""
+    tell_of_taking(draft, taken := what_is_taken(draft))
     collect(draft, PROVIDERS)
     hear(draft)
     keep_found(draft)
     keep_obstacles(draft)
-    _write_story(draft, tell_outdated(draft))
+    _write_story(draft, beside(tell_outdated(draft), taken))
     keep_conditions(draft)
     _summarise(draft)
     return Plan(draft.status, tuple(draft.effects), wake_after(draft))

@@ -48,6 +48,7 @@ def what_is_taken(draft: Draft) -> Taken | None:
         return going
     kinds = (_claims_terminating, _volumes_terminating, _claims_replaced, _missing)
     found = [taken for kind in kinds if (taken := kind(draft, volumes)) is not None]
+    found += [taken] if (taken := _unknown_claims_wait(draft)) is not None else []
     if not found:
         return None
     doors = dict.fromkeys(taken.door for taken in found if taken.door)
@@ -161,6 +162,21 @@ def _claims_replaced(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
     return Taken(Taking.CLAIMS_REPLACED, "; ".join(said), "; ".join(doors))
 
 
+def _unknown_claims_wait(draft: Draft) -> Taken | None:
+    """Claims that were made anew for volumes of which the status, gone or edited since, does not know any more."""
+    waiting = []
+    for name, claim in sorted(draft.seen.claims.items()):
+        unknown = draft.status.volume(name) is None and claim.uid not in draft.status.disowned
+        found = draft.seen.persistent_volumes.get(claim.volume_name or "")
+        if unknown and claim.phase != "Bound" and not claim.deleting and found is not None:
+            named = found.claim == (draft.seen.namespace, name) and found.claim_uid not in (None, claim.uid)
+            waiting += [(name, found.name)] if named and not found.deleting else []
+    if not waiting:
+        return None
+    said = (f"{name} waits for {volume}, which is still bound to the claim that is gone" for name, volume in waiting)
+    return Taken(Taking.CLAIMS_REPLACED, "; ".join(said), "; ".join(_give_again(*pair) for pair in waiting))
+
+
 def _missing(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
     without = [v for v in volumes if v.name not in draft.seen.claims]
     lost = [v for v in volumes if (claim := draft.claim(v.name)) is not None and claim.phase == "Lost"]
@@ -180,8 +196,12 @@ def _rebind(draft: Draft, volume: VolumeRecord) -> str:
     claim = draft.seen.claims.get(volume.name)
     if claim is not None and (claim.uid == found.claim_uid or claim.volume_name != found.name):
         return ""
+    return _give_again(volume.name, found.name)
+
+
+def _give_again(claim: str, volume: str) -> str:
     return (
-        f"to give {volume.name} its volume again: kubectl patch pv {found.name} --type json "
+        f"to give {claim} its volume again: kubectl patch pv {volume} --type json "
         """-p '[{"op":"remove","path":"/spec/claimRef/uid"}]'"""
     )
 

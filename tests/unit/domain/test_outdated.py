@@ -350,3 +350,12 @@ def test_a_status_that_was_found_to_be_older_is_not_the_last_word_on_its_volumes
 def test_many_pieces_of_evidence_are_counted() -> None:
     seen = replace(silent(), config_maps=frozenset(f"bank-{UID[:5]}-{n}" for n in range(100, 120)))
     assert "and 14 more" in decide(seen).status.message
+
+
+def test_what_is_being_taken_away_is_told_of_meanwhile() -> None:
+    seen = with_claim(silent(outdated=Outdated(since=START, next_node=100, next_volume=100)), "v-a", deleting=True)
+    plan = decide(told(seen, volume="v-b", service_key=NEW, recovery_count=1))
+    assert plan.status.reason == "StatusOutdated"
+    assert "replace --subresource=status" in plan.status.next_step
+    assert "persistentVolumeReclaimPolicy" in plan.status.next_step
+    assert "ClaimsTerminating" in {event.reason for event in plan.status.pending_events}

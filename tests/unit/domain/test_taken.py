@@ -198,3 +198,31 @@ def test_what_keeps_a_pod_from_being_let_go_is_told_whatever_it_holds() -> None:
     assert KEEP in taken.door
     assert what_is_taken(seen(GOING, DELETE, of)) is None
     assert what_is_taken(seen(GOING, RETAIN, of, pods=held)) is not None, "it is kept for some seconds more"
+
+
+@pytest.mark.parametrize(
+    ("found", "pv", "told"),
+    [
+        pytest.param(claim("v-a", uid="new", phase="Pending"), RETAIN, True, id="made anew, and the status forgets it"),
+        pytest.param(claim("v-a", uid="new"), RETAIN, False, id="bound"),
+        pytest.param(claim("v-a", uid="new", phase="Pending", deleting=True), RETAIN, False, id="it goes"),
+        pytest.param(claim("v-a", uid="new", phase="Pending"), None, False, id="no volume"),
+        pytest.param(
+            claim("v-a", uid="new", phase="Pending"), replace(RETAIN, claim_uid=None), False, id="about to be bound"
+        ),
+        pytest.param(
+            claim("v-a", uid="new", phase="Pending"), replace(RETAIN, claim=("x", "v-a")), False, id="of another"
+        ),
+        pytest.param(
+            claim("v-a", uid="new", phase="Pending"), replace(RETAIN, deleting=True), False, id="the volume goes"
+        ),
+    ],
+)
+def test_a_claim_that_waits_for_its_volume_is_told_of_though_no_status_knows_it(
+    found: ClaimView, pv: PersistentVolumeView | None, told: bool
+) -> None:
+    forgot = status(volumes=[])
+    taken = what_is_taken(seen(found, pv, forgot))
+    assert (taken is not None and AGAIN in taken.door and taken.reason is Taking.CLAIMS_REPLACED) is told
+    disowned = status(volumes=[], disowned=["new"])
+    assert what_is_taken(seen(found, pv, disowned)) is None

@@ -165,3 +165,19 @@ async def test_claims_put_back_on_volumes_that_were_emptied_are_not_used_and_it_
         "that it is left to people", lambda s: s.status.get("reason") in ("ApprovalRequired", "VolumesTaken")
     )
     assert world.story.attempt.get("winner") is None
+
+
+async def test_a_machine_whose_node_object_goes_is_told_with_what_runs_there(world: World) -> None:
+    await world.operator()
+    await world.open()
+    [pod, *_] = sorted(world.story.pods)
+    path = f"/api/v1/nodes/{(machine := world.machine(pod))}"
+    await world.api.patch(path, {"metadata": {"finalizers": ["autoscaler.example/drain"]}})
+
+    await world.api.ask("DELETE", path)
+
+    await world.story.until("that it is said", lambda s: recoverable(s) == ("False", "MachinesTerminating"))
+    assert f"Node {machine} with {pod}" in condition(world.story, "Recoverable")["message"]
+    assert f"kubectl get node {machine}" in world.story.status["nextStep"]
+    assert (world.story.status["phase"], world.story.status["readyNodes"]) == ("Running", "3/3")
+    await world.write()

@@ -150,6 +150,10 @@ class MachineView:
     boot_id: str | None
     out_of_service: bool
     """It carries the taint `node.kubernetes.io/out-of-service`: a person's word that it is down."""
+    cordoned: bool = False
+    """No pod is placed on it any more (`spec.unschedulable`)."""
+    deleting: bool = False
+    """Its Node object is being deleted; something waits for what runs there."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ _NAMED = {
     "quota": re.compile(r"""exceeded quota: ([^,\s]+)"""),
     "image": re.compile(r"""image ["'`]([^"'`\s]+)["'`]"""),
     "missing": re.compile(r"""((?:configmap|secret|persistentvolumeclaim|serviceaccount)s? ["'`][^"'`]+["'`])"""),
+    "machine": re.compile(r"""machine ([^,\s]+), which is cordoned"""),
     "storageclass": re.compile(r"""(?i)storageclass(?:\.storage\.k8s\.io)? ["'`]([^"'`\s]+)["'`]"""),
 }
 """Names that messages give, and how to find them."""
@@ -140,6 +141,12 @@ ADVICE: tuple[Advice, ...] = (
         "Unschedulable",
         "No Kubernetes Node can take the pod.",
         "make room for {name}, as the scheduler's words say, or bring back the machine its volume is on",
+    ),
+    Advice(
+        _SCHEDULER,
+        "Cordoned",
+        "The machine that has the pod's volume takes no new pods: somebody has cordoned it.",
+        "let it take pods again: kubectl uncordon {machine}; or wait until whoever drains it has done so",
     ),
     Advice(
         _KUBELET,
@@ -304,7 +311,7 @@ _OTHERWISE = {
     _NETWORK: "see that the operator's pod can reach {object}: network policies, DNS, the pod network",
 }
 
-_WHERE_TO_LOOK = {"quota": "", "image": "(see the message)", "storageclass": "", "policy": ""}
+_WHERE_TO_LOOK = {"quota": "", "image": "(see the message)", "storageclass": "", "policy": "", "machine": "NAME"}
 
 
 def advice(obstacles: Iterable[Obstacle], namespace: str) -> str:

@@ -11,6 +11,7 @@ from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.observation import PodView
 from ccf_operator.domain.obstacles import Provider
+from ccf_operator.render.labels import VOLUME
 
 ON_ITS_WAY = frozenset({"PodInitializing", "ContainerCreating"})
 """Reasons for which a container waits that say nothing is wrong."""
@@ -43,7 +44,17 @@ def scheduling(draft: Draft) -> None:
     """What the scheduler says of pods that it cannot place."""
     for pod in _wanted_pods(draft):
         if pod.unschedulable is not None and draft.now - pod.created_at >= PASSES:
-            draft.obstruct(ObstacleSource.SCHEDULER, f"Pod {pod.name}", "Unschedulable", pod.unschedulable)
+            reason, words = _why_unplaced(draft, pod, pod.unschedulable)
+            draft.obstruct(ObstacleSource.SCHEDULER, f"Pod {pod.name}", reason, words)
+
+
+def _why_unplaced(draft: Draft, pod: PodView, words: str) -> tuple[str, str]:
+    """The scheduler counts machines and names none: the one that matters is where the volume is."""
+    volume = draft.status.volume(pod.labels.get(VOLUME, ""))
+    machine = (draft.seen.machines or {}).get((volume.machine if volume is not None else None) or "")
+    if volume is None or machine is None or not machine.cordoned:
+        return "Unschedulable", words
+    return "Cordoned", f"{volume.name} was last used on machine {machine.name}, which is cordoned: {words}"
 
 
 def waiting_containers(draft: Draft) -> None:

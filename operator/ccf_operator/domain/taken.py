@@ -1,4 +1,4 @@
-"""What is being taken away underneath a network: its claims, their volumes, its namespace; and what stops it.
+"""What is being taken away underneath a network: claims, volumes, machines, its namespace; and what stops it.
 
 Only what a recovery would need counts: the volumes of the committed configuration, of nodes that live, and of the
 candidates of an attempt; and what keeps a pod from being let go, whatever it holds. Kubernetes takes back no deletion
@@ -8,7 +8,7 @@ its volume decides whether its ledger goes along.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +27,10 @@ class Taking(StrEnum):
     VOLUMES_TERMINATING = "VolumesTerminating"
     CLAIMS_REPLACED = "ClaimsReplaced"
     VOLUMES_MISSING = "VolumesMissing"
+    MACHINES_TERMINATING = "MachinesTerminating"
+
+
+_Kind = Callable[[Draft, list[VolumeRecord]], "Taken | None"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,13 @@ class Taken:
 
 def what_is_taken(draft: Draft) -> Taken | None:
     """All that is being taken away, by the reason of the gravest; None: nothing is."""
+    return _gravest(draft, (*_OF_VOLUMES, _machines_terminating))
+
+
+def _gravest(draft: Draft, kinds: Iterable[_Kind]) -> Taken | None:
     volumes = _that_matter(draft)
     if (going := _namespace(draft, volumes)) is not None:
         return going
-    kinds = (_claims_terminating, _volumes_terminating, _claims_replaced, _missing)
     found = [taken for kind in kinds if (taken := kind(draft, volumes)) is not None]
     found += [taken] if (taken := _unknown_claims_wait(draft)) is not None else []
     if not found:
@@ -65,7 +72,7 @@ def tell_of_taking(draft: Draft, taken: Taken | None) -> None:
 
 def must_be_kept_first(draft: Draft, volumes: Iterable[str]) -> Taken | None:
     """What keeps a recovery from these volumes from starting any candidate, where that goes or may come again."""
-    taken = what_is_taken(draft)
+    taken = _gravest(draft, _OF_VOLUMES)
     if taken is None or any(can_be_read(draft, volume) for volume in volumes):
         return None
     return taken if taken.door or taken.reason is not Taking.VOLUMES_MISSING else None
@@ -186,6 +193,28 @@ def _missing(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
     said += [f"the volumes of {', '.join(v.name for v in lost)} are gone"] if lost else []
     doors = [door for v in without if (door := _rebind(draft, v))]
     return Taken(Taking.VOLUMES_MISSING, "; ".join(said), "; ".join(doors))
+
+
+def _machines_terminating(draft: Draft, _: list[VolumeRecord]) -> Taken | None:
+    """Nodes whose Node objects are being deleted: whoever holds these ends what runs there, and then the machine."""
+    on: dict[str, list[str]] = {}
+    for record in draft.alive() if not draft.seen.deleting else ():
+        pod = draft.pod(record)
+        machine = (draft.seen.machines or {}).get((pod.machine if pod is not None else None) or "")
+        if machine is not None and machine.deleting:
+            on.setdefault(machine.name, []).append(record.name)
+    if not on:
+        return None
+    said = (f"Node {machine} with {', '.join(on[machine])}" for machine in sorted(on))
+    return Taken(
+        Taking.MACHINES_TERMINATING,
+        f"being deleted: {'; '.join(said)}. A volume that is on the machine itself goes with it",
+        "one after the other, as the members replace any node, replace the nodes there before they go; see what "
+        f"deletes and what still holds the machines: kubectl get node {' '.join(sorted(on))} -o yaml",
+    )
+
+
+_OF_VOLUMES = (_claims_terminating, _volumes_terminating, _claims_replaced, _missing)
 
 
 def _rebind(draft: Draft, volume: VolumeRecord) -> str:

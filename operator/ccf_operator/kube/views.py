@@ -214,4 +214,6 @@ def machine_view(raw: Mapping[str, Any]) -> MachineView:
         ready=_condition(status, "Ready").get("status") == "True",
         boot_id=(status.get("nodeInfo") or {}).get("bootID") or None,
         out_of_service=any(taint.get("key") == OUT_OF_SERVICE_TAINT for taint in spec.get("taints") or []),
+        cordoned=bool(spec.get("unschedulable")),
+        deleting=metadata.get("deletionTimestamp") is not None,
     )

@@ -40,6 +40,7 @@ def told(source: ObstacleSource, reason: str, message: str, about: str = "Pod ba
         (ObstacleSource.KUBELET, "FailedMount", "timed out", "kubectl -n bank describe pod bank-3"),
         (ObstacleSource.KUBELET, "ANewReason", "what", "kubectl -n bank describe pod bank-3"),
         (ObstacleSource.SCHEDULER, "Unschedulable", "0/3 nodes", "bank-3"),
+        (ObstacleSource.SCHEDULER, "Cordoned", "v was last used on machine m1, which is cordoned: 0/3", "uncordon m1;"),
         (ObstacleSource.NETWORK, "Refused", "10.0.0.1:8443", "kubectl -n bank logs bank-3 -c ccf"),
         (ObstacleSource.NETWORK, "ANewReason", "10.0.0.1:8081", "Pod bank-3"),
     ],

@@ -17,6 +17,7 @@ from ccf_operator.api.status import (
 from ccf_operator.domain.observation import ContainerView, EventView, NamesView, PodView, Resolution
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect
+from ccf_operator.render.labels import VOLUME
 from unit.domain import given
 
 WAITS = ContainerView(waiting_reason="ImagePullBackOff", waiting_message='Back-off pulling image "x"')
@@ -68,6 +69,15 @@ def test_a_pod_without_a_machine_is_in_the_way_after_ten_seconds() -> None:
     assert said(given.status(given.record("a")), pods=unplaced, after=10) == [
         "Scheduler/Pod a/Unschedulable: 0/3 nodes"
     ]
+
+
+def test_of_a_pod_whose_volume_is_on_a_cordoned_machine_that_is_named() -> None:
+    unplaced = pods(unschedulable="0/3 nodes", machine=None, created_at=given.at(-60), labels={VOLUME: "v-a"})
+    of = given.status(given.record("a"), volumes=[given.volume("v-a", machine="m1")])
+    told = "Scheduler/Pod a/Cordoned: v-a was last used on machine m1, which is cordoned: 0/3 nodes"
+    assert said(of, pods=unplaced, machines={"m1": given.machine(cordoned=True)}) == [told]
+    assert said(of, pods=unplaced, machines={"m1": given.machine()}) == ["Scheduler/Pod a/Unschedulable: 0/3 nodes"]
+    assert said(of, pods=unplaced, machines=None) == ["Scheduler/Pod a/Unschedulable: 0/3 nodes"]
 
 
 def words(reason: str) -> tuple[EventView, ...]:

@@ -29,6 +29,7 @@ from unit.domain.given import (
     configuration,
     draft,
     end,
+    machine,
     pod,
     record,
     status,
@@ -98,6 +99,24 @@ def test_what_goes_is_named_with_the_command_that_stops_it(
     assert says in taken.message
     assert door in taken.door
     assert bool(door) == bool(taken.door)
+
+
+def test_a_machine_that_goes_is_named_with_what_runs_there_and_holds_no_recovery_up() -> None:
+    goes = {"m1": machine("m1", deleting=True)}
+    on = seen(claim("v-a"), pods={"a": pod("a")}, machines=goes)
+    taken = what_is_taken(on)
+    assert taken is not None
+    assert taken.reason is Taking.MACHINES_TERMINATING
+    assert "Node m1 with a" in taken.message
+    assert "kubectl get node m1 -o yaml" in taken.door
+    assert what_is_taken(seen(claim("v-a"), pods={"a": pod("a", machine="m2")}, machines=goes)) is None
+    assert what_is_taken(seen(claim("v-a"), pods={"a": pod("a")}, machines={"m1": machine("m1")})) is None
+    gone = seen(None, None, pods={"a": pod("a")}, machines=goes)
+    both = what_is_taken(gone)
+    assert both is not None
+    assert both.reason is Taking.VOLUMES_MISSING
+    assert both.door
+    assert must_be_kept_first(gone, ["v-a"]) is None, "as if no machine went"
 
 
 def test_a_namespace_that_goes_is_all_that_is_told() -> None:

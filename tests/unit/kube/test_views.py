@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ccf_operator.domain.observation import ContainerView, EventView
-from ccf_operator.kube.views import event_view, moment, pod_view
+from ccf_operator.kube.views import event_view, machine_view, moment, pod_view
 
 
 def raw(**status: Any) -> dict[str, Any]:
@@ -53,3 +53,13 @@ def test_an_event_without_any_time_says_nothing_and_the_words_are_told_without_w
     seen = event_view({"metadata": {}, **KUBELET, "note": "(combined from similar events): no disk"})
     assert seen is not None
     assert seen.message == "no disk"
+
+
+def test_of_a_machine_it_is_seen_whether_it_is_cordoned_and_whether_it_goes() -> None:
+    seen = machine_view({"metadata": {"name": "m1", "uid": "u"}})
+    assert not seen.cordoned
+    assert not seen.deleting
+    going = {"name": "m1", "uid": "u", "deletionTimestamp": clock(1)}
+    seen = machine_view({"metadata": going, "spec": {"unschedulable": True}})
+    assert seen.cordoned
+    assert seen.deleting

@@ -48,16 +48,25 @@ async def test_volumes_of_candidates_that_cannot_be_mounted_are_told_until_they_
 
 
 @pytest.mark.usefixtures("controllers")
-async def test_a_claim_that_gets_no_volume_has_its_controllers_words_until_it_has_one(world: World) -> None:
-    world.kubelet.trouble.unprovisioned.add("fast")
+@pytest.mark.parametrize(
+    ("storage_class", "reason", "words", "door"),
+    [
+        ("fast", "ProvisioningFailed", '"fast" not found', "kubectl describe storageclass fast"),
+        (None, "FailedBinding", "no storage class is set", "kubectl get storageclasses,persistentvolumes"),
+    ],
+)
+async def test_a_claim_that_gets_no_volume_has_its_controllers_words_until_it_has_one(
+    world: World, storage_class: str | None, reason: str, words: str, door: str
+) -> None:
+    world.kubelet.trouble.unprovisioned.add(storage_class)
     await world.operator()
-    await world.create(storage={"storageClassName": "fast"})
+    await world.create(storage={"storageClassName": storage_class} if storage_class is not None else {})
 
-    await world.story.until("that it is told", lambda s: told(s, "ProvisioningFailed"))
-    [one] = told(world.story, "ProvisioningFailed")
+    await world.story.until("that it is told", lambda s: told(s, reason))
+    [one] = told(world.story, reason)
     assert (one["source"], one["object"].split()[0]) == ("Storage", "PersistentVolumeClaim")
-    assert '"fast" not found' in world.story.status["message"]
-    assert world.story.status["nextStep"].endswith("kubectl describe storageclass fast")
+    assert words in world.story.status["message"]
+    assert world.story.status["nextStep"].endswith(door)
 
     world.kubelet.trouble.unprovisioned.clear()
     await world.story.until("members are asked to open", lambda s: s.status.get("phase") == "AwaitingOpen")

@@ -18,8 +18,8 @@ class Trouble:
     """Images that cannot be pulled."""
     unmountable: str | None = None
     """Why no volume can be mounted: kubelets say so in Events, and start nothing of a pod as long as it is so."""
-    unprovisioned: set[str] = field(default_factory=set)
-    """Storage classes of which no volume is made."""
+    unprovisioned: set[str | None] = field(default_factory=set)
+    """Storage classes of which no volume is made; None: for claims that name none."""
     sandboxes_to_lose: int = 0
     """So many pods, the next ones, lose their sandbox once their init container has ended: under restartPolicy Never
     the kubelet then starts nothing of them any more, and they are Pending for ever."""

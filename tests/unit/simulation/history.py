@@ -504,7 +504,7 @@ class History:
         for text in re.findall(r"kubectl patch pv ([^-]\S*(?: [^-\s]\S*)*) (-p|--type json)", self.status.next_step):
             for volume in text[0].split():
                 if text[1] == "-p":
-                    self.cluster.claims[volume.removeprefix("pv-")].retained = True
+                    self.cluster.retain(volume)
                 else:
                     self.cluster.rebind(volume)
 

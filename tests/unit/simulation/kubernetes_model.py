@@ -137,6 +137,9 @@ class Claim:
     """Whether its volume stays when it goes."""
     waits_for: str | None = None
     """It is to have this volume again, which still refers to the claim that is gone."""
+    name: str = ""
+    volume: str = ""
+    """Name of its PersistentVolume: no two ever have the same."""
 
 
 @dataclass
@@ -164,6 +167,8 @@ class Kubernetes:
         """What volumes hold that have outlived their claims, by the names of the volumes."""
         self.destroyed: list[str] = []
         """Volumes that went with their claims."""
+        self.provisioned: list[str] = []
+        """Names of the claims that volumes were ever made for."""
         self.namespace_terminating = False
         self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
@@ -180,11 +185,14 @@ class Kubernetes:
 
     def create_claim(self, name: str) -> None:
         if name not in self.claims:
-            self.claims[name] = Claim(self._uid(), self.network_uid)
+            others = sum(volume == name for volume in self.provisioned)
+            self.provisioned.append(name)
+            volume = f"pv-{name}" if others == 0 else f"pv-{name}.{others}"
+            self.claims[name] = Claim(self._uid(), self.network_uid, name=name, volume=volume)
 
     def reclaim(self, name: str, volume: str) -> None:
         if name not in self.claims:
-            self.claims[name] = Claim(self._uid(), self.network_uid, waits_for=volume)
+            self.claims[name] = Claim(self._uid(), self.network_uid, waits_for=volume, name=name, volume=volume)
 
     def annotate_claim(self, name: str, uid: str, facts: str) -> None:
         claim = self.claims.get(name)
@@ -305,9 +313,15 @@ class Kubernetes:
                 continue
             del self.claims[name]
             if claim.machine is not None and claim.retained:
-                self.released[f"pv-{name}"] = claim
+                self.released[claim.volume] = claim
             elif claim.machine is not None:
-                self.destroyed.append(f"pv-{name}")
+                self.destroyed.append(claim.volume)
+
+    def retain(self, volume: str) -> None:
+        """A person has a volume stay when its claim goes."""
+        for claim in self.claims.values():
+            if claim.volume == volume:
+                claim.retained = True
 
     def rebind(self, volume: str) -> None:
         """A person clears a volume's reference to the claim that is gone: the one that waits for it is bound."""
@@ -556,7 +570,7 @@ class Kubernetes:
                 name,
                 claim.uid,
                 "Bound" if claim.machine else "Pending",
-                claim.waits_for or f"pv-{name}",
+                claim.waits_for or claim.volume or f"pv-{name}",
                 {labels.NETWORK_UID: claim.network_uid},
                 dict(claim.annotations),
                 deleting=claim.deleting,
@@ -565,13 +579,15 @@ class Kubernetes:
         }
 
     def volume_views(self) -> dict[str, PersistentVolumeView]:
-        bound = {f"pv-{name}": claim for name, claim in self.claims.items() if claim.machine is not None}
+        bound = {
+            claim.volume or f"pv-{name}": claim for name, claim in self.claims.items() if claim.machine is not None
+        }
         return {
             name: PersistentVolumeView(
                 name,
                 f"uid-{name}",
                 "Retain" if claim.retained else "Delete",
-                claim=("default", name.removeprefix("pv-")),
+                claim=("default", claim.name or name.removeprefix("pv-")),
                 claim_uid=claim.uid,
             )
             for name, claim in (bound | self.released).items()

@@ -10,7 +10,13 @@ from ccf_operator.domain.decisions import hear
 from ccf_operator.domain.deletion import take_down
 from ccf_operator.domain.disruption import want_budgets
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.edited import correct_configuration, correct_high_water_mark, take_back_ends, take_back_stops
+from ccf_operator.domain.edited import (
+    correct_configuration,
+    correct_high_water_mark,
+    set_aside_what_is_of_nothing,
+    take_back_ends,
+    take_back_stops,
+)
 from ccf_operator.domain.effects import ApplyIdentity, ApplyServices
 from ccf_operator.domain.facts import want_facts
 from ccf_operator.domain.members import keep_governance
@@ -59,6 +65,7 @@ def decide(seen: Observation) -> Plan:
     draft = Draft.of(seen)
     _keep_pending_events(draft)
     if not seen.deleting:
+        set_aside_what_is_of_nothing(draft)
         keep_outdated(draft)
         take_up(draft)
         if draft.status.outdated is not None:

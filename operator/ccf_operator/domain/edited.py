@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from ccf_operator.api.status import NodeRecord
 from ccf_operator.ccf.answers import NodeAnswers
+from ccf_operator.domain.adoption import has_begun
+from ccf_operator.domain.afresh import start_afresh
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.ends import BY_WORD
 from ccf_operator.domain.observation import PodView
@@ -19,6 +21,14 @@ from ccf_operator.domain.txid import TxID
 SETTLED = timedelta(seconds=10)
 """How old what was seen of a service must be before a later answer that falls short of it counts against it: answers of
 one look are of different age."""
+
+
+def set_aside_what_is_of_nothing(draft: Draft) -> None:
+    """Where neither a service, a volume nor a node is on record, there can be nothing under way either."""
+    status = draft.status
+    under_way = (status.attempt, status.start, status.unsettled, status.doubted, status.paused, status.configuration)
+    if not has_begun(draft) and not status.nodes and any(one is not None for one in under_way):
+        start_afresh(draft, "the status knows of no service, volume or node")
 
 
 def take_back_ends(draft: Draft) -> None:

@@ -199,7 +199,7 @@ def want_pods(draft: Draft) -> None:
             draft.do(DeletePod(pod=pod.name, uid=pod.uid))
     for name in sorted(draft.seen.config_maps):
         owner = draft.status.node(name)
-        if owner.released if owner is not None else _was_given(draft, name):
+        if owner.released if owner is not None else _is_forgotten(draft, name):
             draft.do(DeleteConfigMap(name=name))
 
 
@@ -229,14 +229,15 @@ def _strays(draft: Draft) -> Iterator[PodView]:
     for pod in draft.seen.pods.values():
         owner = owners.get(pod.name)
         known = owner is not None and owner.pod_uid in (None, pod.uid)
-        if not known and pod.owner_uid == draft.seen.uid and _was_given(draft, pod.name):
+        if not known and pod.owner_uid == draft.seen.uid and _is_forgotten(draft, pod.name):
             yield pod
 
 
-def _was_given(draft: Draft, name: str) -> bool:
-    """Whether a node of this name was once planned."""
+def _is_forgotten(draft: Draft, name: str) -> bool:
+    """Whether a node of this name, of no record, was once planned; a status that knows of nothing says so of none."""
     number = names.node_counter(name, draft.seen.name, draft.seen.uid)
-    return number is not None and number < draft.status.counters.next_node
+    knows = bool(draft.status.volumes) or draft.status.service.public_key is not None
+    return knows and number is not None and number < draft.status.counters.next_node
 
 
 def want_labels(draft: Draft) -> None:
@@ -311,8 +312,12 @@ def ids_that_matter(draft: Draft) -> set[str | None]:
 
 
 def _names_needed(draft: Draft) -> set[str | None]:
-    attempt = draft.status.attempt
-    return {candidate.node for candidate in attempt.candidates} if attempt is not None else set()
+    """Candidates, and the last first node of a service that was never met: how that ended tells what is to be done."""
+    attempt, status = draft.status.attempt, draft.status
+    needed: set[str | None] = {candidate.node for candidate in attempt.candidates} if attempt is not None else set()
+    if status.service.public_key is None:
+        needed |= {record.name for record in [r for r in status.nodes if r.command is Command.START][-1:]}
+    return needed
 
 
 def _may_be_trusted(draft: Draft, record: NodeRecord, *, led: bool) -> bool:

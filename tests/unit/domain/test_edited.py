@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import EndEvidence, HighWaterMark, NodeRecord, Start
+from ccf_operator.api.status import Counters, EndEvidence, HighWaterMark, NetworkStatus, NodeRecord, Start
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.edited import (
@@ -16,16 +16,18 @@ from ccf_operator.domain.edited import (
     take_back_ends,
     take_back_stops,
 )
-from ccf_operator.domain.effects import DeletePod, ReleasePod
+from ccf_operator.domain.effects import DeleteConfigMap, DeletePod, ReleasePod
 from ccf_operator.domain.observation import ContainerView
 from unit.domain.given import (
     NEW,
     OLD,
     START,
+    UID,
     answers,
     at,
     attempt,
     candidate,
+    claim,
     config,
     configuration,
     crowned,
@@ -120,6 +122,18 @@ def test_nor_is_one_of_the_service_that_is_being_recovered() -> None:
     work = network(record("a", stop="because", attempt=1), heard=False, attempt=part)
     take_back_stops(work, view(work))
     assert work.status.nodes[0].stop is None
+
+
+def test_an_attempt_of_nothing_is_set_aside_and_what_runs_is_left_alone() -> None:
+    """Where service, volumes and nodes were taken out, the status is as good as gone."""
+    left = NetworkStatus(attempt=attempt(candidate("a")), counters=Counters(next_node=100, next_volume=100))
+    name = f"bank-{UID[:5]}-0"
+    seen = observation(left, pods={name: pod(name)}, config_maps=frozenset({name}), claims={"v-a": claim("v-a")})
+    plan = decide(seen)
+    assert plan.status.attempt is None
+    assert [past.number for past in plan.status.history] == [1]
+    assert plan.status.reason == "VolumesFound"
+    assert not [e for e in plan.effects if isinstance(e, DeletePod | ReleasePod | DeleteConfigMap)]
 
 
 STAYS: dict[str, Draft] = {

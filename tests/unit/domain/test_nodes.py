@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Command, Ended, EndEvidence, NetworkStatus, NodeRecord, Unsettled
+from ccf_operator.api.status import Command, Ended, EndEvidence, NetworkStatus, NodeRecord, ServiceStatus, Unsettled
 from ccf_operator.ccf.answers import NodeAnswers
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.effects import (
@@ -310,6 +310,13 @@ def test_a_pod_whose_number_was_never_given_out_is_not_ours_to_end() -> None:
         assert not work.effects
 
 
+def test_a_status_that_knows_of_nothing_does_not_say_that_a_node_is_forgotten() -> None:
+    knows_nothing = NetworkStatus(counters=status().counters)
+    work = draft(knows_nothing, config_maps=frozenset({"bank-0f1e2-7"}), **stray(ccf=ended_container()))
+    want_pods(work)
+    assert not work.effects
+
+
 # Labels
 
 
@@ -358,6 +365,12 @@ def test_a_node_that_is_gone_is_forgotten_once_no_configuration_names_it() -> No
     assert kept(status(A, gone("b"), configuration=configuration("a"))) == {"a"}
     assert kept(status(A, gone("b"), configuration=configuration("a", "b"))) == {"a", "b"}
     assert kept(status(A, gone("b"), configuration=configuration("a", pending=["ab"]))) == {"a", "b"}
+
+
+def test_how_the_first_node_ended_is_kept_until_the_service_was_met() -> None:
+    first, again = (gone(name, command=Command.START) for name in "ab")
+    assert kept(status(first, again, service=ServiceStatus())) == {"b"}
+    assert kept(status(first, again)) == set()
 
 
 def test_not_before_its_pod_and_configuration_are_gone() -> None:

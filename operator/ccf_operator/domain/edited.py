@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from ccf_operator.api.status import NodeRecord
 from ccf_operator.ccf.answers import NodeAnswers
-from ccf_operator.domain.adoption import has_begun
 from ccf_operator.domain.afresh import start_afresh
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.ends import BY_WORD
@@ -24,11 +23,14 @@ one look are of different age."""
 
 
 def set_aside_what_is_of_nothing(draft: Draft) -> None:
-    """Where neither a service, a volume nor a node is on record, there can be nothing under way either."""
+    """Where neither a service nor a node is on record, there can be no volumes, and nothing under way: all is as good
+    as gone. A network that has begun has its first node on record until it has met the service.
+    """
     status = draft.status
     under_way = (status.attempt, status.start, status.unsettled, status.doubted, status.paused, status.configuration)
-    if not has_begun(draft) and not status.nodes and any(one is not None for one in under_way):
-        start_afresh(draft, "the status knows of no service, volume or node")
+    left = bool(status.volumes) or any(one is not None for one in under_way)
+    if left and status.service.public_key is None and not status.nodes:
+        start_afresh(draft, "the status knows of no service and no node")
 
 
 def take_back_ends(draft: Draft) -> None:

@@ -27,6 +27,7 @@ from ccf_operator.domain.ends import proof_of_end
 from ccf_operator.domain.exploration import GAP, explores, facts_on
 from ccf_operator.domain.nodes import ids_that_matter
 from ccf_operator.domain.observation import PodView, Terminated
+from ccf_operator.domain.quorum import majority
 from ccf_operator.domain.service import ServiceView, view_own_service, view_service
 from ccf_operator.domain.txid import TxID
 from ccf_operator.render import names
@@ -98,6 +99,7 @@ def evidence(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
         yield from _of_claims(draft, view)
         yield from _of_the_identity(draft, view)
         yield from _of_missing_records(draft, view)
+        yield from _of_members(draft, view)
 
 
 # Pods and what belongs to them
@@ -273,6 +275,21 @@ def _of_missing_records(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
         yield Evidence("status.nodes", "the service was open, and no node of it is on record")
     if not status.volumes and status.attempt is None:
         yield Evidence("status.volumes", "the service was open, and no volume of it is on record")
+
+
+def _of_members(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
+    """So few nodes of the configuration are on record that their ends could never prove a loss of quorum.
+
+    A node that has not told its id may be one of the others. While a primary leads, the members can be asked to remove
+    those that nobody knows.
+    """
+    status, known = draft.status, draft.status.configuration
+    if known is None or known.service != status.service.public_key or status.attempt is not None or view.primary:
+        return
+    unknown = sum(draft.by_node_id(node) is None for node in known.nodes)
+    nameless = sum(record.node_id is None for record in status.nodes)
+    if len(known.nodes) - unknown + nameless <= len(known.nodes) - majority(len(known.nodes)):
+        yield Evidence("status.nodes", f"{unknown} of {counted(len(known.nodes), 'member')} are not on record")
 
 
 def _of_an_attempt(draft: Draft) -> Iterator[Evidence]:

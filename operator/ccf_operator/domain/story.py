@@ -27,6 +27,7 @@ from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import FINAL_PHASES
 from ccf_operator.domain.exploration import may_still_run
 from ccf_operator.domain.fencing import STOPPING
 from ccf_operator.domain.isolation import is_isolated, who_is_isolated
@@ -162,13 +163,31 @@ def _shown(found: Found) -> str:
 
 
 def _end_what_runs(draft: Draft, running: list[str]) -> str:
-    end = f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(running)}"
+    unreported = [name for name in running if _is_never_reported(draft, name)]
+    told = [name for name in running if name not in unreported]
+    ends = [f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(told)}"]
+    ends = [*(ends if told else []), *(_let_go_by_hand(draft, name) for name in unreported)]
     taken_up = runs_without_status(draft) or draft.status.outdated is not None
     if not taken_up:
-        return f"{end} ; then the volumes are read"
+        return f"{' ; '.join(ends)} ; then the volumes are read"
     return (
         "wait, or have the members open the service if it is not: nodes that serve are taken up by themselves; else "
-        f"{end} ; then the volumes are read"
+        f"{' ; '.join(ends)} ; then the volumes are read"
+    )
+
+
+def _is_never_reported(draft: Draft, name: str) -> bool:
+    """Whether a pod of no record is being deleted, and its kubelet has given it up without a word of its containers."""
+    pod = draft.seen.pods[name]
+    return pod.deleting and pod.phase in FINAL_PHASES and not pod.ccf.running and pod.ccf.terminated is None
+
+
+def _let_go_by_hand(draft: Draft, name: str) -> str:
+    where = draft.seen.pods[name].machine or "its machine"
+    return (
+        f"{name} is over, and whether it ever ran is not reported: look on {where} (crictl ps --name ccf). Only where "
+        f"nothing of it runs: kubectl -n {draft.seen.namespace} patch pod {name} --type json "
+        """-p '[{"op":"remove","path":"/metadata/finalizers"}]'"""
     )
 
 

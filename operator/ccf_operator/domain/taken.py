@@ -114,6 +114,8 @@ def _that_matter(draft: Draft) -> list[VolumeRecord]:
     for candidate in attempt.candidates if attempt is not None else ():
         if candidate.result is not CandidateResult.EXCLUDED:
             needed.add(candidate.volume)
+    if status.outdated is not None:  # what it says of nodes may not be so
+        needed |= {volume.name for volume in status.volumes if volume.lineage}
     return [volume for volume in status.volumes if volume.name in needed and volume.uid is not None]
 
 

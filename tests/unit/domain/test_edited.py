@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from ccf_operator.api.status import Counters, EndEvidence, HighWaterMark, NetworkStatus, NodeRecord, Start
+from ccf_operator.api.status import (
+    Counters,
+    EndEvidence,
+    HighWaterMark,
+    NetworkStatus,
+    NodeRecord,
+    ServiceStatus,
+    Start,
+)
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.edited import (
@@ -42,6 +50,7 @@ from unit.domain.given import (
     record,
     status,
     view,
+    volume,
 )
 
 KNOWN = ("a", "b", "c")
@@ -122,6 +131,12 @@ def test_nor_is_one_of_the_service_that_is_being_recovered() -> None:
     work = network(record("a", stop="because", attempt=1), heard=False, attempt=part)
     take_back_stops(work, view(work))
     assert work.status.nodes[0].stop is None
+
+
+def test_volumes_without_a_service_or_a_node_are_as_good_as_unknown() -> None:
+    plan = decide(observation(status(volumes=[volume("v-a")], service=ServiceStatus()), claims={"v-a": claim("v-a")}))
+    assert plan.status.reason == "VolumesFound"
+    assert plan.status.volumes == []
 
 
 def test_an_attempt_of_nothing_is_set_aside_and_what_runs_is_left_alone() -> None:

@@ -164,6 +164,9 @@ NEWER: dict[str, Observation] = {
     ),
     "no node on record": observation(status(volumes=silent().status.volumes)),
     "no volume on record": observation(status(*map(record, KNOWN), volumes=[])),
+    "so few members on record that no end of theirs proves a loss": observation(
+        status(record("a"), configuration=configuration(*KNOWN)), answers={}
+    ),
     "no configuration on record": observation(status(*map(record, KNOWN)), answers={}),
     "an attempt whose node is not on record": observation(
         in_an_attempt("a").model_copy(update={"nodes": [record("a", ended=end())]})
@@ -217,6 +220,16 @@ AS_IT_SHOULD_BE: dict[str, Observation] = {
     "all is as it should be": running(),
     "no configuration on record, and a primary tells of it": observation(
         status(*map(record, KNOWN)), answers=quorum(*KNOWN)
+    ),
+    "enough members on record to prove a loss": observation(
+        status(record("a"), record("b"), configuration=configuration(*KNOWN)), answers={}
+    ),
+    "one that has not told its id, who may be a member": observation(
+        status(record("a"), record("x", node_id=None), configuration=configuration(*KNOWN)), answers={}
+    ),
+    "few members on record, and a primary leads": observation(
+        status(record("a"), record("b", node_id=None), configuration=configuration("a", "b")),
+        answers=quorum("a", members=("a",)),
     ),
     "claims say what is on record": told(running(), next_node=100, next_volume=100, high_water_mark="2.10"),
     "a claim says what was before the last recovery": told(
@@ -345,6 +358,15 @@ def test_a_status_that_was_found_to_be_older_is_not_the_last_word_on_its_volumes
     written = [json.loads(effect.facts) for effect in plan.effects if isinstance(effect, fx.AnnotateVolume)]
     assert written
     assert {one["final"] for one in written} == {False}
+
+
+def test_what_stops_a_ledger_from_going_is_told_all_the_same() -> None:
+    """Whoever is on record does not count then: any volume with a ledger may be needed."""
+    of = status(volumes=silent().status.volumes, configuration=configuration(*KNOWN))
+    going = {name: claim(name, deleting=True) for name in silent().claims}
+    plan = decide(observation(of, claims=going, answers={}))
+    assert plan.status.reason == "StatusOutdated"
+    assert "kubectl patch pv pv-v-a pv-v-b pv-v-c" in plan.status.next_step
 
 
 def test_many_pieces_of_evidence_are_counted() -> None:

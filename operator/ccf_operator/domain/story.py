@@ -444,10 +444,11 @@ def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
         f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary "
         f"since {_moment(attempt.leaderless_since)}"
     )
-    end = (
-        f"end the nodes that hang, and a new attempt follows: kubectl -n {draft.seen.namespace} delete pod "
-        f"{' '.join(r.name for r in living)}"
-    )
+    gone = [record for record in living if draft.pod(record) is None]
+    there = [record for record in living if record not in gone]
+    delete = f"kubectl -n {draft.seen.namespace} delete pod {' '.join(r.name for r in there)}"
+    ends = [*([delete] if there else []), *([about_machines(draft, gone)] if gone else [])]
+    end = f"end the nodes that hang, and a new attempt follows: {' ; '.join(ends)}"
     unheard_of = [record for record in living if _lives_unheard(draft, record)]
     door = f"{network_first(draft, unheard_of)}. Only if they hang: {end}" if unheard_of else f"if it stays so, {end}"
     return _isolated(draft, Phase.RECOVERING, said) or Story(Phase.RECOVERING, Reason.NO_PRIMARY, said, door)

@@ -369,6 +369,15 @@ def test_what_stops_a_ledger_from_going_is_told_all_the_same() -> None:
     assert "kubectl patch pv pv-v-a pv-v-b pv-v-c" in plan.status.next_step
 
 
+def test_how_a_pod_is_let_go_whose_end_nobody_reports_is_told() -> None:
+    """To delete it once more changes nothing, and no volume is read while it may run."""
+    given_up = {"deleting": True, "phase": "Failed", "ccf": ContainerView(), "stage": ContainerView()}
+    door = decide(with_pod(silent(), BEYOND, **given_up)).status.next_step
+    assert f"kubectl -n default patch pod {BEYOND} --type json" in door
+    assert f"delete pod {BEYOND}" not in door
+    assert "patch pod" not in decide(with_pod(silent(), BEYOND, **{**given_up, "phase": "Running"})).status.next_step
+
+
 def test_many_pieces_of_evidence_are_counted() -> None:
     seen = replace(silent(), config_maps=frozenset(f"bank-{UID[:5]}-{n}" for n in range(100, 120)))
     assert "and 14 more" in decide(seen).status.message

@@ -358,6 +358,9 @@ def test_a_recovering_network_without_a_primary_has_a_door() -> None:
     story = told(of, after=30)
     assert (story.phase, story.reason) == (Phase.RECOVERING, "NoPrimary")
     assert "kubectl -n default delete pod r-a" in story.next_step
+    gone = told(of, after=30, pods={}).next_step
+    assert "delete pod" not in gone
+    assert "out-of-service" in gone
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,12 @@ def _stuck(history: History, pick: int, how: int) -> None:
 TAKEN_AWAY: dict[str, Callable[[History, int, int], None]] = {"delete claim": _delete_claim}
 """What is in use is deleted."""
 
+PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
+    "old status": _old_status,
+    "edited status": _edited_status,
+}
+"""A status of before is put back, or somebody edits it."""
+
 HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "look": _look,
     "torn look": _torn_look,
@@ -293,6 +299,7 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "trust": lambda history, pick, how: history.trust_and_remove(),
     "nodes": _nodes,
     "lose status": _lose_status,
+    **PUT_BACK,
     "refuse": _refuse,
     "lose claim": _lose_claim,
     "damage": _damage,
@@ -301,12 +308,6 @@ HAPPENS: dict[str, Callable[[History, int, int], None]] = {
     "decide late": _decide_late,
     **TAKEN_AWAY,
 }
-
-PUT_BACK: dict[str, Callable[[History, int, int], None]] = {
-    "old status": _old_status,
-    "edited status": _edited_status,
-}
-"""A status of before is put back, or somebody edits it."""
 
 PEOPLE = frozenset({"decide", "decide late", "start"})
 MISLED = frozenset({"lose status", *PUT_BACK})
@@ -328,5 +329,5 @@ def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[li
 def happen(history: History, sequence: list[Event]) -> None:
     """Apply the events one after the other; what must hold is checked after each."""
     for event in sequence:
-        (HAPPENS | PUT_BACK)[event.kind](history, event.pick, event.how)
+        HAPPENS[event.kind](history, event.pick, event.how)
         history.check()

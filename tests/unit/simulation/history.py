@@ -408,13 +408,13 @@ class History:
             self.decide(Action.START, token=self.status.recovery_token)
 
     def decide_as_told(self) -> None:
-        """A person approves what is asked, and resumes what was stopped."""
-        attempt = self.status.attempt
+        """A person approves what is asked, and resumes what was stopped; what an old status asks counts for nothing."""
+        attempt = self.status.attempt if self.status.outdated is None else None
         if attempt is not None and attempt.reason == Reason.TWO_SERVICES:
             self.decide(self.of_two)
         elif attempt is not None and attempt.phase is AttemptPhase.AWAITING_APPROVAL:
             self.decide(Action.APPROVE)
-        elif attempt is None and self.status.paused is not None:
+        elif attempt is None and self.status.paused is not None and self.status.outdated is None:
             self.decide(Action.RESUME)
         elif (found := self.status.found) is not None and any(volume.service for volume in found.volumes):
             counts = {volume.name: volume.recovery_count or 0 for volume in found.volumes}
@@ -464,11 +464,13 @@ class History:
         """Somebody puts this status back."""
         self.cluster.forgetful = True
         self._replace_status(status)
+        self._note_last_claim(True)
 
     def edit_status(self, **fields: object) -> None:
         """Somebody edits the status."""
         self.cluster.forgetful = True
         self._replace_status(self.status.model_copy(update=fields, deep=True))
+        self._note_last_claim(True)
 
     def _replace_status(self, status: NetworkStatus) -> None:
         self.status = _as_persisted(status)
@@ -553,11 +555,14 @@ class History:
         self.settle()
 
     def delete_as_told(self) -> None:
-        """A person deletes the pods that the status says to delete."""
+        """A person deletes the pods that the status says to delete, and lets go of those that run no more."""
         _, told, pods = self.status.next_step.partition(" delete pod ")
         for name in pods.replace(";", " ").split() if told else ():
             if name in self.cluster.pods:
                 self.delete_by_hand(name)
+        for name in re.findall(r"patch pod (\S+) --type json", self.status.next_step):
+            if (process := self.cluster.pods[name].process) is None or not process.alive:
+                self.cluster.release_pod(name, self.cluster.pods[name].uid)
 
     def say_what_has_ended(self) -> None:
         """A person says, as they are told to, that nodes run no more whose pods went before their ends were seen.

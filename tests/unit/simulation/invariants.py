@@ -374,7 +374,7 @@ class Invariants:
             if key is None or status_of(committed) != OPEN or key in self._opened:
                 continue
             rivals = {other for other, count in self._opened.items() if count == recoveries_in(committed)}
-            if rivals - self._given_up:
+            if {rival for rival in rivals - self._given_up if not _was_told_of(history, rival)}:
                 raise Violation(f"{key[:8]} is the second service that was opened after so many recoveries")
             self._opened[key] = recoveries_in(committed)
 
@@ -468,6 +468,14 @@ def _serves(history: History, key: str) -> bool:
         if pod.process is not None and history.hears(pod) and pod.process.primary == leader.node_id
     }
     return leader.node_id in heard and all(majority_of(nodes, heard) for _, nodes in leader.active())
+
+
+def _was_told_of(history: History, key: str) -> bool:
+    """Whether a person has approved to recover in the knowledge that this service had been opened."""
+    status = history.status
+    approvals = [status.attempt.approval if status.attempt is not None else None]
+    approvals += [past.approval for past in status.history]
+    return any(key[:8] in text for given in approvals if given is not None for text in given.possible_loss)
 
 
 def _by_word(status: NetworkStatus) -> Set[str]:

@@ -109,6 +109,73 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
         assert history.status.next_step, (history.status.phase, history.status.reason, history.status.message)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "sequence"),
+    [
+        (
+            1,
+            [
+                ("torn look", 0, 0),
+                ("torn look", 0, 0),
+                ("edited status", 0, 2),
+                ("edited status", 0, 3),
+                ("looks", 0, 5),
+            ],
+        ),
+        (1, [("believed gone", 17, 0), ("edited status", 0, 3), ("edited status", 0, 2), ("look", 0, 0)]),
+        (3, [("believed gone", 1, 0), ("edited status", 0, 4), ("look", 0, 0)]),
+        (1, [("torn look", 0, 0), ("look", 0, 0), ("look", 0, 0), ("edited status", 0, 4)]),
+        (1, [("torn look", 0, 0), ("edited status", 0, 7)]),
+        (1, [("delete", 0, 0), ("look", 0, 0), ("lose claim", 0, 0), ("old status", 4, 0), ("edited status", 0, 0)]),
+        (
+            3,
+            [
+                ("delete", 0, 0),
+                ("look", 0, 0),
+                ("look", 0, 0),
+                ("old status", 4, 0),
+                ("torn look", 0, 3),
+                ("delete", 0, 0),
+                ("looks", 0, 1),
+                ("edited status", 0, 4),
+            ],
+        ),
+        (3, [("stuck", 0, 4), ("kill", 0, 0), ("kill", 0, 0), ("looks", 0, 1), ("old status", 0, 0)]),
+        (
+            1,
+            [
+                ("kill", 0, 0),
+                ("looks", 0, 7),
+                ("kill", 0, 0),
+                ("torn look", 0, 0),
+                ("look", 0, 0),
+                ("old status", 0, 0),
+            ],
+        ),
+    ],
+    ids=[
+        "an attempt of no service",
+        "a pod of no record on a machine said to be gone",
+        "a node of no record on such a machine",
+        "an attempt without its nodes",
+        "no configuration",
+        "a volume without a first node",
+        "too few members",
+        "a pod whose end nobody reports",
+        "a winner whose end was not seen",
+    ],
+)
+def test_what_a_search_has_found_has_a_door(nodes: int, sequence: list[tuple[str, int, int]]) -> None:
+    history = opened(nodes)
+    happen(history, [Event(*it) for it in sequence])
+    history.see_to_the_end(decides=True)
+    if history.cluster.claims:
+        assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+        history.check_nothing_is_lost()
+    assert history.is_whole() or history.status.next_step
+    history.check_is_settled()
+
+
 def _forgot_ends(history: History, sequence: list[Event]) -> bool:
     """Whether a node's proven end went with a status that was lost: then a person starts the recovery."""
     return history.status.reason == "QuorumSuspected" and any(event.kind in MISLED for event in sequence)

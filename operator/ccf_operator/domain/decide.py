@@ -53,6 +53,7 @@ from ccf_operator.domain.topology import (
     want_nodes,
 )
 from ccf_operator.domain.unregistered import keep_unregistered
+from ccf_operator.domain.unstarted import stop_unstarted
 from ccf_operator.domain.verdict import judge_base_loss, keep_verdict
 from ccf_operator.render import labels
 
@@ -153,6 +154,7 @@ def _run(draft: Draft) -> tuple[ServiceView, ServiceView | None, Governance]:
     keep_stranded(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
     keep_unregistered(draft, view, (r for r in draft.own_nodes() if r.command is Command.JOIN))
     keep_lineages(draft)
+    stop_unstarted(draft, view)
     recovery.lift_pause(draft, view)
     if recovery.may_begin(draft, loss):
         attempts.begin(draft)

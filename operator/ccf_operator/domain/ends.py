@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ccf_operator.api.status import Ended, EndEvidence, Machine, NodeRecord
+from ccf_operator.domain.corrections import REPLACED
 from ccf_operator.domain.observation import MachineView, PodView, Terminated
+from ccf_operator.domain.pod_progress import NOT_STARTED
 
 MESSAGE_LIMIT = 500
 
@@ -35,6 +37,8 @@ FINAL_PHASES = frozenset({"Failed", "Succeeded"})
 _CLAIMED = frozenset({3, 6})
 """Exit codes of `stage` for a generation that has its claim, or that newer ones have followed: of a pod that was
 started anew, its own from before."""
+_STOPPED_WAITING = frozenset({NOT_STARTED, REPLACED})
+"""Why nodes are stopped that were seen not to have started, on machines that work."""
 _NOT_SEEN_BY_THE_RUNTIME = frozenset({"Unknown", "ContainerStatusUnknown"})
 """Reasons given for a container that was found gone, as after a crash of its machine."""
 
@@ -86,7 +90,8 @@ def proof_of_nodes_end(
     if ended is None:
         return word
     away = watched_since is None or watched_since > record.planned_at
-    ended.unseen = away and _may_hide_a_start(ended)
+    waited = word is None and record.stop in _STOPPED_WAITING and _is_reported_waiting(pod)
+    ended.unseen = away and _may_hide_a_start(ended) and not waited
     return word if ended.unseen and word is not None else ended
 
 
@@ -182,6 +187,12 @@ def _may_hide_a_start(ended: Ended) -> bool:
     if ended.reason == STAGE_FAILED:
         return ended.exit_code in _CLAIMED
     return ended.reason != NEVER_BOUND
+
+
+def _is_reported_waiting(pod: PodView) -> bool:
+    """Whether the kubelet reports of a pod that is over that its node still waits to be started: so it does where it
+    ends a pod by itself, and never starts it afterwards. Of one that it rejects it reports no container at all."""
+    return pod.deleting and pod.ccf.waiting_reason is not None
 
 
 def _same_boot(machine: Machine | None, machines: Mapping[str, MachineView] | None) -> bool:

@@ -105,7 +105,7 @@ def _fence_one(draft: Draft, attempt: Attempt, candidate: Candidate, view: Servi
     if loss.proven:
         for record in running:
             _stop(draft, attempt, candidate, record, view)
-    hopeless = [r for r in running if _is_hopeless(draft, attempt, r)]
+    hopeless = [r for r in running if _is_hopeless(draft, attempt, candidate, r)]
     if strangers and _waited(draft, attempt) > _window(draft) + STOPPING:
         _give_up(draft, candidate, f"pods that are not on record may write to it: {', '.join(strangers)}")
     elif loss.proven and hopeless:
@@ -168,12 +168,18 @@ def _has_testified(record: NodeRecord, view: ServiceView) -> bool:
     return answers is not None and answers.consensus is not None
 
 
-def _is_hopeless(draft: Draft, attempt: Attempt, record: NodeRecord) -> bool:
-    """Whether a node's end is not waited for any longer; should it come, its volume is fenced after all."""
+def _is_hopeless(draft: Draft, attempt: Attempt, candidate: Candidate, record: NodeRecord) -> bool:
+    """Whether a node's end is not waited for any longer; should it come, its volume is fenced after all.
+
+    One of this attempt, in whose place another is to come, was told to stop when that was decided, and not before.
+    """
     if _machine_is_down(draft, record):
         return True
     patience = _window(draft) + (STOPPING if record.stop is not None else timedelta())
-    return _waited(draft, attempt) > patience and not _cannot_be_stopped(draft, record)
+    waited = _waited(draft, attempt)
+    if record.attempt == attempt.number and candidate.retry_at is not None:
+        waited = min(waited, draft.now - candidate.retry_at)
+    return waited > patience and not _cannot_be_stopped(draft, record)
 
 
 def _cannot_be_stopped(draft: Draft, record: NodeRecord) -> bool:

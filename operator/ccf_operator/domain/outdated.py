@@ -231,6 +231,8 @@ def _ahead(draft: Draft, record: VolumeRecord, facts: VolumeFacts, view: Service
         yield f"volumes below number {facts.next_volume} were planned; on record those below {_next_volume(draft)} are"
     if view.primary is None and _is_later(facts.configuration, status.configuration, service.public_key):
         yield "a configuration is told of that was committed later than the one on record"
+    if view.primary is None and _contradicts(facts.configuration, status.configuration):
+        yield "another configuration is told of than the one on record, which was committed at the same seqno"
 
 
 def _is_later(told: Configuration | None, known: Configuration | None, service: str | None) -> bool:
@@ -238,6 +240,13 @@ def _is_later(told: Configuration | None, known: Configuration | None, service: 
     if told is None or told.service != service:
         return False
     return known is None or (known.service == service and told.seqno > known.seqno)
+
+
+def _contradicts(told: Configuration | None, known: Configuration | None) -> bool:
+    """Whether two configurations are told of that cannot both have been committed: there is one at each seqno."""
+    if told is None or known is None or (told.service, told.seqno) != (known.service, known.seqno):
+        return False
+    return {*told.nodes} != {*known.nodes}
 
 
 def _of_the_identity(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
@@ -262,15 +271,17 @@ def _of_the_identity(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
 
 
 def _of_missing_records(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
-    """A network that was open has nodes, volumes and a configuration on record for as long as it lives.
+    """A network that was open has nodes, volumes, certificate and configuration on record for as long as it lives.
 
-    The configuration is written anew from what a primary says, where there is one.
+    Certificate and configuration are written anew from what a primary says, where there is one.
     """
     status = draft.status
     if status.service.opened_at is None:
         return
     if status.configuration is None and view.primary is None:
         yield Evidence("status.configuration", "the service was open, and no configuration of it is on record")
+    if status.service.certificate is None and view.primary is None:
+        yield Evidence("status.service.certificate", "the service was open, and its certificate is not on record")
     if not status.nodes and status.attempt is None:
         yield Evidence("status.nodes", "the service was open, and no node of it is on record")
     if not status.volumes and status.attempt is None:

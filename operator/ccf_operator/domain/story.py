@@ -20,7 +20,7 @@ from ccf_operator.api.status import (
     Verdict,
     Winner,
 )
-from ccf_operator.domain import silence
+from ccf_operator.domain import silence, suspects
 from ccf_operator.domain.apart import apart
 from ccf_operator.domain.attempts import unfinished_start
 from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
@@ -451,6 +451,8 @@ def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
     end = f"end the nodes that hang, and a new attempt follows: {' ; '.join(ends)}"
     unheard_of = [record for record in living if _lives_unheard(draft, record)]
     door = f"{network_first(draft, unheard_of)}. Only if they hang: {end}" if unheard_of else f"if it stays so, {end}"
+    if unclear := suspects.suspects(draft, living):
+        door = suspects.what_to_do(draft, unclear)
     return _isolated(draft, Phase.RECOVERING, said) or Story(Phase.RECOVERING, Reason.NO_PRIMARY, said, door)
 
 
@@ -557,9 +559,10 @@ def _open(draft: Draft, view: ServiceView, governance: Governance) -> Story:
     if verdict is Verdict.DEGRADED:
         door = ". ".join(filter(None, (_about_strangers(draft), about_the_silent(draft, view))))
         return Story(Phase.DEGRADED, Reason.NODES_SILENT, message, door)
-    wrong = what_is_wrong(draft, draft.own_nodes())
+    out = suspects.left_out(draft, draft.own_nodes())
+    wrong = "; ".join(filter(None, (what_is_wrong(draft, draft.own_nodes()), suspects.said_of_left_out(draft, out))))
     serves = "; ".join(filter(None, ("the service is open", message, wrong, status.service.approved_loss)))
-    door = ask(draft, governance) or about_silence(draft)
+    door = ask(draft, governance) or about_silence(draft) or suspects.replace_one(draft, out, view.primary)
     return Story(Phase.RUNNING, Reason.RUNNING, serves + _failures(draft), door)
 
 

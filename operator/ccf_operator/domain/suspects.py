@@ -68,6 +68,38 @@ def what_to_do(draft: Draft, found: Sequence[NodeRecord]) -> str:
     )
 
 
+def left_out(draft: Draft, records: Iterable[NodeRecord]) -> list[NodeRecord]:
+    """Those of the nodes that run by their own word, and to which no Service leads, for their pods are over."""
+    return [
+        record
+        for record in records
+        if record.stop is None and draft.answers(record) is not None and seen_of_pod(record, draft.pod(record))
+    ]
+
+
+def said_of_left_out(draft: Draft, found: Sequence[NodeRecord]) -> str:
+    """What is to be known of such nodes; empty if there is none."""
+    return "; ".join(
+        f"{record.name} answers, but {seen_of_pod(record, draft.pod(record))}: Services leave it out"
+        for record in found
+    )
+
+
+def replace_one(draft: Draft, found: Sequence[NodeRecord], primary: str | None) -> str:
+    """How one of such nodes of a service that has its quorum is replaced, the primary last; empty if there is none."""
+    first = next(iter(sorted(found, key=lambda record: record.name == primary)), None)
+    if first is None:
+        return ""
+    known = draft.status.configuration
+    alone = ""
+    if known is not None and len(known.nodes) < 3:
+        alone = "; the service has no quorum without it, so that a recovery follows"
+    return (
+        f"to have {first.name} replaced, if its kubelet does not end it by itself: "
+        f"kubectl -n {draft.seen.namespace} delete pod {first.name} ; another takes its place{alone}"
+    )
+
+
 def _rebooted(draft: Draft, record: NodeRecord) -> str:
     known = record.machine
     now = (draft.seen.machines or {}).get(known.name) if known is not None else None

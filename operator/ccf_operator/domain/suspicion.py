@@ -15,6 +15,7 @@ from ccf_operator.domain.network_advice import against_ending, between_nodes, li
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
 from ccf_operator.domain.suspects import suspects, what_to_do
+from ccf_operator.domain.unstarted import about_unstarted, not_started
 
 
 def what_is_wrong(draft: Draft, records: Iterable[NodeRecord], view: ServiceView | None = None) -> str:
@@ -56,7 +57,10 @@ def about_suspicion(draft: Draft, view: ServiceView, start: str) -> str:
             f"{', '.join(waiting)} can never have a quorum again, by their own word: to have the service recovered, "
             f"kubectl -n {draft.seen.namespace} delete pod {' '.join(waiting)}"
         )
-    silent = unheard(draft, view)
+    waits = not_started(draft)
+    silent = [record for record in unheard(draft, view) if record not in waits]
+    if not silent and not view.members and (about := about_unstarted(draft, waits)):
+        return about
     living = [record for record in silent if lives(draft, record)]
     dark = [record for record in silent if record not in living]
     if not living and view.members and not dark:

@@ -178,3 +178,23 @@ def test_an_end_that_the_runtime_did_not_see_tells_nothing_of_the_disk(reason: s
     assert found is not None
     assert found.evidence is EndEvidence.CONTAINER_TERMINATED
     assert not found.disk_kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "stop", "machines", "unseen"),
+    [
+        ({"deleting": True, "ccf": WAITING}, "NotStarted", {"m1": machine()}, False),
+        ({"deleting": True, "ccf": WAITING}, "Replaced", {"m1": machine()}, False),
+        ({"deleting": True, "ccf": WAITING}, None, {"m1": machine()}, True),
+        ({"deleting": True, "ccf": ContainerView()}, "NotStarted", {"m1": machine()}, True),
+        ({"deleting": False, "ccf": WAITING}, "NotStarted", {"m1": machine()}, True),
+    ],
+    ids=["given up", "replaced", "not seen to wait before", "nothing of it is reported", "given up by its kubelet"],
+)
+def test_a_kubelet_that_ends_what_was_seen_to_wait_and_says_it_still_waits_has_not_started_it(
+    fields: dict[str, Any], stop: str | None, machines: dict[str, MachineView], unseen: bool
+) -> None:
+    of = record("n", node_id=None, started_at=None, stop=stop)
+    found = proof_of_nodes_end(of, pod("n", phase="Failed", stage=ContainerView(), **fields), machines, START, None)
+    assert found is not None
+    assert found.unseen is unseen

@@ -223,3 +223,16 @@ def test_a_try_that_waits_for_its_time_is_given_up_when_the_claim_goes() -> None
     work = fenced(of=waiting, claims={}, after=10)
     assert work.status.attempt is not None
     assert work.status.attempt.candidates[0].retry_at is None, "or a person would never be asked"
+
+
+@pytest.mark.parametrize(("waited", "given_up"), [(1, False), (60, False), (100, True)])
+def test_the_end_of_a_node_in_whose_place_another_comes_is_waited_for_since_that_was_decided(
+    waited: float, given_up: bool
+) -> None:
+    detail = "its node is made anew"
+    again = unfenced(result=CandidateResult.UNREACHABLE, detail=detail, retry_at=at(1000), stage="Done")
+    before = record("r", volume="v-a", attempt=1, stop="Replaced", node_id=None)
+    work = fenced(before, of=again, after=1000 + waited, pods={"r": pod("r", deleting=True)})
+    assert work.status.attempt is not None
+    candidate_now = work.status.attempt.candidates[0]
+    assert (candidate_now.retry_at is None, candidate_now.detail != detail) == (given_up, given_up)

@@ -149,6 +149,8 @@ NEWER: dict[str, Observation] = {
     "a claim that knows of later nodes": told(silent(), next_node=101),
     "a claim that knows of later volumes": told(silent(), next_volume=101),
     "a claim that knows of a later configuration": told(silent(), configuration=configuration(*KNOWN, seqno=11)),
+    "a claim that knows of another configuration at that seqno": told(silent(), configuration=configuration("a")),
+    "no certificate on record": silent(service=service(certificate=None)),
     "a claim that knows of a service where none is on record": told(silent(service=ServiceStatus())),
     "clients that know of a later service": replace(silent(), identity=IdentityView(NEW, 1)),
     "clients that know of another service": replace(silent(), identity=IdentityView(NEW, 0)),
@@ -230,6 +232,13 @@ AS_IT_SHOULD_BE: dict[str, Observation] = {
     "few members on record, and a primary leads": observation(
         status(record("a"), record("b", node_id=None), configuration=configuration("a", "b")),
         answers=quorum("a", members=("a",)),
+    ),
+    "no certificate on record, and a primary tells it": running(service=service(certificate=None)),
+    "another configuration at that seqno is told of, and a primary knows": told(
+        running(), configuration=configuration("a")
+    ),
+    "the configuration on record is told of in another order": told(
+        silent(), configuration=configuration(*KNOWN[::-1])
     ),
     "claims say what is on record": told(running(), next_node=100, next_volume=100, high_water_mark="2.10"),
     "a claim says what was before the last recovery": told(

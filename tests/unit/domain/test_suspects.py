@@ -23,6 +23,7 @@ from unit.domain.given import (
     pod,
     quorum,
     record,
+    spec,
     status,
 )
 
@@ -157,3 +158,24 @@ def test_a_joiner_that_its_service_names_has_run_whatever_its_pod_says() -> None
     found = plan.status.node("d")
     assert found is not None
     assert (found.node_id, found.ended) == (node_id("d"), None)
+
+
+@pytest.mark.parametrize(
+    ("members", "primary_last"),
+    [("abc", True), ("a", False)],
+)
+def test_one_that_serves_nobody_for_its_pod_is_over_is_named_with_how_it_is_replaced(
+    members: str, primary_last: bool
+) -> None:
+    known = status(*ABC[: len(members)], configuration=configuration(*members), phase=Phase.RUNNING)
+    seen = {n: rejected(n) if n in "ab" else pod(n) for n in members}
+    one = spec(nodes=len(members))
+    plan = decide(observation(known, pods=seen, answers=quorum(*members), spec=one))
+    assert plan.status.phase is Phase.RUNNING
+    assert "NodeAffinity" in plan.status.message
+    named = "b" if primary_last else "a"
+    assert f"kubectl -n default delete pod {named} ;" in plan.status.next_step
+    assert ("a recovery follows" in plan.status.next_step) is not primary_last
+    well = decide(observation(known, pods={n: pod(n) for n in members}, answers=quorum(*members), spec=one))
+    assert "Services leave it out" not in well.status.message
+    assert not well.status.next_step

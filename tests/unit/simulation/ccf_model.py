@@ -103,6 +103,8 @@ class Process:
     frozen: bool = False
     mute: bool = False
     slow: bool = False
+    answers_after: float = 0.0
+    """Seconds until it answers whoever asks."""
     gets: int = 10**6
     """So many entries at most arrive."""
     side: int = 0

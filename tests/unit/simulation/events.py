@@ -12,6 +12,7 @@ from ccf_operator.api.status import Counters, PodState, ServiceStatus
 from ccf_operator.domain import effects as fx
 from unit.simulation.history import History
 from unit.simulation.kubernetes_model import Machine, Pod
+from unit.simulation.platform_events import PLATFORM
 
 REFUSABLE: tuple[type[fx.Effect], ...] = (
     fx.CreateNode,
@@ -329,5 +330,5 @@ def events(*kinds: str, least: int = 12, most: int = 60) -> st.SearchStrategy[li
 def happen(history: History, sequence: list[Event]) -> None:
     """Apply the events one after the other; what must hold is checked after each."""
     for event in sequence:
-        HAPPENS[event.kind](history, event.pick, event.how)
+        (HAPPENS | PLATFORM)[event.kind](history, event.pick, event.how)
         history.check()

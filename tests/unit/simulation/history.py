@@ -19,6 +19,7 @@ from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, O
 from ccf_operator.domain.plan import Plan
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.kube.errors import Forbidden
+from ccf_operator.reconcile.asking import CHANCE_SECONDS
 from ccf_operator.reconcile.refusals import Refusals, made_of, refusal
 from unit.simulation.ccf_model import (
     OPEN,
@@ -32,7 +33,7 @@ from unit.simulation.ccf_model import (
     status_of,
 )
 from unit.simulation.invariants import Invariants
-from unit.simulation.kubernetes_model import Kubernetes, Pod, Violation
+from unit.simulation.kubernetes_model import IMAGE, Kubernetes, Pod, Violation
 from unit.simulation.told import assert_refusals_are_told, assert_told
 
 NOTHING_HEARD = NodeAnswers(silence=NoAnswer(SilenceCause.TIMED_OUT, "connection timed out"))
@@ -46,7 +47,7 @@ class History:
         self.spec = CCFNetworkSpec.model_validate(
             {
                 "nodes": nodes,
-                "image": "ccf:7",
+                "image": IMAGE,
                 "members": [
                     {"name": "alice", "certificate": {"value": "PEM"}, "encryptionPublicKey": {"value": "PEM"}}
                 ],
@@ -87,6 +88,10 @@ class History:
         """What a person decides where there are two services: to go on with the recovered one, or with the other."""
         self.cut_off_since: datetime | None = None
         """Since when the operator reaches no node of this network, nor of another."""
+        self.asked_at: dict[str, datetime] = {}
+        """Since when nodes have been asked that have not answered yet."""
+        self.had_their_chance: set[str] = set()
+        """Nodes that have not answered in their full time."""
         self.refused: frozenset[type[fx.Effect]] = frozenset()
         """Kinds of effects that the API server refuses."""
         self.refusals = Refusals(self._seconds)
@@ -102,7 +107,7 @@ class History:
     def observe(self, between: Callable[[], object] = lambda: None) -> Observation:
         """What a look shows; `between` happens after the cluster was asked, and before its nodes are."""
         pods, claims, machines = self.cluster.pod_views(), self.cluster.claim_views(), self.cluster.machine_views()
-        running = [pod for pod in self.cluster.pods.values() if pod.seen.running]
+        running = [pod for pod in self.cluster.pods.values() if self._is_asked(pod)]
         between()
         return Observation(
             now=self.now,
@@ -132,6 +137,12 @@ class History:
             operator=OperatorView(pods=len(running), networks=2, unreached_since=self.cut_off_since),
         )
 
+    def _is_asked(self, pod: Pod) -> bool:
+        """Whether the operator asks a pod's node; one that was rejected is asked where it was known."""
+        record = self.status.node(pod.name)
+        known = pod.rejected is not None and record is not None and record.node_id is not None
+        return pod.seen.running or (known and pod.seen.terminated is None)
+
     def cut_operator_off(self) -> None:
         """The operator reaches no node any more, as behind a network policy or on a machine that lost its pod network.
 
@@ -145,13 +156,28 @@ class History:
         record = self.status.node(pod.name)
         if pod.impostor and record is not None and record.node_id is not None:
             return NodeAnswers(impostor=True, problem=f"expected node {record.node_id[:8]}, found node 12345678")
-        return self.ccf.answers(process)
+        return self._not_yet(process) or self.ccf.answers(process)
+
+    def _not_yet(self, process: Process) -> NodeAnswers | None:
+        """What is heard of a node that takes its time (`reconcile.asking`); None: it answers."""
+        name = process.pod
+        asked = self.asked_at.setdefault(name, self.now)
+        waited = (self.now - asked).total_seconds()
+        if waited < min(process.answers_after, CHANCE_SECONDS):
+            return NodeAnswers(problem="it has been asked", awaited=name not in self.had_their_chance)
+        del self.asked_at[name]
+        if process.answers_after < CHANCE_SECONDS:
+            self.had_their_chance.discard(name)
+            return None
+        self.had_their_chance.add(name)
+        return NodeAnswers(problem="timed out", silence=NoAnswer(SilenceCause.NO_REPLY, "connected, then nothing"))
 
     def hears(self, pod: Pod) -> bool:
         """Whether a pod's own node answers the operator."""
         process, there = pod.process, self.cluster.pods.get(pod.name) is pod
-        heard = process is not None and process.runs and not process.mute and not pod.impostor
-        return there and pod.seen.running and heard and self._reachable(pod) and self.cut_off_since is None
+        heard = process is not None and process.runs and not process.mute and not process.answers_after
+        heard = heard and not pod.impostor
+        return there and self._is_asked(pod) and heard and self._reachable(pod) and self.cut_off_since is None
 
     def _reachable(self, pod: Pod) -> bool:
         return pod.machine is not None and self.cluster.machines[pod.machine].on
@@ -235,7 +261,8 @@ class History:
             case fx.ExploreVolume(volume, claim_uid):
                 self.cluster.explore(volume, claim_uid, self.now)
             case fx.CreateNode(node):
-                self.cluster.create_node(node, status, self.now, is_late=status is not self.status)
+                image = self.spec.image
+                self.cluster.create_node(node, status, self.now, image, is_late=status is not self.status)
             case fx.DeletePod(name, uid, _):
                 self.must.rule_2_nothing_needed_is_ended(self, name, uid, status)
                 self.cluster.delete_pod(name, uid)
@@ -497,9 +524,8 @@ class History:
     def delete_claims(self, *names: str, retained: bool) -> None:
         """A person deletes claims, in use or not."""
         for name in names:
-            claim = self.cluster.claims[name]
-            claim.deleting, claim.retained = True, retained
-            self.lost_claims.add((name, claim.uid))
+            self.cluster.begin_to_delete_claim(name, retained=retained)
+            self.lost_claims.add((name, self.cluster.claims[name].uid))
 
     def keep_as_told(self) -> None:
         """A person keeps the volumes that the status says to keep, and gives claims theirs again."""
@@ -514,8 +540,9 @@ class History:
         """Everything that can come back comes back."""
         self.cut_off_since = None
         self.refused = frozenset()
+        self.correct_image()
         for machine in self.cluster.machines.values():
-            machine.cut = False
+            machine.cut = machine.cordoned = False
             self.cluster.power_on(machine.name)
             self.cluster.take_back(machine.name)
         self.cluster.sticks.clear()
@@ -524,12 +551,19 @@ class History:
             pod.impostor = False
         for process in self.ccf.processes.values():
             process.frozen = process.mute = process.slow = False
+            process.answers_after = 0.0
             process.side = 0
+
+    def correct_image(self, image: str = IMAGE) -> None:
+        """Somebody gives the spec another image, which makes another pod of what has not started."""
+        if self.spec.image != image:
+            self.spec = self.spec.model_copy(update={"image": image})
+            self.generation += 1
 
     def free_stuck(self) -> None:
         """What kept pods from becoming is mended; of one that has lost its sandbox nothing is ever started again."""
         for pod in self.cluster.pods.values():
-            if pod.stuck is not PodState.STAGED and not pod.never_was:
+            if pod.stuck is not PodState.STAGED and not pod.never_was and pod.image == IMAGE:
                 pod.stuck = None
 
     def see_to_the_end(self, rounds: int = 24, *, decides: bool = False) -> None:
@@ -574,10 +608,15 @@ class History:
         for record in self.status.nodes:
             runs = any(p.pod == record.name and p.alive for p in self.ccf.processes.values())
             machine = record.machine.name if record.machine is not None else ""
-            if record.ended is None and record.pod_uid and record.name not in self.cluster.pods and not runs:
+            if record.ended is None and record.pod_uid and not self._may_be_reported(record.name) and not runs:
                 self.cluster.give_up(machine, deleted=False, lingers=True)
                 self.look()
                 self.cluster.take_back(machine)
+
+    def _may_be_reported(self, name: str) -> bool:
+        """Whether the end of a node may yet be seen: its pod is there, and its kubelet has not given it up for good."""
+        pod = self.cluster.pods.get(name)
+        return pod is not None and not (pod.rejected is not None and pod.deleting and pod.seen.terminated is None)
 
     def is_whole(self) -> bool:
         fit = sum(record.fit for record in self.status.nodes)
@@ -636,10 +675,11 @@ class History:
 
         But what went before its end was seen is on record for ever, for nobody knows that it has ended.
         """
-        unseen = {r.name for r in self.status.nodes if r.ended is None and r.name not in self.cluster.pods}
+        unseen = {r.name for r in self.status.nodes if r.ended is None and not self._may_be_reported(r.name)}
         nodes = {record.name for record in self.status.nodes} - unseen
         there = {pod.name for pod in self.processes()}
-        if self.cluster.explorers or not nodes == there == set(self.cluster.pods) == self.cluster.config_maps - unseen:
+        files = (self.cluster.config_maps - unseen) | (self.cluster.deleted_config_maps & nodes)
+        if self.cluster.explorers or not nodes == there == set(self.cluster.pods) - unseen == files:
             raise Violation(
                 f"left over: {nodes ^ there} {set(self.cluster.pods) ^ there} {self.cluster.config_maps ^ there}"
             )

@@ -22,7 +22,7 @@ from ccf_operator.api.status import (
     Winner,
 )
 from ccf_operator.api.volume_facts import read_facts
-from ccf_operator.domain.ends import BY_WORD
+from ccf_operator.domain.ends import BY_WORD, may_have_run_unseen
 from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.reasons import Reason
 from ccf_operator.domain.starting import STARTED
@@ -139,6 +139,8 @@ class Invariants:
         for record in history.status.nodes:
             if record.ended is None or record.ended.evidence not in _SEEN_BY_THE_KUBELET:
                 continue
+            if may_have_run_unseen(record.ended):
+                continue  # it counts as one that may live
             process = history.ccf.processes.get(record.name)
             if process is not None and process.alive and record.ended.reason != "NeverCreated":
                 raise Violation(f"{record.name} is said to have ended, and runs")
@@ -166,6 +168,9 @@ class Invariants:
         pod = history.cluster.pods.get(name)
         if pod is None or pod.uid != uid or history.deleting:
             return
+        record = known.node(name)
+        if record is not None and record.ended is not None and may_have_run_unseen(record.ended):
+            return  # its kubelet ends what it may have started, and it counts as one that may live
         if pod.process is not None and pod.process.alive and name not in _by_word(known):
             raise Violation(f"{name} is released while it runs")
 

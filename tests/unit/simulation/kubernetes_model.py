@@ -31,6 +31,8 @@ from unit.simulation.ccf_model import (
     service_of,
 )
 
+IMAGE = "ccf:7"
+"""The image that can be pulled."""
 FIRST_UID = "0f1e2d3c-0000-0000-0000-000000000000"
 
 
@@ -49,6 +51,7 @@ class Machine:
     tainted: bool = False
     exists: bool = True
     """The Kubernetes Node does."""
+    cordoned: bool = False
     lingers: bool = False
     """Its pods are still there, though somebody has said that it is gone: no controller has got to them yet."""
 
@@ -95,10 +98,15 @@ class Pod:
     """An operator that had stopped asked for it: its node may have come and gone since."""
     impostor: bool = False
     """Somebody else answers at its address."""
+    image: str = ""
     stuck: PodState | None = None
     """It comes no further than this."""
     never_was: bool = False
     """It was stuck, and is over: no container of it runs, nor did CCF ever."""
+    rejected: str | None = None
+    """Why its kubelet has given it up; what ran may run on, and nothing of it is reported."""
+    reports: str = "deleted"
+    """When such a kubelet ends what runs and reports the end after all: `now`, when `deleted`, or `never`."""
     seen: ContainerView = field(default_factory=ContainerView)
     """What the kubelet has reported of the container `ccf`."""
 
@@ -112,7 +120,8 @@ class Pod:
 
     @property
     def terminal(self) -> bool:
-        return self.seen.terminated is not None or self.stage_code not in (None, 0) or self.never_was
+        over = self.rejected is not None and self.process is not None and not self.process.alive
+        return self.seen.terminated is not None or self.stage_code not in (None, 0) or self.never_was or over
 
 
 @dataclass
@@ -135,6 +144,8 @@ class Claim:
     deleting: bool = False
     retained: bool = True
     """Whether its volume stays when it goes."""
+    idle: bool = False
+    """No pod used it when somebody deleted it: nothing can keep it."""
     waits_for: str | None = None
     """It is to have this volume again, which still refers to the claim that is gone."""
     name: str = ""
@@ -166,12 +177,14 @@ class Kubernetes:
         self.released: dict[str, Claim] = {}
         """What volumes hold that have outlived their claims, by the names of the volumes."""
         self.destroyed: list[str] = []
-        """Volumes that went with their claims."""
+        """Volumes that went with claims that pods had used when somebody deleted them."""
         self.provisioned: list[str] = []
         """Names of the claims that volumes were ever made for."""
         self.namespace_terminating = False
         self.explorers: dict[str, Explorer] = {}
         self.config_maps: set[str] = set()
+        self.deleted_config_maps: set[str] = set()
+        """Those that somebody else has deleted."""
         self.sticks: list[PodState] = []
         """Where the next pods get stuck, one each."""
         self.uids = 0
@@ -204,7 +217,7 @@ class Kubernetes:
         if volume in self.claims and self.claims[volume].uid == claim_uid and name not in self.explorers:
             self.explorers[name] = Explorer(self._uid(), volume, self.network_uid, now)
 
-    def create_node(self, name: str, status: NetworkStatus, now: datetime, *, is_late: bool) -> None:
+    def create_node(self, name: str, status: NetworkStatus, now: datetime, image: str, *, is_late: bool) -> None:
         if name in self.pods:
             return
         record = status.node(name)
@@ -225,7 +238,8 @@ class Kubernetes:
             labels.COMMAND: record.command.value,
         }
         made = Pod(record, self._uid(), self.network_uid, lineage, doubtful, recoveries, marks, now, is_late=is_late)
-        made.stuck = self.sticks.pop(0) if self.sticks else None
+        made.image = image
+        made.stuck = self.sticks.pop(0) if self.sticks else None if image == IMAGE else PodState.PULLING
         self.pods[name] = made
 
     def would_take_along(self, name: str) -> bool:
@@ -306,6 +320,11 @@ class Kubernetes:
                     }
                 )
 
+    def begin_to_delete_claim(self, name: str, *, retained: bool) -> None:
+        """Somebody deletes a claim, which goes when no pod uses it."""
+        claim = self.claims[name]
+        claim.deleting, claim.retained, claim.idle = True, retained, not self._users(name)
+
     def _protect_claims(self) -> None:
         """A claim that is being deleted goes when no pod uses it any more, and its volume stays or not."""
         for name, claim in list(self.claims.items()):
@@ -314,7 +333,7 @@ class Kubernetes:
             del self.claims[name]
             if claim.machine is not None and claim.retained:
                 self.released[claim.volume] = claim
-            elif claim.machine is not None:
+            elif claim.machine is not None and not claim.idle:
                 self.destroyed.append(claim.volume)
 
     def retain(self, volume: str) -> None:
@@ -349,7 +368,10 @@ class Kubernetes:
         held = {
             p.machine
             for p in self.pods.values()
-            if p.machine and not p.terminal and p.labels.get(labels.ROLE) != labels.Role.CANDIDATE.value
+            if p.machine
+            and not p.terminal
+            and not p.rejected
+            and p.labels.get(labels.ROLE) != labels.Role.CANDIDATE.value
         }
         free = [
             m.name
@@ -357,6 +379,7 @@ class Kubernetes:
             if m.works
             and m.exists
             and not m.tainted
+            and not m.cordoned
             and claim.machine in (None, m.name)
             and (m.name not in held or pod.labels[labels.ROLE] == labels.Role.CANDIDATE.value)
         ]
@@ -364,6 +387,9 @@ class Kubernetes:
             pod.machine = claim.machine = free[0]
 
     def _sync(self, pod: Pod, machine: Machine, now: datetime) -> None:
+        if pod.rejected is not None:
+            self._report_rejected(pod, now)
+            return
         if pod.process is None and pod.stage_code is None:
             if pod.stuck is not None:
                 pod.never_was = pod.never_was or pod.deleting
@@ -371,7 +397,7 @@ class Kubernetes:
             if pod.deleting:
                 pod.stage_code = 137
                 return
-            if pod.volume not in self.claims:
+            if pod.volume not in self.claims or pod.name not in self.config_maps:
                 return  # its kubelet waits for what it is to mount
             self._start(pod)
         if pod.process is not None and pod.process.alive and pod.deleting:
@@ -381,6 +407,16 @@ class Kubernetes:
             pod.seen = ContainerView(running=True, started_at=pod.seen.started_at or now)
         elif pod.process is not None and pod.seen.terminated is None:
             pod.seen = ContainerView(started_at=now, terminated=Terminated(137, "Error"))
+
+    def _report_rejected(self, pod: Pod, now: datetime) -> None:
+        """What a kubelet does about a pod that it has given up, once it gets to it."""
+        if pod.process is None:
+            pod.never_was = True
+        elif pod.deleting or pod.reports == "now":
+            ran = pod.process.alive
+            self._end(pod.process)
+            if pod.reports != "never":
+                pod.seen = ContainerView(terminated=Terminated(137, "Error" if ran else "ContainerStatusUnknown"))
 
     def _start(self, pod: Pod) -> None:
         """What `stage` does, and what CCF does after it."""
@@ -467,6 +503,13 @@ class Kubernetes:
 
     # What fate does
 
+    def reject(self, name: str, why: str, *, runs_on: bool, reports: str) -> None:
+        """A kubelet does not want a pod any more: it says why, and nothing of its containers."""
+        pod = self.pods[name]
+        pod.rejected, pod.reports, pod.seen = why, reports, ContainerView()
+        if pod.process is not None and not runs_on:
+            self._end(pod.process)
+
     def kill(self, name: str) -> None:
         """The process of this pod dies, be the pod there or collected while it ran."""
         named = [pod.process for pod in self.pods_and_orphans() if pod.name == name]
@@ -493,7 +536,8 @@ class Kubernetes:
         machine.on, machine.boot = True, machine.boot + 1
         self.take_back(name)
         for pod in self.pods.values():
-            if pod.machine == name and pod.process is not None and pod.seen.terminated is None:
+            reported = pod.seen.terminated is not None or pod.rejected is not None
+            if pod.machine == name and pod.process is not None and not reported:
                 pod.seen = ContainerView(terminated=Terminated(255, says))
 
     def give_up(self, name: str, *, deleted: bool, lingers: bool) -> None:
@@ -543,7 +587,7 @@ class Kubernetes:
         return nodes | {name: _explorer_view(name, pod) for name, pod in self.explorers.items()}
 
     def _view(self, pod: Pod) -> PodView:
-        started = pod.stage_code is not None
+        started = pod.stage_code is not None and (pod.rejected is None or pod.seen.terminated is not None)
         return PodView(
             name=pod.name,
             uid=pod.uid,
@@ -551,17 +595,18 @@ class Kubernetes:
             finalizers=(labels.POD_FINALIZER,) if pod.finalizer else (),
             deleting=pod.deleting,
             created_at=pod.created_at,
-            phase="Failed" if pod.terminal else ("Running" if pod.seen.running else "Pending"),
+            phase="Failed" if pod.terminal or pod.rejected else ("Running" if pod.seen.running else "Pending"),
             ready=pod.seen.running,
-            ip="10.0.0.1" if pod.machine and pod.stuck is not PodState.ATTACHING else None,
+            ip="10.0.0.1" if pod.machine and pod.stuck is not PodState.ATTACHING and not pod.rejected else None,
             machine=pod.machine,
             owner_uid=pod.owner_uid,
             stage=ContainerView(terminated=Terminated(pod.stage_code or 0, message=pod.stage_message))
             if started
-            else _stuck_stage(pod),
-            ccf=pod.seen,
+            else (ContainerView() if pod.rejected else _stuck_stage(pod)),
+            ccf=ContainerView(waiting_reason="PodInitializing") if pod.never_was and not pod.rejected else pod.seen,
             unschedulable=None if pod.machine else "no machine",
             join_target=pod.record.join_target,
+            reason=pod.rejected or "",
         )
 
     def claim_views(self) -> dict[str, ClaimView]:

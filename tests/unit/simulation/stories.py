@@ -900,6 +900,27 @@ def the_first_nodes_never_become() -> None:
         ends_whole(history)
 
 
+def a_winner_is_rejected_and_its_end_is_never_reported() -> None:
+    """Who waits for it is told how to find out whether it still runs, and what to say where it does not."""
+    history = opened(1, trusted=True)
+    kill(history, *names(history))
+    look_until(history, lambda: chosen(history))
+    (winner,) = names(history)
+    history.cluster.reject(winner, "NodeAffinity", runs_on=False, reports="never")
+    ends_whole(history)
+
+
+def a_node_is_rejected_that_runs_on() -> None:
+    """Clients are not led to it any more, and how it is replaced is told."""
+    for nodes in (1, 3):
+        history = opened(nodes, trusted=True)
+        history.cluster.reject(names(history)[0], "Evicted", runs_on=True, reports="deleted")
+        history.settle()
+        assert "Evicted" in history.status.message
+        assert f"delete pod {names(history)[0]} ;" in history.status.next_step
+        ends_whole(history)
+
+
 def every_claim_is_deleted_in_use_and_two_nodes_die() -> None:
     """Nothing is let go that would take its ledger along; once a person keeps the volumes, all is recovered."""
     history = opened()
@@ -1102,4 +1123,6 @@ ALL: tuple[Story, ...] = (
     what_keeps_a_candidate_is_mended_after_it_was_given_up,
     a_corrected_spec_is_taken_up_by_what_never_started,
     the_first_nodes_never_become,
+    a_winner_is_rejected_and_its_end_is_never_reported,
+    a_node_is_rejected_that_runs_on,
 )

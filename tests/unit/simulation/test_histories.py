@@ -27,6 +27,7 @@ from unit.simulation.events import (
     happen,
 )
 from unit.simulation.history import History
+from unit.simulation.platform_events import PLATFORM
 from unit.simulation.stories import opened
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -60,7 +61,7 @@ def test_where_something_may_be_missing_a_person_is_asked(sequence: list[Event],
     history.see_to_the_end()
     waits = history.status.phase is Phase.BLOCKED or _forgot_ends(history, sequence)
     if waits:
-        powered_off = any(event.kind in ("power", "torn look", "believed gone", *LOSSY) for event in sequence)
+        powered_off = any(event.kind in ("power", "torn look", "believed gone", "reject", *LOSSY) for event in sequence)
         assert powered_off, (history.status.reason, history.status.message)
         assert history.status.next_step
     else:
@@ -173,6 +174,22 @@ def test_what_a_search_has_found_has_a_door(nodes: int, sequence: list[tuple[str
         assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
         history.check_nothing_is_lost()
     assert history.is_whole() or history.status.next_step
+    history.check_is_settled()
+
+
+@SEARCH
+@given(
+    sequence=events(*PLATFORM, "look", "looks", "write", "kill", "accept", "shares", "time", "trust", "cut", "late"),
+    nodes=st.sampled_from([1, 3, 3]),
+)
+def test_what_platforms_do_loses_nothing_and_sticks_nowhere(sequence: list[Event], nodes: int) -> None:
+    history = opened(nodes, trusted=True)
+    happen(history, sequence)
+    history.see_to_the_end()
+    if history.must_be_asked():
+        history.see_to_the_end(decides=True)
+    assert history.is_whole(), (history.status.phase, history.status.reason, history.status.message)
+    history.check_nothing_is_lost()
     history.check_is_settled()
 
 

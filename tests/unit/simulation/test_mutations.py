@@ -52,6 +52,7 @@ from unit.domain import (
     test_refused,
     test_starting,
     test_suspects,
+    test_unstarted,
 )
 from unit.render import test_ccf_config, test_pod, test_volume_objects
 from unit.simulation import stories
@@ -423,6 +424,16 @@ MUTATIONS = (
         "domain.ends.has_run",
         _no,
         partial(test_suspects.test_a_majority_that_was_rejected_is_suspected_and_nothing_is_begun_nor_ended, 60),
+    ),
+    Mutation(
+        2,
+        "a joiner that may have started is let go where nobody leads",
+        "domain.unstarted.may_have_started",
+        _no,
+        partial(
+            test_unstarted.test_one_that_may_have_started_is_left_alone,
+            fields={"pods": {"j": test_unstarted.RUNS_UNHEARD}},
+        ),
     ),
     Mutation(
         2,

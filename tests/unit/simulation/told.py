@@ -40,6 +40,8 @@ def assert_refusals_are_told(seen: Observation, status: NetworkStatus) -> None:
         claim = seen.claims.get(candidate.volume)
         if candidate.volume not in waiting or claim is None or claim.deleting:
             continue  # no pod is ever placed on a claim that goes, refused or not
-        given_up = candidate.result is CandidateResult.UNREACHABLE and attempt.possible_loss
+        given_up = (
+            candidate.result is CandidateResult.UNREACHABLE and candidate.retry_at is None and attempt.possible_loss
+        )
         if given_up or attempt.reason == Reason.NOTHING_RECOVERED:
             raise Violation(f"{candidate.volume} is given up while its pod is refused")

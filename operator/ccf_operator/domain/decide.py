@@ -25,7 +25,7 @@ from ccf_operator.domain.observation import Observation
 from ccf_operator.domain.obstacle_providers import PROVIDERS
 from ccf_operator.domain.obstacles import collect, keep_obstacles, next_step, tell_attempt, with_obstacles
 from ccf_operator.domain.outdated import keep_outdated
-from ccf_operator.domain.overlap import keep_overlap
+from ccf_operator.domain.overlap import keep_overlap, keep_previous
 from ccf_operator.domain.ownership import want_owned
 from ccf_operator.domain.pace import BUSY, wake_after
 from ccf_operator.domain.pending_events import publication, still_pending
@@ -92,6 +92,7 @@ def decide(seen: Observation) -> Plan:
     view, recovering, governance = _run(draft)
     keep_governance(draft, view, recovering)
     act_as_member(draft, view, recovering, governance)
+    keep_previous(draft, view)
     keep_overlap(draft)
     starting.keep_token(draft)
     want_owned(draft)

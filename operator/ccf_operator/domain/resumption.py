@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ccf_operator.api.status import Command, HighWaterMark, NodeRecord, VolumeRecord
 from ccf_operator.api.volume_facts import VolumeFacts
-from ccf_operator.ccf.answers import NetworkAnswer
+from ccf_operator.ccf.answers import NetworkAnswer, NodeAnswers
 from ccf_operator.domain.adoption import found_claims, has_begun, keep_known_mark, resume_counters
 from ccf_operator.domain.afresh import start_afresh
 from ccf_operator.domain.draft import Draft
@@ -55,7 +55,7 @@ def take_up(draft: Draft) -> None:
         return
     records = _records(draft)
     view = _open_service(draft, records)
-    if view is None or view.leader is None or view.leader.network is None:
+    if view is None or view.leader is None or view.leader.network is None or _says_more(view.leader):
         return
     claims = _own_claims(draft, records)
     facts = {claim.name: known for claim in claims if (known := facts_on(claim)) is not None}
@@ -65,6 +65,12 @@ def take_up(draft: Draft) -> None:
     if not _have_lineages(volumes, records, view):
         return
     _write(draft, view, view.leader.network, volumes, records, facts, gone=gone)
+
+
+def _says_more(leader: NodeAnswers) -> bool:
+    """Whether the certificate of the service before is on its way: clients go on being told of it."""
+    recovered = leader.network is not None and leader.network.recovery_count > 0
+    return recovered and leader.previous_identity is None and leader.awaited
 
 
 def _records(draft: Draft) -> list[NodeRecord]:

@@ -80,6 +80,19 @@ def test_it_goes_on_as_if_nothing_had_happened(recovered: bool) -> None:
     assert "StatusResumed" in {event.reason for event in status.pending_events}
 
 
+def test_clients_go_on_being_told_of_the_service_before_however_late_it_is_said() -> None:
+    seen = lost(recovered=True)
+    known = decide(seen).status.service.previous_certificate
+    assert known is not None
+    untold = {name: replace(said, previous_identity=None) for name, said in seen.answers.items()}
+    awaited = {name: replace(said, awaited=True) for name, said in untold.items()}
+    assert decide(replace(seen, answers=awaited)).status.reason == "VolumesFound"
+
+    given_up = decide(replace(seen, answers=untold)).status
+    assert (given_up.phase, given_up.service.previous_certificate) == (Phase.RUNNING, None)
+    assert decide(replace(seen, status=given_up)).status.service.previous_certificate == known
+
+
 def test_no_name_and_no_generation_is_given_again() -> None:
     seen = lost()
     status = decide(seen).status

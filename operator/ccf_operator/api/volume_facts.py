@@ -14,6 +14,9 @@ from ccf_operator.ccf.identity import key_fingerprint
 
 VERSION = 1
 
+GREATEST_NUMBER = 10**9
+"""Of a generation, a node or a volume: what says more was not written by an operator, and would be no name any more."""
+
 
 class VolumeFacts(StatusModel):
     """The value of the annotation `ccf.dev/recovery`, as JSON."""
@@ -56,7 +59,8 @@ def read_facts(text: str | None) -> VolumeFacts | None:
     except ValueError:  # of the JSON, of the model, or of the certificate
         return None
     sound = facts.version == VERSION and facts.lineage == sorted({*facts.lineage}) and facts.lineage
-    return facts if sound else None
+    numbers = (*facts.lineage, facts.next_generation or 0, facts.next_node or 0, facts.next_volume or 0)
+    return facts if sound and all(0 <= number <= GREATEST_NUMBER for number in numbers) else None
 
 
 def write_facts(facts: VolumeFacts) -> str:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from ccf_operator.api.decision import Action
 from ccf_operator.api.volume_facts import VolumeFacts, read_facts
 from ccf_operator.render.labels import RECOVERY_FACTS
@@ -111,3 +115,15 @@ def test_what_no_operator_has_written_is_not_believed() -> None:
     assert read_facts('{"serviceCertificate": "x", "serviceKey": "y", "lineage": []}') is None
     assert read_facts('{"serviceCertificate": "x", "serviceKey": "y", "version": 2}') is None
     assert read_facts('{"serviceCertificate": "x", "serviceKey": "y", "unknown": 1}') is not None
+
+
+@pytest.mark.parametrize("field", ["nextGeneration", "nextNode", "nextVolume"])
+@pytest.mark.parametrize(("number", "believed"), [(10**9, True), (10**9 + 1, False), (10**30, False), (-1, False)])
+def test_numbers_that_no_operator_has_given_are_not_believed(field: str, number: int, believed: bool) -> None:
+    facts = {"serviceCertificate": "x", "serviceKey": "y", field: number}
+    assert (read_facts(json.dumps(facts)) is not None) == believed
+
+
+def test_a_generation_that_no_operator_has_written_is_not_believed() -> None:
+    assert read_facts('{"serviceCertificate": "x", "serviceKey": "y", "lineage": [0, 10000000000]}') is None
+    assert read_facts('{"serviceCertificate": "x", "serviceKey": "y", "lineage": [-1, 0]}') is None

@@ -96,7 +96,8 @@ def test_a_node_that_says_nothing_of_its_service_is_refused() -> None:
 def test_unknown_nodes_in_the_offered_service_are_refused() -> None:
     seen = scene(phases.awaiting_members())
     node = winner_of(seen)
-    stranger = replace(seen.live[node].nodes[0], node_id="c" * 64)
+    trusted = next(row for row in seen.live[node].nodes if row.status == "Trusted")
+    stranger = replace(trusted, node_id="c" * 64)
     [found] = bad(seen, node, **{node: replace(seen.live[node], nodes=(*seen.live[node].nodes, stranger))})
     assert "cccccccc" in found
 

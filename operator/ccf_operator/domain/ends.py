@@ -104,6 +104,11 @@ def may_have_run_unseen(ended: Ended) -> bool:
     return ended.evidence is EndEvidence.NEVER_STARTED and ended.unseen
 
 
+def may_live(record: NodeRecord) -> bool:
+    """Whether a node's end is not proven, or it may have run while nobody looked, and may do so still."""
+    return record.ended is None or may_have_run_unseen(record.ended)
+
+
 def is_refuted(record: NodeRecord) -> bool:
     """Whether a node is on record as never started which has run, as has been learned since."""
     ended = record.ended

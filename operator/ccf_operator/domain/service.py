@@ -13,7 +13,7 @@ from datetime import timedelta
 from ccf_operator.api.status import Command, Configuration, HighWaterMark, NodeRecord
 from ccf_operator.ccf.answers import ConsensusConfig, NodeAnswers
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.ends import may_have_run_unseen
+from ccf_operator.domain.ends import may_live
 from ccf_operator.domain.quorum import Members, Testimony, agreed_primary, majority
 from ccf_operator.domain.txid import TxID
 
@@ -202,16 +202,11 @@ def maybe_trusted(draft: Draft, view: ServiceView, known: Set[str], joiners: Ite
     majority of it has it in its ledger, and then one that lives does, as long as a majority of it could still form. So
     where all of them that live answer, on this very look, and none names a joiner, no joiner is part of any.
     """
-    living = [r for r in joiners if _may_live(r) and r.node_id not in known and _may_have_run(draft, r)]
+    living = [r for r in joiners if may_live(r) and r.node_id not in known and _may_have_run(draft, r)]
     ids = frozenset(r.node_id or f"name:{r.name}" for r in living)
     named = any(ids & nodes for testimony in view.testimonies() for nodes in testimony.configurations)
     all_answer = all(_has_testified(draft, view, node) for node in known) and all(_is_outside(draft, r) for r in living)
     return frozenset() if all_answer and not named else ids
-
-
-def _may_live(record: NodeRecord) -> bool:
-    """Whether its end is not proven, or it may have run while nobody looked, and may do so still."""
-    return record.ended is None or may_have_run_unseen(record.ended)
 
 
 def _may_have_run(draft: Draft, record: NodeRecord) -> bool:
@@ -234,4 +229,4 @@ def _is_outside(draft: Draft, record: NodeRecord) -> bool:
 
 def ended_nodes(draft: Draft) -> Members:
     """Ids of the nodes that have provably ended."""
-    return frozenset(record.node_id or f"name:{record.name}" for record in draft.status.nodes if not _may_live(record))
+    return frozenset(record.node_id or f"name:{record.name}" for record in draft.status.nodes if not may_live(record))

@@ -27,7 +27,7 @@ from ccf_operator.domain.awaiting import Awaited, progress, what_is_awaited
 from ccf_operator.domain.certificates import expiring
 from ccf_operator.domain.doors import decide_by
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.ends import FINAL_PHASES
+from ccf_operator.domain.ends import FINAL_PHASES, may_live
 from ccf_operator.domain.exploration import may_still_run
 from ccf_operator.domain.fencing import STOPPING
 from ccf_operator.domain.isolation import is_isolated, who_is_isolated
@@ -321,13 +321,13 @@ def _starting(draft: Draft, start: Start) -> Story:
             f"{who}: the service gets no new clients; then its nodes are ended",
             f"to call it off: {decide_by(draft.seen, Action.ABORT, start.token)}",
         )
-    left = ", ".join(record.name for record in draft.alive())
+    left = [record for record in draft.status.nodes if may_live(record)]
     slow = draft.now - start.ending_since > STOPPING
     return Story(
         Phase.RECOVERING,
         Reason.ENDING_NODES,
-        f"{who}: it begins when the ends of enough nodes are proven; {left} may still run",
-        about_machines(draft, draft.alive()) if slow else "",
+        f"{who}: it begins when the ends of enough nodes are proven; {', '.join(r.name for r in left)} may still run",
+        about_machines(draft, left) if slow else "",
     )
 
 
@@ -439,7 +439,7 @@ def _is_leaderless(draft: Draft, attempt: Attempt) -> bool:
 
 
 def _leaderless(draft: Draft, attempt: Attempt, winner: Winner) -> Story:
-    living = [r for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and r.ended is None]
+    living = [r for r in (draft.status.node(winner.node), *joiners(draft, attempt)) if r and may_live(r)]
     said = (
         f"attempt {attempt.number}: {winner.volume} with {winner.tx_id} was chosen, but its network shows no primary "
         f"since {_moment(attempt.leaderless_since)}"

@@ -11,6 +11,7 @@ from ccf_operator.api.status import NodeRecord
 from ccf_operator.domain import silence, unregistered
 from ccf_operator.domain.apart import apart, what_is_apart
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import may_live
 from ccf_operator.domain.network_advice import against_ending, between_nodes, lives, network_first
 from ccf_operator.domain.quorum import cannot_form_again
 from ccf_operator.domain.service import ServiceView, ended_nodes
@@ -112,7 +113,7 @@ _GIVE_UP = (
 
 def about_machines(draft: Draft, records: Iterable[NodeRecord]) -> str:
     """What to do about machines of nodes whose ends are not known; what is Ready is nobody's to give up."""
-    those = [record for record in records if record.ended is None]
+    those = [record for record in records if may_live(record)]
     if unclear := suspects(draft, those):
         others = [record for record in those if record not in unclear]
         return ". ".join([what_to_do(draft, unclear), *([about_machines(draft, others)] if others else [])])

@@ -12,6 +12,7 @@ from ccf_operator.api.status import (
     AttemptPhase,
     Candidate,
     Command,
+    EndEvidence,
     Found,
     FoundVolume,
     JoinFailures,
@@ -22,6 +23,7 @@ from ccf_operator.api.status import (
     ServiceStatus,
     Silence,
     SilenceCause,
+    Start,
     Verdict,
 )
 from ccf_operator.domain.observation import ContainerView
@@ -405,3 +407,13 @@ def test_nodes_that_are_missing_from_a_recovered_service_are_named() -> None:
     said = told(of, answers=shares).message
     assert "of 3 nodes have joined" in said
     assert "late came too late" in said
+
+
+def test_nodes_that_may_have_run_while_nobody_looked_are_named_where_ends_are_awaited() -> None:
+    unseen = end(EndEvidence.NEVER_STARTED)
+    unseen.unseen = True
+    known = record("b", ended=unseen), record("c", ended=end(EndEvidence.NEVER_STARTED))
+    begun = Start(token="start-1", attempt=1, decision="drill", at=at(0), ending_since=at(0))
+    story = told(status(record("a", ended=end()), *known, start=begun), after=10**4)
+    assert story.message.endswith("; b may still run")
+    assert "out-of-service" in story.next_step

@@ -14,6 +14,7 @@ from ccf_operator.api.status import AttemptPhase, NetworkStatus, Phase, PodState
 from ccf_operator.ccf.answers import NoAnswer, NodeAnswers
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
+from ccf_operator.domain.ends import may_live
 from ccf_operator.domain.identity import IdentityView
 from ccf_operator.domain.observation import DecisionView, Inputs, MemberInput, Observation, OperatorView
 from ccf_operator.domain.plan import Plan
@@ -608,7 +609,7 @@ class History:
         for record in self.status.nodes:
             runs = any(p.pod == record.name and p.alive for p in self.ccf.processes.values())
             machine = record.machine.name if record.machine is not None else ""
-            if record.ended is None and record.pod_uid and not self._may_be_reported(record.name) and not runs:
+            if may_live(record) and record.pod_uid and not self._may_be_reported(record.name) and not runs:
                 self.cluster.give_up(machine, deleted=False, lingers=True)
                 self.look()
                 self.cluster.take_back(machine)

@@ -134,7 +134,8 @@ class Invariants:
     def rule_2_who_is_said_to_have_ended_has(self, history: History) -> None:
         if history.status.outdated is not None:
             return  # what it says is left as it is, and nothing is decided from it
-        if heard := _by_word(history.status) - self._said_gone - _ended(history):
+        taken = _by_word(history.status) & history.ccf.processes.keys()
+        if heard := taken - self._said_gone - _ended(history):
             raise Violation(f"{heard} are taken for gone, and were heard since somebody said so, or nobody has")
         for record in history.status.nodes:
             if record.ended is None or record.ended.evidence not in _SEEN_BY_THE_KUBELET:

@@ -153,6 +153,29 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
                 ("old status", 0, 0),
             ],
         ),
+        (
+            1,
+            [
+                ("nodes", 13, 6),
+                ("stuck", 14, 1),
+                ("look", 10, 3),
+                ("nodes", 20, 0),
+                ("looks", 11, 2),
+                ("torn look", 0, 2),
+            ],
+        ),
+        (
+            3,
+            [
+                ("power cut", 5, 1),
+                ("delete", 27, 2),
+                ("torn look", 24, 0),
+                ("look", 10, 5),
+                ("rot", 30, 4),
+                ("stuck", 22, 4),
+                ("looks", 21, 2),
+            ],
+        ),
     ],
     ids=[
         "an attempt of no service",
@@ -164,6 +187,8 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
         "too few members",
         "a pod whose end nobody reports",
         "a winner whose end was not seen",
+        "nodes to be ended that may have run unseen",
+        "joiners of a winner that may have run unseen",
     ],
 )
 def test_what_a_search_has_found_has_a_door(nodes: int, sequence: list[tuple[str, int, int]]) -> None:

@@ -106,11 +106,16 @@ def being_read(read: StageProgress | None) -> str:
 
 
 def _last_word(known: VolumeFacts | None, explorer: PodView) -> VolumeFacts | None:
-    """What claim and volume say together: the volume knows of a later service, the claim more about the same one."""
+    """What claim and volume say together: the volume knows of a later service, the claim more about the same one.
+
+    How often that was recovered its ledger says, whatever somebody has written onto the claim.
+    """
     said = _said(explorer)
     if "facts" not in said:
         return None
     found = read_facts(json.dumps(said["facts"]))
+    if known is not None and found is not None and found.service_key == known.service_key:
+        known = known.model_copy(update={"recovery_count": found.recovery_count})
     if known is not None and (found is None or found.recovery_count <= known.recovery_count):
         unused = [known.lineage[-1] + 1, known.next_generation or 0]
         # A volume that shows nothing does not tell either which of its generations were given away.

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from ccf_operator.api.status import FoundVolume, NetworkStatus
+from ccf_operator.api.volume_facts import read_facts
 from ccf_operator.domain.draft import Draft
-from ccf_operator.domain.effects import DeletePod
+from ccf_operator.domain.effects import AnnotateVolume, DeletePod
 from ccf_operator.domain.exploration import UNPLACED, progress, want_exploration, why_given_up
 from ccf_operator.domain.made_of import explorer_made_of
 from ccf_operator.domain.observation import ClaimView, ContainerView, PodView, ReadBytes, Terminated
 from ccf_operator.render import names
-from ccf_operator.render.labels import ROLE, Role
+from ccf_operator.render.labels import RECOVERY_FACTS, ROLE, Role
 from unit.domain.given import START, at, claim, draft, pod, spec
 
 CLAIM = claim("v-x")
@@ -135,3 +136,14 @@ def test_another_pod_reads_in_the_place_of_one_that_did_not_become(of: PodView, 
     work = exploring(of, after)
     want_exploration(work, [CLAIM])
     assert (DeletePod(pod=of.name, uid=of.uid) in work.effects) is makes_way
+
+
+@pytest.mark.parametrize(("key", "count"), [("0" * 64, 0), ("f" * 64, 5)], ids=["the same service", "a later one"])
+def test_how_often_a_service_was_recovered_its_ledger_says_and_not_its_claim(key: str, count: int) -> None:
+    written = {**FACTS, "serviceKey": key, "recoveryCount": 5, "highWaterMark": "2.9"}
+    annotated = replace(CLAIM, annotations={RECOVERY_FACTS: json.dumps(written)})
+    work = exploring(explorer(said({"facts": FACTS, "problems": []})), 200)
+    want_exploration(work, [annotated])
+    [known] = [read_facts(effect.facts) for effect in work.effects if isinstance(effect, AnnotateVolume)]
+    assert known is not None
+    assert (known.recovery_count, known.service_key, known.high_water_mark) == (count, key, "2.9")

@@ -150,6 +150,7 @@ NEWER: dict[str, Observation] = {
     "a claim that knows of later volumes": told(silent(), next_volume=101),
     "a claim that knows of a later configuration": told(silent(), configuration=configuration(*KNOWN, seqno=11)),
     "a claim that knows of another configuration at that seqno": told(silent(), configuration=configuration("a")),
+    "a claim that knows another count of recoveries of that service": told(silent(service=service(recovery_count=3))),
     "no certificate on record": silent(service=service(certificate=None)),
     "a claim that knows of a service where none is on record": told(silent(service=ServiceStatus())),
     "clients that know of a later service": replace(silent(), identity=IdentityView(NEW, 1)),

@@ -209,13 +209,17 @@ def _of_claims(draft: Draft, view: ServiceView) -> Iterator[Evidence]:
 
 
 def _ahead(draft: Draft, record: VolumeRecord, facts: VolumeFacts, view: ServiceView) -> Iterator[str]:
-    """What a claim says of its volume that the status does not know."""
+    """What a claim says of its volume that the status does not know.
+
+    Another service of the same time is not believed over the one that serves at this very look.
+    """
     status, key = draft.status, facts.service_key or ""
     service, count = status.service, facts.recovery_count
     if service.public_key is None:
         yield f"service {key[:8]} was open, and no service is on record"
     elif not (record.service == key and record.lineage == facts.lineage):
-        if count > service.recovery_count or (count == service.recovery_count and key != service.public_key):
+        another = count == service.recovery_count and key != service.public_key and not view.is_open()
+        if count > service.recovery_count or another:
             yield (
                 f"service {key[:8]}, recovered {counted(count, 'time')}, was open; on record is "
                 f"{service.public_key[:8]}, recovered {counted(service.recovery_count, 'time')}"
@@ -227,6 +231,8 @@ def _ahead(draft: Draft, record: VolumeRecord, facts: VolumeFacts, view: Service
             f"service {key[:8]} was recovered {counted(count, 'time')}; on record it was "
             f"{counted(service.recovery_count, 'time')}"
         )
+    if view.primary is None and key == service.public_key and service.opened_at is None:
+        yield f"service {key[:8]} was open; on record it was not"
     unused = _next_generation(draft, record)
     if not facts.final and (facts.next_generation or 0) > unused:
         yield f"generations below {facts.next_generation} were given away; on record those below {unused} are"

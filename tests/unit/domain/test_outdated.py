@@ -18,7 +18,7 @@ from ccf_operator.api.status import (
     Phase,
     ServiceStatus,
 )
-from ccf_operator.api.volume_facts import VolumeFacts, write_facts
+from ccf_operator.api.volume_facts import VolumeFacts, read_facts, write_facts
 from ccf_operator.domain import effects as fx
 from ccf_operator.domain.decide import decide
 from ccf_operator.domain.identity import IdentityView
@@ -151,6 +151,7 @@ NEWER: dict[str, Observation] = {
     "a claim that knows of a later configuration": told(silent(), configuration=configuration(*KNOWN, seqno=11)),
     "a claim that knows of another configuration at that seqno": told(silent(), configuration=configuration("a")),
     "a claim that knows another count of recoveries of that service": told(silent(service=service(recovery_count=3))),
+    "a claim that knows that the service was open": told(silent(service=service(opened_at=None))),
     "no certificate on record": silent(service=service(certificate=None)),
     "a claim that knows of a service where none is on record": told(silent(service=ServiceStatus())),
     "clients that know of a later service": replace(silent(), identity=IdentityView(NEW, 1)),
@@ -207,6 +208,16 @@ def test_nothing_is_decided_from_a_status_that_is_older(what: str) -> None:
     again = decide(replace(seen, status=plan.status))
     assert again.status.outdated == plan.status.outdated, "its own counters speak for it"
     assert again.status.counters == plan.status.counters
+
+
+def test_a_claim_that_names_another_service_than_the_one_that_serves_is_corrected() -> None:
+    plan = decide(told(running(), service_key=NEW))
+    assert plan.status.outdated is None
+    [written] = [
+        read_facts(one.facts) for one in plan.effects if isinstance(one, fx.AnnotateVolume) and one.volume == "v-a"
+    ]
+    assert written is not None
+    assert written.service_key == OLD
 
 
 @pytest.mark.parametrize("what", NEWER)

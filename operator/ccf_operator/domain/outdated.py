@@ -226,12 +226,13 @@ def _ahead(draft: Draft, record: VolumeRecord, facts: VolumeFacts, view: Service
             )
         elif key == service.public_key and facts.lineage[-1] > max(record.lineage, default=-1):
             yield f"the ledger goes on in gen-{facts.lineage[-1]}; on record it does not"
-    if view.primary is None and key == service.public_key and count != service.recovery_count:
+    edited = view.primary is None and key == service.public_key and status.adopted is None
+    if edited and count != service.recovery_count:
         yield (
             f"service {key[:8]} was recovered {counted(count, 'time')}; on record it was "
             f"{counted(service.recovery_count, 'time')}"
         )
-    if view.primary is None and key == service.public_key and service.opened_at is None:
+    if edited and service.opened_at is None:
         yield f"service {key[:8]} was open; on record it was not"
     unused = _next_generation(draft, record)
     if not facts.final and (facts.next_generation or 0) > unused:

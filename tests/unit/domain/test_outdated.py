@@ -210,6 +210,12 @@ def test_nothing_is_decided_from_a_status_that_is_older(what: str) -> None:
     assert again.status.counters == plan.status.counters
 
 
+def test_claims_that_a_person_has_adopted_are_not_held_against_the_status_for_their_counts() -> None:
+    adopted = Adopted(decision="adopt", at=START, network_uids=[UID])
+    seen = told(silent(service=service(recovery_count=3), adopted=adopted))
+    assert decide(seen).status.outdated is None
+
+
 def test_a_claim_that_names_another_service_than_the_one_that_serves_is_corrected() -> None:
     plan = decide(told(running(), service_key=NEW))
     assert plan.status.outdated is None

@@ -20,10 +20,12 @@ from ccf_operator.domain.backoff import wait_after
 from ccf_operator.domain.candidates import gave_up
 from ccf_operator.domain.corrections import REPLACED, is_outdated, is_unbound
 from ccf_operator.domain.draft import Draft
+from ccf_operator.domain.ends import FINAL_PHASES
 from ccf_operator.domain.ends import in_words as end_in_words
 from ccf_operator.domain.made_of import made_of, storage_of
 from ccf_operator.domain.pod_progress import NOT_STARTED, has_waited_too_long, in_words, may_have_started
 from ccf_operator.domain.stranded import is_stranded_for_good
+from ccf_operator.domain.suspects import seen_of_pod
 from ccf_operator.render import names
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=5)
@@ -38,6 +40,10 @@ PLACELESS = timedelta(seconds=30)
 
 POD_GONE = "PodGone"
 """Why a joiner is not waited for whose pod went before its end was seen. It stays on record, for it may run."""
+
+POD_OVER = "PodOver"
+"""Why a joiner is not waited for whose pod was rejected or evicted, and whose end is not reported. It stays on record,
+too."""
 
 
 def free_volumes(draft: Draft) -> Iterator[VolumeRecord]:
@@ -195,6 +201,8 @@ def stop_failed(draft: Draft, joiners: Iterable[NodeRecord], trusted: Set[str]) 
             _let_go(draft, record, "VolumeGone", why)
         elif record.pod_uid is not None and draft.pod(record) is None:
             _let_go(draft, record, POD_GONE, "its pod is gone, and its end was not seen")
+        elif (over := _is_over(draft, record)) is not None:
+            _let_go(draft, record, POD_OVER, over)
         elif is_outdated(draft, record):
             record.stop = REPLACED
             draft.report("NodeReplaced", f"{record.name} had not started and the spec was corrected: it is made anew")
@@ -216,6 +224,17 @@ def _volume_is_gone(draft: Draft, record: NodeRecord) -> str | None:
     if claim is None:
         return f"its claim {record.volume} is gone"
     return f"its claim {record.volume} is being deleted" if claim.deleting and record.machine is None else None
+
+
+def _is_over(draft: Draft, record: NodeRecord) -> str | None:
+    """What the pod of a silent joiner says, where it is over for good and leaves open whether the node runs.
+
+    With the pod deleted its kubelet ends and reports it.
+    """
+    pod = draft.pod(record)
+    if pod is None or pod.phase not in FINAL_PHASES or draft.answers(record) is not None:
+        return None
+    return seen_of_pod(record, pod)
 
 
 def _let_go(draft: Draft, record: NodeRecord, stop: str, why: str) -> None:

@@ -55,7 +55,7 @@ def _gravest(draft: Draft, kinds: Iterable[_Kind]) -> Taken | None:
     if (going := _namespace(draft, volumes)) is not None:
         return going
     found = [taken for kind in kinds if (taken := kind(draft, volumes)) is not None]
-    found += [taken] if (taken := _unknown_claims_wait(draft)) is not None else []
+    found += [taken] if (taken := _claims_made_anew_wait(draft)) is not None else []
     if not found:
         return None
     doors = dict.fromkeys(taken.door for taken in found if taken.door)
@@ -171,11 +171,12 @@ def _claims_replaced(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
     return Taken(Taking.CLAIMS_REPLACED, "; ".join(said), "; ".join(doors))
 
 
-def _unknown_claims_wait(draft: Draft) -> Taken | None:
-    """Claims that were made anew for volumes of which the status, gone or edited since, does not know any more."""
+def _claims_made_anew_wait(draft: Draft) -> Taken | None:
+    """Claims that were made anew for volumes of which the status, gone, older or edited, does not know that."""
     waiting = []
     for name, claim in sorted(draft.seen.claims.items()):
-        unknown = draft.status.volume(name) is None and claim.uid not in draft.status.disowned
+        record = draft.status.volume(name)
+        unknown = claim.uid not in draft.status.disowned if record is None else record.uid in (None, claim.uid)
         found = draft.seen.persistent_volumes.get(claim.volume_name or "")
         if unknown and claim.phase != "Bound" and not claim.deleting and found is not None:
             named = found.claim == (draft.seen.namespace, name) and found.claim_uid not in (None, claim.uid)

@@ -33,6 +33,7 @@ from unit.domain.given import (
     machine,
     node_id,
     on,
+    pending,
     pod,
     quorum,
     record,
@@ -201,6 +202,27 @@ def test_one_whose_pod_went_before_its_end_was_seen_is_not_waited_for(there: dic
     assert stopped(joiner(), pods=pods).status.nodes[1].stop == "PodGone"
     assert stopped(joiner(), pods=pods, trusted="j").status.nodes[1].stop is None
     assert stopped(joiner(pod_uid=None), pods=pods).status.nodes[1].stop is None, "it is being made"
+
+
+EVICTED = pod("j", phase="Failed", reason="Evicted", ccf=ContainerView())
+
+
+@pytest.mark.parametrize(
+    ("view", "trusted", "answers", "stop"),
+    [
+        (EVICTED, "", False, "PodOver"),
+        (EVICTED, "j", False, None),
+        (EVICTED, "", True, None),
+        (replace(EVICTED, phase="Running"), "", False, None),
+    ],
+    ids=["evicted", "it is the members' to remove", "it answers", "its pod may go on"],
+)
+def test_one_whose_pod_is_over_and_whose_end_is_not_reported_makes_way(
+    view: PodView, trusted: str, answers: bool, stop: str | None
+) -> None:
+    of = joiner(started_at=at(0))
+    said = {"j": pending("j")} if answers else {}
+    assert stopped(of, pods={"j": view}, trusted=trusted, answers=said).status.nodes[1].stop == stop
 
 
 UNSCHEDULED = pod("j", machine=None, ccf=ContainerView(), stage=ContainerView())

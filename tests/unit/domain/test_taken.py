@@ -243,5 +243,7 @@ def test_a_claim_that_waits_for_its_volume_is_told_of_though_no_status_knows_it(
     forgot = status(volumes=[])
     taken = what_is_taken(seen(found, pv, forgot))
     assert (taken is not None and AGAIN in taken.door and taken.reason is Taking.CLAIMS_REPLACED) is told
+    older = what_is_taken(seen(found, pv, status(volumes=[volume("v-a", uid=None)])))
+    assert (older is not None and AGAIN in older.door) is told
     disowned = status(volumes=[], disowned=["new"])
     assert what_is_taken(seen(found, pv, disowned)) is None

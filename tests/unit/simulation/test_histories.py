@@ -165,6 +165,20 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
             ],
         ),
         (
+            1,
+            [
+                *[("look", 0, 0)] * 5,
+                ("delete claim", 0, 0),
+                ("look", 0, 0),
+                ("look", 0, 0),
+                ("torn look", 0, 0),
+                ("look", 0, 0),
+                ("look", 0, 0),
+                ("old status", 3, 0),
+            ],
+        ),
+        (3, [("reject", 0, 0), *[("image", 0, 0)] * 9, ("looks", 0, 2), ("reject", 14, 3)]),
+        (
             3,
             [
                 ("power cut", 5, 1),
@@ -188,6 +202,8 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
         "a pod whose end nobody reports",
         "a winner whose end was not seen",
         "nodes to be ended that may have run unseen",
+        "a claim made anew for a volume of which an old status knows nothing",
+        "an evicted joiner whose end nobody reports",
         "joiners of a winner that may have run unseen",
     ],
 )

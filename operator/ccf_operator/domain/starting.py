@@ -134,8 +134,9 @@ def _token(draft: Draft) -> str | None:
 
 
 def _have_clients(draft: Draft) -> bool:
+    """Whether Services may still lead new clients to a node: to one whose pod is being deleted they lead none."""
     pods = (draft.pod(record) for record in draft.own_nodes() if record.ended is None)
-    return any(pod is not None and pod.labels.get(TRAFFIC) == "true" for pod in pods)
+    return any(pod is not None and not pod.deleting and pod.labels.get(TRAFFIC) == "true" for pod in pods)
 
 
 def _withdraw(draft: Draft, begun: Start, problem: str) -> None:

@@ -122,6 +122,8 @@ def test_a_started_recovery_is_written_down_before_any_node_is_ended() -> None:
 def test_nodes_are_ended_only_when_no_new_clients_reach_them() -> None:
     clients = {n: pod(n, labels={labels.TRAFFIC: "true"} if n == "b" else {}) for n in "abc"}
     assert ending(look(whole(start=begun()), pods=clients)) == []
+    going = {**clients, "b": pod("b", labels={labels.TRAFFIC: "true"}, deleting=True)}
+    assert ending(look(whole(start=begun()), pods=going)) != [], "Services lead nobody to a pod that is being deleted"
     plan = look(whole(start=begun()))
     assert ending(plan) == ["a", "b", "c"]
     assert plan.status.start is not None

@@ -79,9 +79,13 @@ def about_suspicion(draft: Draft, view: ServiceView, start: str) -> str:
 
 
 def about_the_silent(draft: Draft, view: ServiceView) -> str:
-    """What to do about silent nodes of a service that has its quorum."""
+    """What to do about silent nodes of a service that has its quorum.
+
+    Those, too, that were told to stop, and of whose end no report comes: the members can remove them once it is known.
+    """
     known = set(draft.status.configuration.nodes) if draft.status.configuration is not None else set()
-    silent = [record for record in unheard(draft, view) if record.node_id in known]
+    told = [record for record in draft.own_nodes() if record.stop is not None and record.name not in view.members]
+    silent = [record for record in [*unheard(draft, view), *suspects(draft, told)] if record.node_id in known]
     living = [record for record in silent if lives(draft, record)]
     dark = [record for record in silent if record not in living]
     said = (

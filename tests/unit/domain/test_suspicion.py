@@ -185,6 +185,15 @@ def test_a_minority_that_is_silent_and_lives_is_nobodys_to_give_up() -> None:
     assert "kubectl taint" in dark.next_step
 
 
+def test_a_member_that_was_told_to_stop_and_of_whose_end_no_report_comes_has_a_next_step() -> None:
+    of = silent_service(quorum=QuorumStatus(verdict=Verdict.DEGRADED, message="a leads, without c"))
+    of.nodes[2] = record("c", stop="Fenced", started_at=at(0))
+    over = pod("c", phase="Failed", reason="NodeAffinity", deleting=True, ccf=ContainerView())
+    story = told(of, answers=quorum("a", "b", members=NAMES), pods={**pods(), "c": over})
+    assert "c may still run" in story.next_step
+    assert "crictl ps" in story.next_step
+
+
 # The only network
 
 

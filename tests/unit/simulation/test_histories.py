@@ -179,6 +179,7 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
         ),
         (3, [("reject", 0, 0), *[("image", 0, 0)] * 9, ("looks", 0, 2), ("reject", 14, 3)]),
         (3, [*[("look", 0, 0)] * 9, ("believed gone", 3, 0), ("reject", 0, 6), ("look", 1, 0)]),
+        (3, [*[("look", 0, 0)] * 8, ("believed gone", 3, 2), ("reject", 0, 6), ("drain", 0, 0), ("look", 1, 0)]),
         (
             3,
             [
@@ -206,6 +207,7 @@ def test_claims_deleted_in_use_take_no_ledger_along_and_the_door_is_told(sequenc
         "a claim made anew for a volume of which an old status knows nothing",
         "an evicted joiner whose end nobody reports",
         "a start by a person beside a pod that is deleted and does not go",
+        "a member that was told to stop, and whose end nobody reports",
         "joiners of a winner that may have run unseen",
     ],
 )

@@ -51,7 +51,7 @@ def test_a_status_from_before_a_recovery_put_back_when_nothing_runs(network: New
     assert refused["status"]["state"] == "Refused", refused["status"]
     assert bank.identity() == identity
     bank.adopt()
-    _approve_if_asked(bank)
+    bank.approve_if_asked()
     bank.let_members_recover(2)
     assert bank.identity()["previous_service_cert.pem"] == identity["service_cert.pem"]
     bank.check_nothing_is_missing()
@@ -99,15 +99,6 @@ def _recover(bank: Network) -> None:
     bank.kill(*bank.trusted()[:2])
     bank.let_members_recover()
     bank.writer.wait_for_more(5)
-
-
-def _approve_if_asked(bank: Network) -> None:
-    """Whether a person must be asked depends on what is known of the disks; what they are told is held against it."""
-    status = bank.wait_for(
-        "a recovery has come to a choice", lambda s: (s.get("attempt") or {}).get("winner") or _asks(s), within=180
-    )
-    if _asks(status):
-        bank.approve_as_told()
 
 
 def _asks(status: dict[str, Any]) -> bool:

@@ -101,10 +101,6 @@ def _recover(bank: Network) -> None:
     bank.writer.wait_for_more(5)
 
 
-def _asks(status: dict[str, Any]) -> bool:
-    return bool(status.get("reason") == "ApprovalRequired")
-
-
 def _follow(bank: Network, recoveries: int) -> dict[str, Any]:
     """Do what the status asks for until the network runs: adopt, approve, accept."""
     adopted: list[str] = []
@@ -114,7 +110,7 @@ def _follow(bank: Network, recoveries: int) -> dict[str, Any]:
         if token and token not in adopted:
             adopted.append(token)
             bank.decide("Adopt", token)
-        elif _asks(status):
+        elif status.get("reason") == "ApprovalRequired":
             bank.approve_as_told()
         return (status.get("attempt") or {}).get("winner") is not None and status.get("phase") == "AwaitingMembers"
 

@@ -98,7 +98,6 @@ class Model:
     """The model, in which all that happens by itself happens at once."""
 
     ccf: Ccf = field(default_factory=Ccf)
-    disks: dict[str, Generation] = field(default_factory=dict)
     last_write: TxID | None = None
 
     def _one(self, name: str) -> Process:
@@ -116,14 +115,12 @@ class Model:
             self.ccf.tick()
 
     async def start(self, name: str) -> None:
-        self.disks[name] = Generation(0)
-        self.ccf.start(name, self.disks[name])
+        self.ccf.start(name, Generation(0))
         self._settle()
 
     async def join(self, name: str, target: str) -> None:
-        self.disks[name] = Generation(0)
         certificate = f"PEM {ccf_model.service_of(self._one(target).log)}"
-        self.ccf.join(name, self._one(target).pod, certificate, self.disks[name])
+        self.ccf.join(name, self._one(target).pod, certificate, Generation(0))
         self._settle()
 
     async def open(self) -> None:
@@ -161,8 +158,7 @@ class Model:
 
     async def recover(self, name: str, of: str) -> None:
         base = self._one(of).log
-        self.disks[name] = Generation(len(base))
-        self.ccf.recover(name, base, self.disks[name])
+        self.ccf.recover(name, base, Generation(len(base)))
         self._settle()
 
     async def submit_shares(self) -> None:

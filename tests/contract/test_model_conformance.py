@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -40,8 +39,10 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 async def _do(one: Consortium, step: tuple[str, ...]) -> None:
     what, *names = step
-    act: Callable[..., Awaitable[None]] = getattr(one, what, None) or one.change
-    await (act(**{what: names}) if what in ("trust", "remove") else act(*names))
+    if what in ("trust", "remove"):
+        await one.change(**{what: names})
+    else:
+        await getattr(one, what)(*names)
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)

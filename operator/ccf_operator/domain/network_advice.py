@@ -44,11 +44,12 @@ def against_ending(draft: Draft, living: Collection[NodeRecord]) -> str:
 
 def _endpoints(draft: Draft) -> tuple[int, int]:
     """Ready ones, and all, of the Service that clients use."""
-    behind = [pod for pod in map(draft.pod, draft.alive()) if pod is not None and _is_behind_service(pod)]
+    behind = [pod for pod in map(draft.pod, draft.alive()) if pod is not None and is_behind_service(pod)]
     return sum(pod.ready for pod in behind), len(behind)
 
 
-def _is_behind_service(pod: PodView) -> bool:
+def is_behind_service(pod: PodView) -> bool:
+    """Whether the Service that clients use selects a pod, and leads new clients to it once it is Ready."""
     return pod.labels.get(labels.TRAFFIC) == "true" and not pod.deleting
 
 

@@ -21,6 +21,7 @@ from ccf_operator.domain.ends import (
     proof_of_end,
     proof_of_nodes_end,
 )
+from ccf_operator.domain.network_advice import is_behind_service
 from ccf_operator.domain.observation import PodView
 from ccf_operator.domain.pod_progress import note_progress
 from ccf_operator.domain.releasing import hinders, holds
@@ -264,9 +265,7 @@ def want_labels(draft: Draft) -> None:
 def serves(draft: Draft, record: NodeRecord) -> bool:
     """Whether clients reach a node through the Service: it is fit, and its pod bears the label and is Ready."""
     pod = draft.pod(record)
-    return (
-        record.fit and pod is not None and not pod.deleting and pod.labels.get(labels.TRAFFIC) == "true" and pod.ready
-    )
+    return record.fit and pod is not None and is_behind_service(pod) and pod.ready
 
 
 def current_configuration(draft: Draft) -> Configuration | None:

@@ -226,7 +226,7 @@ def _ahead(draft: Draft, record: VolumeRecord, facts: VolumeFacts, view: Service
             )
         elif key == service.public_key and facts.lineage[-1] > max(record.lineage, default=-1):
             yield f"the ledger goes on in gen-{facts.lineage[-1]}; on record it does not"
-    edited = view.primary is None and key == service.public_key and status.adopted is None
+    edited = view.primary is None and key == service.public_key
     if edited and count != service.recovery_count:
         yield (
             f"service {key[:8]} was recovered {counted(count, 'time')}; on record it was "

@@ -11,13 +11,12 @@ from ccf_operator.api.status import Start
 from ccf_operator.domain import attempts
 from ccf_operator.domain.draft import Draft
 from ccf_operator.domain.interventions import Refused, forget_start
-from ccf_operator.domain.network_advice import against_ending, lives
+from ccf_operator.domain.network_advice import against_ending, is_behind_service, lives
 from ccf_operator.domain.observation import DecisionView
 from ccf_operator.domain.quorum import deciding_minority, majority
 from ccf_operator.domain.service import ServiceView, raise_high_water_mark, view_own_service
 from ccf_operator.domain.tokens import numbered_token, recovery_token
 from ccf_operator.domain.verdict import judge_base_loss
-from ccf_operator.render.labels import TRAFFIC
 
 STARTED = "RecoveryStarted"
 """Why a node is ended: a person has started a recovery of its service."""
@@ -134,9 +133,8 @@ def _token(draft: Draft) -> str | None:
 
 
 def _have_clients(draft: Draft) -> bool:
-    """Whether Services may still lead new clients to a node: to one whose pod is being deleted they lead none."""
     pods = (draft.pod(record) for record in draft.own_nodes() if record.ended is None)
-    return any(pod is not None and not pod.deleting and pod.labels.get(TRAFFIC) == "true" for pod in pods)
+    return any(pod is not None and is_behind_service(pod) for pod in pods)
 
 
 def _withdraw(draft: Draft, begun: Start, problem: str) -> None:

@@ -166,13 +166,13 @@ def _end_what_runs(draft: Draft, running: list[str]) -> str:
     unreported = [name for name in running if _is_never_reported(draft, name)]
     told = [name for name in running if name not in unreported]
     ends = [f"end what may still run of it: kubectl -n {draft.seen.namespace} delete pod {' '.join(told)}"]
-    ends = [*(ends if told else []), *(_let_go_by_hand(draft, name) for name in unreported)]
+    end = " ; ".join([*(ends if told else []), *(_let_go_by_hand(draft, name) for name in unreported)])
     taken_up = runs_without_status(draft) or draft.status.outdated is not None
     if not taken_up:
-        return f"{' ; '.join(ends)} ; then the volumes are read"
+        return f"{end} ; then the volumes are read"
     return (
         "wait, or have the members open the service if it is not: nodes that serve are taken up by themselves; else "
-        f"{' ; '.join(ends)} ; then the volumes are read"
+        f"{end} ; then the volumes are read"
     )
 
 

@@ -47,7 +47,7 @@ class Taken:
 
 def what_is_taken(draft: Draft) -> Taken | None:
     """All that is being taken away, by the reason of the gravest; None: nothing is."""
-    return _gravest(draft, (*_OF_VOLUMES, _machines_terminating))
+    return _gravest(draft, (*_OF_VOLUMES, _machines_terminating, _claims_made_anew_wait))
 
 
 def _gravest(draft: Draft, kinds: Iterable[_Kind]) -> Taken | None:
@@ -55,7 +55,6 @@ def _gravest(draft: Draft, kinds: Iterable[_Kind]) -> Taken | None:
     if (going := _namespace(draft, volumes)) is not None:
         return going
     found = [taken for kind in kinds if (taken := kind(draft, volumes)) is not None]
-    found += [taken] if (taken := _claims_made_anew_wait(draft)) is not None else []
     if not found:
         return None
     doors = dict.fromkeys(taken.door for taken in found if taken.door)
@@ -72,7 +71,7 @@ def tell_of_taking(draft: Draft, taken: Taken | None) -> None:
 
 def must_be_kept_first(draft: Draft, volumes: Iterable[str]) -> Taken | None:
     """What keeps a recovery from these volumes from starting any candidate, where that goes or may come again."""
-    taken = _gravest(draft, _OF_VOLUMES)
+    taken = _gravest(draft, (*_OF_VOLUMES, _claims_made_anew_wait))
     if taken is None or any(can_be_read(draft, volume) for volume in volumes):
         return None
     return taken if taken.door or taken.reason is not Taking.VOLUMES_MISSING else None
@@ -171,7 +170,7 @@ def _claims_replaced(draft: Draft, volumes: list[VolumeRecord]) -> Taken | None:
     return Taken(Taking.CLAIMS_REPLACED, "; ".join(said), "; ".join(doors))
 
 
-def _claims_made_anew_wait(draft: Draft) -> Taken | None:
+def _claims_made_anew_wait(draft: Draft, _: list[VolumeRecord]) -> Taken | None:
     """Claims that were made anew for volumes of which the status, gone, older or edited, does not know that."""
     waiting = []
     for name, claim in sorted(draft.seen.claims.items()):

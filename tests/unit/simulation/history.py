@@ -300,7 +300,8 @@ class History:
         self.now += timedelta(seconds=seconds)
         had_claims = bool(self.cluster.claims)
         self.cluster.tick(self.now)
-        self._note_last_claim(had_claims)
+        if had_claims:
+            self._note_last_claim()
         self.ccf.tick()
         self.check()
 
@@ -492,13 +493,13 @@ class History:
         """Somebody puts this status back."""
         self.cluster.forgetful = True
         self._replace_status(status)
-        self._note_last_claim(True)
+        self._note_last_claim()
 
     def edit_status(self, **fields: object) -> None:
         """Somebody edits the status."""
         self.cluster.forgetful = True
         self._replace_status(self.status.model_copy(update=fields, deep=True))
-        self._note_last_claim(True)
+        self._note_last_claim()
 
     def _replace_status(self, status: NetworkStatus) -> None:
         self.status = _as_persisted(status)
@@ -515,11 +516,11 @@ class History:
         """A person deletes a claim that no running pod uses; after the last one only the status tells of a past."""
         if not any(p.volume == name and p.process and p.process.alive for p in self.cluster.pods.values()):
             self.lost_claims.add((name, self.cluster.claims.pop(name).uid))
-            self._note_last_claim(True)
+            self._note_last_claim()
 
-    def _note_last_claim(self, had_claims: bool) -> None:
+    def _note_last_claim(self) -> None:
         """With the last claim goes what tells of a past, where the status is gone too."""
-        if had_claims and not self.cluster.claims and self.status.service.public_key is None:
+        if not self.cluster.claims and self.status.service.public_key is None:
             self._give_up_all()
 
     def delete_claims(self, *names: str, retained: bool) -> None:
